@@ -1,0 +1,1 @@
+//! Macro benchmarks: families of queries over a generated social graph, beside their limits.

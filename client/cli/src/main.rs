@@ -1,0 +1,3 @@
+//! The `retrograph` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Crash tests: kill, power cut and full disk under imports and commits.

@@ -1,0 +1,1 @@
+//! Lexer, parser, syntax tree and diagnostics of the query language.

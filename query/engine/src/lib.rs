@@ -1,0 +1,1 @@
+//! Binder, planner and executor of queries over a graph view.

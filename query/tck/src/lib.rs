@@ -1,0 +1,1 @@
+//! Runs openCypher TCK scenarios against the engine under a strict comparator.

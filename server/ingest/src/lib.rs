@@ -1,0 +1,1 @@
+//! Import sources and jobs: CSV, JSON Lines, git; and export.

@@ -1,0 +1,1 @@
+//! Opens a data directory and serves queries over its graphs.
