@@ -1,1 +1,4 @@
 //! The versioned property-graph store.
+
+pub mod ids;
+pub mod value;

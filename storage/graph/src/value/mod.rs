@@ -1,0 +1,123 @@
+//! Values: their types, and (in the submodules) the one definition of equality, equivalence,
+//! orderability, hashing, text and bytes.
+//!
+//! One type serves storage and queries. Those variants that a property may hold are *storable*
+//! ([`Value::is_storable`]); the others (map, node, relationship, path) live in queries only.
+
+pub mod temporal;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::ids::{NodeId, RelationshipId};
+use temporal::{Date, DateTime, Duration, LocalDateTime, LocalTime, Time};
+
+/// A map value; ordered by key so that everything derived from it is deterministic.
+pub type Map = BTreeMap<Arc<str>, Value>;
+
+/// A value of the query language. 24 bytes, cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    /// The absence of a value.
+    #[default]
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A 64-bit signed integer.
+    Int(i64),
+    /// A 64-bit IEEE 754 number.
+    Float(f64),
+    /// A string of Unicode scalar values.
+    String(Arc<str>),
+    /// A byte string.
+    Bytes(Arc<[u8]>),
+    /// A list; storable if its items are, not null, and no lists.
+    List(Arc<[Value]>),
+    /// A map. Not storable.
+    Map(Arc<Map>),
+    /// A calendar date.
+    Date(Date),
+    /// A time of day without offset.
+    LocalTime(LocalTime),
+    /// A time of day with offset.
+    Time(Time),
+    /// A date and time without zone.
+    LocalDateTime(LocalDateTime),
+    /// An instant with a zone.
+    DateTime(Arc<DateTime>),
+    /// A duration: months, days, seconds and nanoseconds apart.
+    Duration(Arc<Duration>),
+    /// A point of a coordinate reference system.
+    Point(Arc<Point>),
+    /// A vector of floats for similarity search.
+    Vector(Arc<Vector>),
+    /// A ciphertext with the id of its key.
+    Sealed(Arc<Sealed>),
+    /// A node as seen in a view of the query. Not storable.
+    Node(NodeRef),
+    /// A relationship as seen in a view of the query. Not storable.
+    Relationship(RelationshipRef),
+    /// A path. Not storable.
+    Path(Arc<Path>),
+}
+
+/// A node value: the id, and the view of the query in which its labels and properties are read.
+/// Equality, grouping and hashing use the id alone.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeRef {
+    /// The node.
+    pub id: NodeId,
+    /// The number of the view within the query that produced it; 0 is the query's own view.
+    pub view: u8,
+}
+
+/// A relationship value; see [`NodeRef`].
+#[derive(Clone, Copy, Debug)]
+pub struct RelationshipRef {
+    /// The relationship.
+    pub id: RelationshipId,
+    /// The number of the view within the query that produced it.
+    pub view: u8,
+}
+
+/// A path: `nodes.len() == relationships.len() + 1`. A step goes along its relationship if the
+/// relationship starts at the node before it, else against it.
+#[derive(Clone, Debug)]
+pub struct Path {
+    /// The nodes in order.
+    pub nodes: Vec<NodeId>,
+    /// The relationships in order, each with whether it is walked from its start to its end.
+    pub relationships: Vec<(RelationshipId, bool)>,
+    /// The view in which the elements are read.
+    pub view: u8,
+}
+
+/// A point: coordinates in a reference system given by its SRID (EPSG 4326, 4979; 7203, 9157 for
+/// Cartesian ones).
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The spatial reference identifier.
+    pub srid: u32,
+    /// x (longitude), y (latitude), and z (height in metres) in three dimensions.
+    pub coordinates: [f64; 3],
+    /// 2 or 3.
+    pub dimensions: u8,
+}
+
+/// A vector of floating-point numbers.
+#[derive(Clone, Debug)]
+pub enum Vector {
+    /// 32-bit items.
+    F32(Vec<f32>),
+    /// 64-bit items.
+    F64(Vec<f64>),
+}
+
+/// A property value encrypted before it reached the log.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// The key that opens it.
+    pub key_id: u64,
+    /// The ciphertext with its nonce and tag.
+    pub ciphertext: Vec<u8>,
+}
