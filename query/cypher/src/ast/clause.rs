@@ -1,0 +1,397 @@
+//! Clauses.
+
+use super::{Expression, Identifier, PathPattern, QualifiedName, Query, Span};
+
+/// One clause of a single query.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Clause {
+    /// `MATCH`, `OPTIONAL MATCH`.
+    Match(Match),
+    /// `UNWIND list AS variable`.
+    Unwind(Unwind),
+    /// `WITH`.
+    With(With),
+    /// `RETURN`.
+    Return(Return),
+    /// `CREATE`.
+    Create(Create),
+    /// `MERGE`.
+    Merge(Merge),
+    /// `SET`.
+    Set(Set),
+    /// `REMOVE`.
+    Remove(Remove),
+    /// `DELETE`, `DETACH DELETE`.
+    Delete(Delete),
+    /// `CALL procedure(…)`.
+    Call(ProcedureCall),
+    /// `CALL { … }`.
+    Subquery(SubqueryCall),
+    /// `FOREACH (… | …)`.
+    Foreach(Foreach),
+}
+
+impl Clause {
+    /// Where the clause stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Clause::Match(clause) => clause.span,
+            Clause::Unwind(clause) => clause.span,
+            Clause::With(clause) => clause.span,
+            Clause::Return(clause) => clause.span,
+            Clause::Create(clause) => clause.span,
+            Clause::Merge(clause) => clause.span,
+            Clause::Set(clause) => clause.span,
+            Clause::Remove(clause) => clause.span,
+            Clause::Delete(clause) => clause.span,
+            Clause::Call(clause) => clause.span,
+            Clause::Subquery(clause) => clause.span,
+            Clause::Foreach(clause) => clause.span,
+        }
+    }
+
+    /// The keyword that starts the clause, for messages.
+    pub fn keyword(&self) -> &'static str {
+        match self {
+            Clause::Match(clause) if clause.optional => "OPTIONAL MATCH",
+            Clause::Match(_) => "MATCH",
+            Clause::Unwind(_) => "UNWIND",
+            Clause::With(_) => "WITH",
+            Clause::Return(_) => "RETURN",
+            Clause::Create(_) => "CREATE",
+            Clause::Merge(_) => "MERGE",
+            Clause::Set(_) => "SET",
+            Clause::Remove(_) => "REMOVE",
+            Clause::Delete(clause) if clause.detach => "DETACH DELETE",
+            Clause::Delete(_) => "DELETE",
+            Clause::Call(_) | Clause::Subquery(_) => "CALL",
+            Clause::Foreach(_) => "FOREACH",
+        }
+    }
+
+    /// Whether the clause itself writes: `CREATE`, `MERGE`, `SET`, `REMOVE`, `DELETE`, `FOREACH`.
+    pub fn is_updating(&self) -> bool {
+        matches!(
+            self,
+            Clause::Create(_)
+                | Clause::Merge(_)
+                | Clause::Set(_)
+                | Clause::Remove(_)
+                | Clause::Delete(_)
+                | Clause::Foreach(_)
+        )
+    }
+}
+
+/// `[OPTIONAL] MATCH pattern, … [WHERE predicate]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Match {
+    /// Keep a row when nothing matches.
+    pub optional: bool,
+    /// At least one.
+    pub patterns: Vec<PathPattern>,
+    /// `WHERE`.
+    pub predicate: Option<Expression>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `UNWIND list AS variable`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Unwind {
+    /// The list.
+    pub list: Expression,
+    /// Bound to each element in turn.
+    pub variable: Identifier,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `WITH projection [WHERE predicate]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct With {
+    /// What is kept.
+    pub projection: Projection,
+    /// Applied after the projection, its order and its limits.
+    pub predicate: Option<Expression>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `RETURN projection`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Return {
+    /// What is returned.
+    pub projection: Projection,
+    /// The clause.
+    pub span: Span,
+}
+
+/// What `WITH` and `RETURN` share. `star` is set or `items` is not empty.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Projection {
+    /// `DISTINCT`.
+    pub distinct: bool,
+    /// `*` stands first.
+    pub star: bool,
+    /// What else is listed.
+    pub items: Vec<ProjectionItem>,
+    /// `ORDER BY`; empty if absent.
+    pub order_by: Vec<SortItem>,
+    /// `SKIP` (or `OFFSET`).
+    pub skip: Option<Expression>,
+    /// `LIMIT`.
+    pub limit: Option<Expression>,
+    /// From `DISTINCT` or the first item to the end of `LIMIT`.
+    pub span: Span,
+}
+
+/// `expression [AS alias]`.
+///
+/// Without an alias, the column is named by the text of the expression's span.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProjectionItem {
+    /// What is computed.
+    pub expression: Expression,
+    /// Its name.
+    pub alias: Option<Identifier>,
+    /// The item.
+    pub span: Span,
+}
+
+/// `expression [ASC | DESC]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SortItem {
+    /// The key.
+    pub expression: Expression,
+    /// `DESC` or `DESCENDING`.
+    pub descending: bool,
+    /// The item.
+    pub span: Span,
+}
+
+/// `CREATE pattern, …`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Create {
+    /// At least one.
+    pub patterns: Vec<PathPattern>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `MERGE pattern [ON CREATE SET …] [ON MATCH SET …]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Merge {
+    /// What to find or else create.
+    pub pattern: PathPattern,
+    /// In the order written; each event may occur several times.
+    pub actions: Vec<MergeAction>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `ON CREATE SET …` or `ON MATCH SET …`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MergeAction {
+    /// When the action runs.
+    pub event: MergeEvent,
+    /// What it sets.
+    pub items: Vec<SetItem>,
+    /// From `ON` on.
+    pub span: Span,
+}
+
+/// The outcome of a `MERGE` for one row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MergeEvent {
+    /// Nothing matched.
+    Create,
+    /// Something matched.
+    Match,
+}
+
+/// `SET item, …`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Set {
+    /// At least one, applied in order.
+    pub items: Vec<SetItem>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// One assignment.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SetItem {
+    /// What is assigned.
+    pub kind: SetItemKind,
+    /// The item.
+    pub span: Span,
+}
+
+/// The four forms of assignment.
+#[derive(Clone, PartialEq, Debug)]
+pub enum SetItemKind {
+    /// `subject.key = value`.
+    Property {
+        /// Whose property.
+        subject: Expression,
+        /// Which property.
+        key: Identifier,
+        /// Its new value.
+        value: Expression,
+    },
+    /// `variable = map`: replaces all properties.
+    Replace {
+        /// A node or relationship.
+        variable: Identifier,
+        /// A map, node or relationship.
+        value: Expression,
+    },
+    /// `variable += map`: sets the properties named, keeps the others.
+    Merge {
+        /// A node or relationship.
+        variable: Identifier,
+        /// A map, node or relationship.
+        value: Expression,
+    },
+    /// `variable:Label:Label`.
+    Labels {
+        /// A node.
+        variable: Identifier,
+        /// At least one.
+        labels: Vec<Identifier>,
+    },
+}
+
+/// `REMOVE item, …`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Remove {
+    /// At least one.
+    pub items: Vec<RemoveItem>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// One thing to remove.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RemoveItem {
+    /// What is removed.
+    pub kind: RemoveItemKind,
+    /// The item.
+    pub span: Span,
+}
+
+/// The two forms of removal.
+#[derive(Clone, PartialEq, Debug)]
+pub enum RemoveItemKind {
+    /// `subject.key`.
+    Property {
+        /// Whose property.
+        subject: Expression,
+        /// Which property.
+        key: Identifier,
+    },
+    /// `variable:Label:Label`.
+    Labels {
+        /// A node.
+        variable: Identifier,
+        /// At least one.
+        labels: Vec<Identifier>,
+    },
+}
+
+/// `[DETACH] DELETE expression, …`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Delete {
+    /// Deletes the relationships of deleted nodes as well.
+    pub detach: bool,
+    /// At least one.
+    pub expressions: Vec<Expression>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `CALL procedure[(argument, …)] [YIELD …]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProcedureCall {
+    /// Which procedure.
+    pub name: QualifiedName,
+    /// `None` when no parentheses are written: arguments then come from the parameters, which
+    /// only a standalone call (the only clause of its query) may do.
+    pub arguments: Option<Vec<Expression>>,
+    /// `YIELD`; the parser admits `YIELD *` only in standalone calls.
+    pub yields: Option<Yield>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `YIELD * | field [AS variable], … [WHERE predicate]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Yield {
+    /// Which fields.
+    pub items: YieldItems,
+    /// Filters the rows.
+    pub predicate: Option<Expression>,
+    /// From `YIELD` on.
+    pub span: Span,
+}
+
+/// The fields taken from a procedure.
+#[derive(Clone, PartialEq, Debug)]
+pub enum YieldItems {
+    /// `*`.
+    All,
+    /// In the order written; at least one.
+    Fields(Vec<YieldItem>),
+}
+
+/// `field [AS variable]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct YieldItem {
+    /// A result field of the procedure.
+    pub field: Identifier,
+    /// The variable it is bound to, if not its own name.
+    pub alias: Option<Identifier>,
+    /// The item.
+    pub span: Span,
+}
+
+impl YieldItem {
+    /// The variable the field is bound to.
+    pub fn variable(&self) -> &Identifier {
+        self.alias.as_ref().unwrap_or(&self.field)
+    }
+}
+
+/// `CALL { query }` and `CALL (variable, …) { query }`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SubqueryCall {
+    /// What the query sees; `None` when it imports by a leading `WITH`.
+    pub scope: Option<SubqueryScope>,
+    /// The query, which may carry its own time clause.
+    pub query: Box<Query>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// The variables a subquery sees.
+#[derive(Clone, PartialEq, Debug)]
+pub enum SubqueryScope {
+    /// `(*)`.
+    All,
+    /// `(a, b)`, possibly empty.
+    Variables(Vec<Identifier>),
+}
+
+/// `FOREACH (variable IN list | clause …)`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Foreach {
+    /// Bound to each element in turn.
+    pub variable: Identifier,
+    /// The list.
+    pub list: Expression,
+    /// Updating clauses; at least one.
+    pub clauses: Vec<Clause>,
+    /// The clause.
+    pub span: Span,
+}
