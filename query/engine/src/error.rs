@@ -1,0 +1,90 @@
+//! Errors of a query.
+
+use retrograph_cypher::diagnostic::Diagnostic;
+use retrograph_graph::GraphError;
+
+/// What kind of mistake a value made while the query ran; the names are openCypher's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum RuntimeKind {
+    TypeError,
+    ArgumentError,
+    ArithmeticError,
+    EntityNotFound,
+    PropertyNotFound,
+    LabelNotFound,
+    SemanticError,
+    SyntaxError,
+    ConstraintValidationFailed,
+    ConstraintVerificationFailed,
+    ParameterMissing,
+    ProcedureError,
+}
+
+/// An error raised by a value while the query ran. `detail` is openCypher's word for it, for example
+/// `InvalidArgumentValue`.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct RuntimeError {
+    /// The kind.
+    pub kind: RuntimeKind,
+    /// openCypher's detail.
+    pub detail: &'static str,
+    /// What was wrong, with the value, and what would be right.
+    pub message: String,
+}
+
+impl RuntimeError {
+    /// A runtime error.
+    pub fn new(kind: RuntimeKind, detail: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, detail, message: message.into() }
+    }
+
+    /// A value of the wrong type.
+    pub fn type_error(message: impl Into<String>) -> Self {
+        Self::new(RuntimeKind::TypeError, "InvalidArgumentType", message)
+    }
+
+    /// A value of the right type that is not allowed here.
+    pub fn argument(message: impl Into<String>) -> Self {
+        Self::new(RuntimeKind::ArgumentError, "InvalidArgumentValue", message)
+    }
+}
+
+/// Why a query failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The text is wrong; nothing ran.
+    #[error("{0}")]
+    Compile(Box<Diagnostic>),
+    /// A value was wrong while the query ran; its effects are undone.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The store refused or failed.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The query was cancelled.
+    #[error("the query was cancelled")]
+    Cancelled,
+    /// The query ran longer than it may.
+    #[error("the query exceeded its time limit of {limit_ms} ms")]
+    TimedOut {
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// The query needs more memory than it may use.
+    #[error("{operator} needs more than the query's memory limit of {limit_bytes} bytes")]
+    OutOfMemory {
+        /// The operator that asked for more.
+        operator: &'static str,
+        /// The limit.
+        limit_bytes: usize,
+    },
+}
+
+impl From<Diagnostic> for QueryError {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Compile(Box::new(diagnostic))
+    }
+}

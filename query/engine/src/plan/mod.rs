@@ -1,0 +1,54 @@
+//! Plans: what the planner produces and the executor runs.
+//!
+//! A plan is a [`Pipeline`]: steps in a line, each extending, filtering or consuming the rows that
+//! the one before pushes into it. A row is a set of slots, one per variable of the query; nesting
+//! (OPTIONAL MATCH, subqueries, UNION, MERGE) is a step that holds pipelines of its own, run for the
+//! rows that reach it. Plans are immutable and know no version: the same plan runs now and in the
+//! past.
+
+pub mod expression;
+pub mod operator;
+
+use std::sync::Arc;
+
+pub use expression::{Expression, Slot, Token};
+pub use operator::{Operator, Pipeline, Step};
+
+/// Whether a plan may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only; may run at any version.
+    Read,
+    /// Reads and writes; runs on the latest version in a transaction.
+    Write,
+    /// Changes the schema.
+    Schema,
+}
+
+/// A compiled query.
+#[derive(Debug)]
+pub struct Plan {
+    /// The steps; the first is [`Operator::Unit`].
+    pub pipeline: Pipeline,
+    /// The number of slots of a row.
+    pub width: usize,
+    /// The columns of the result in order; empty for a query that returns nothing.
+    pub columns: Vec<(Arc<str>, Slot)>,
+    /// Whether the plan may write.
+    pub access: Access,
+    /// The view of the whole query where the text names one.
+    pub view: Option<ViewClause>,
+    /// The number of clauses: own writes of clause `k` have sequence `k`.
+    pub clauses: u16,
+    /// The names of the parameters that the query uses.
+    pub parameters: Vec<Arc<str>>,
+}
+
+/// The time clauses of a query or subquery. The expressions use parameters and literals only.
+#[derive(Clone, Debug, Default)]
+pub struct ViewClause {
+    /// `AS OF` / `FOR SYSTEM_TIME AS OF` an instant.
+    pub system_time: Option<Expression>,
+    /// `AS OF VERSION`.
+    pub version: Option<Expression>,
+}

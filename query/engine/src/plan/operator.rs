@@ -1,0 +1,359 @@
+//! Operators: the steps of a pipeline.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use retrograph_graph::ids::{Direction, IndexId};
+
+use super::ViewClause;
+use super::expression::{Expression, KeyToken, LabelToken, Slot, TypeToken};
+use crate::functions::{Aggregator, Procedure};
+
+/// Steps in a line. Rows enter at the first, which is [`Operator::Unit`] at the top of a query and
+/// [`Operator::Argument`] in a nested pipeline.
+#[derive(Clone, Debug, Default)]
+pub struct Pipeline {
+    /// The steps in order.
+    pub steps: Vec<Step>,
+}
+
+/// One operator in its place.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What it does.
+    pub operator: Operator,
+    /// The clause it belongs to: it sees own writes of earlier clauses; MERGE, SET and the like see
+    /// their own clause's rows as well.
+    pub clause: u16,
+    /// Its number within the plan, for PROFILE.
+    pub id: u16,
+    /// The planner's estimate of the rows that leave it.
+    pub rows_estimated: f64,
+}
+
+/// How an index is entered.
+#[derive(Clone, Debug)]
+pub enum Seek {
+    /// Equal to a value.
+    Equal(Expression),
+    /// Equal to one of the items of a list.
+    In(Expression),
+    /// Between bounds of one type of value.
+    Range(Bound<Expression>, Bound<Expression>),
+    /// Strings that begin with a prefix.
+    Prefix(Expression),
+}
+
+/// How an expand walks.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    /// The node from which it walks; bound.
+    pub from: Slot,
+    /// Where the other node goes, or, with `into`, which bound node it must be.
+    pub to: Slot,
+    /// Whether `to` is already bound.
+    pub into: bool,
+    /// Along, against, or (none) either way.
+    pub direction: Option<Direction>,
+    /// The types; empty for all.
+    pub types: Vec<TypeToken>,
+    /// Relationship slots (single or list) of the same MATCH that this walk must not use again.
+    pub distinct_from: Vec<Slot>,
+}
+
+/// A sort key.
+#[derive(Clone, Debug)]
+pub struct SortKey {
+    /// The value to sort by.
+    pub expression: Expression,
+    /// Whether greater values come first.
+    pub descending: bool,
+}
+
+/// An aggregate of an [`Operator::Aggregate`].
+#[derive(Clone, Debug)]
+pub struct AggregateCall {
+    /// Where the result goes.
+    pub slot: Slot,
+    /// Which aggregate.
+    pub aggregator: Aggregator,
+    /// Whether equal inputs count once.
+    pub distinct: bool,
+    /// The arguments; none for `count(*)`. A percentile has two.
+    pub arguments: Vec<Expression>,
+}
+
+/// A node that CREATE or MERGE makes.
+#[derive(Clone, Debug)]
+pub struct CreateNode {
+    /// Its variable.
+    pub slot: Slot,
+    /// Its labels.
+    pub labels: Vec<LabelToken>,
+    /// A map, node or relationship whose properties it gets.
+    pub properties: Option<Expression>,
+}
+
+/// A relationship that CREATE or MERGE makes.
+#[derive(Clone, Debug)]
+pub struct CreateRelationship {
+    /// Its variable.
+    pub slot: Slot,
+    /// Its type.
+    pub type_token: TypeToken,
+    /// Where it starts.
+    pub start: Slot,
+    /// Where it ends.
+    pub end: Slot,
+    /// Its properties.
+    pub properties: Option<Expression>,
+}
+
+/// What a CREATE makes, nodes before the relationships between them.
+#[derive(Clone, Debug, Default)]
+pub struct Creation {
+    /// The nodes.
+    pub nodes: Vec<CreateNode>,
+    /// The relationships.
+    pub relationships: Vec<CreateRelationship>,
+}
+
+/// One action of SET or REMOVE. A target that is null is skipped.
+#[derive(Clone, Debug)]
+pub enum Update {
+    /// `target.key = value`; null removes it.
+    Property(Expression, KeyToken, Expression),
+    /// `target = map`
+    Replace(Slot, Expression),
+    /// `target += map`
+    Extend(Slot, Expression),
+    /// `target:A:B`
+    AddLabels(Slot, Vec<LabelToken>),
+    /// `REMOVE target:A:B`
+    RemoveLabels(Slot, Vec<LabelToken>),
+}
+
+/// A change of the schema.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum SchemaChange {
+    CreateIndex { name: Option<Arc<str>>, label: Arc<str>, key: Arc<str>, if_not_exists: bool },
+    CreateUnique { name: Option<Arc<str>>, label: Arc<str>, key: Arc<str>, if_not_exists: bool },
+    DropIndex { name: Arc<str>, if_exists: bool },
+    DropConstraint { name: Arc<str>, if_exists: bool },
+}
+
+/// An operator.
+#[derive(Clone, Debug)]
+pub enum Operator {
+    /// One row with no variables.
+    Unit,
+    /// The rows of the enclosing step.
+    Argument,
+
+    /// Every node, or every node with a label, for each row.
+    ScanNodes {
+        /// The node found.
+        node: Slot,
+        /// The label it must have.
+        label: Option<LabelToken>,
+    },
+    /// The nodes an index finds, for each row.
+    SeekNodes {
+        /// The node found.
+        node: Slot,
+        /// The index.
+        index: IndexId,
+        /// Its label and key, for EXPLAIN.
+        label: LabelToken,
+        /// See `label`.
+        key: KeyToken,
+        /// How it is entered.
+        seek: Seek,
+    },
+    /// The nodes with these ids (an integer or a list of them), for each row.
+    SeekNodeIds {
+        /// The node found.
+        node: Slot,
+        /// The ids.
+        ids: Expression,
+    },
+    /// Every relationship of these types (all if empty), for each row, once; twice, once each way,
+    /// if `directed` is false (a self-loop once).
+    ScanRelationships {
+        /// The relationship found.
+        relationship: Slot,
+        /// Its start.
+        start: Slot,
+        /// Its end.
+        end: Slot,
+        /// The types.
+        types: Vec<TypeToken>,
+        /// Whether only its own direction counts.
+        directed: bool,
+    },
+    /// The relationships of a node, or between two.
+    Expand {
+        /// How to walk.
+        walk: Walk,
+        /// The relationship found, where the query needs it.
+        relationship: Option<Slot>,
+    },
+    /// Trails: walks that use no relationship twice.
+    ExpandVariable {
+        /// How to walk.
+        walk: Walk,
+        /// The list of relationships, in the order of the pattern as written.
+        relationships: Option<Slot>,
+        /// Whether the list is to be reversed because the walk goes against the pattern as written.
+        reversed: bool,
+        /// The least number of relationships.
+        min: u32,
+        /// The greatest.
+        max: Option<u32>,
+        /// A predicate each relationship must meet, with the slot that holds it.
+        each: Option<(Slot, Box<Expression>)>,
+        /// Only the distinct ends matter: a later step makes the rows distinct on them.
+        ends_only: bool,
+    },
+    /// A relationship that is bound already: checks type and direction and binds the ends that are
+    /// not bound.
+    BindEnds {
+        /// The bound relationship.
+        relationship: Slot,
+        /// How it lies in the pattern; `into` says whether `to` is bound.
+        walk: Walk,
+        /// Whether `walk.from` is bound too.
+        from_bound: bool,
+    },
+    /// A list of relationships that is bound already (`-[rs*]-` with `rs` bound): checks that it is a
+    /// walk from `walk.from` and binds or checks its end.
+    BindWalk {
+        /// The bound list.
+        relationships: Slot,
+        /// How it lies in the pattern.
+        walk: Walk,
+        /// The least length.
+        min: u32,
+        /// The greatest length.
+        max: Option<u32>,
+    },
+    /// A shortest path between two bound nodes; no row if there is none.
+    ShortestPath {
+        /// From, to (bound), direction and types.
+        walk: Walk,
+        /// The relationships of the path.
+        relationships: Slot,
+        /// The least length (0 or 1).
+        min: u32,
+        /// The greatest length.
+        max: Option<u32>,
+        /// All of the shortest rather than one.
+        all: bool,
+        /// A predicate each relationship must meet.
+        each: Option<(Slot, Box<Expression>)>,
+    },
+
+    /// Keeps the rows for which the predicate is true.
+    Filter(Expression),
+    /// Computes slots, in order. Other slots stay as they are.
+    Project(Vec<(Slot, Expression)>),
+    /// A row for each item of a list; none for null.
+    Unwind {
+        /// The list.
+        list: Expression,
+        /// The item.
+        item: Slot,
+    },
+    /// Groups rows by keys. Without keys there is exactly one group.
+    Aggregate {
+        /// The keys and where they go.
+        keys: Vec<(Slot, Expression)>,
+        /// The aggregates.
+        aggregates: Vec<AggregateCall>,
+    },
+    /// Keeps one of the rows that are equivalent in these slots.
+    Distinct(Vec<Slot>),
+    /// Sorts; with a limit, keeps only that many first rows (skip + limit).
+    Sort {
+        /// The keys, most significant first.
+        keys: Vec<SortKey>,
+        /// The number of rows needed, if known.
+        limit: Option<Expression>,
+        /// The slots later steps need.
+        live: Vec<Slot>,
+    },
+    /// Drops the first rows.
+    Skip(Expression),
+    /// Keeps the first rows.
+    Limit(Expression),
+
+    /// The rows of the inner pipeline for each row; the row with nulls in `introduced` if none.
+    Optional {
+        /// The inner pipeline.
+        inner: Pipeline,
+        /// The slots it binds.
+        introduced: Vec<Slot>,
+    },
+    /// The rows of the inner pipeline for each row. With a view, the inner pipeline reads there.
+    Apply {
+        /// The inner pipeline.
+        inner: Pipeline,
+        /// Where it reads.
+        view: Option<ViewClause>,
+    },
+    /// The rows of each branch for each row, one branch after the other. Every branch leaves its
+    /// columns in the same slots; DISTINCT is a step of its own.
+    Union(Vec<Pipeline>),
+    /// The rows a procedure yields for each row.
+    CallProcedure {
+        /// The procedure.
+        procedure: Arc<Procedure>,
+        /// Its arguments.
+        arguments: Vec<Expression>,
+        /// Which result column goes where.
+        yields: Vec<(u16, Slot)>,
+        /// A procedure without results passes its row on.
+        is_void: bool,
+    },
+
+    /// CREATE.
+    Create(Creation),
+    /// MERGE: the rows of `find`; if none, `create`.
+    Merge {
+        /// Finds the pattern.
+        find: Pipeline,
+        /// Makes it.
+        create: Creation,
+        /// For a pattern found.
+        on_match: Vec<Update>,
+        /// For a pattern made.
+        on_create: Vec<Update>,
+    },
+    /// SET and REMOVE.
+    Update(Vec<Update>),
+    /// DELETE of nodes, relationships and paths.
+    Delete {
+        /// What to delete.
+        expressions: Vec<Expression>,
+        /// Whether relationships of deleted nodes go too.
+        detach: bool,
+    },
+    /// FOREACH.
+    Foreach {
+        /// The list.
+        list: Expression,
+        /// The item.
+        item: Slot,
+        /// Run for each item; its rows are dropped.
+        body: Pipeline,
+    },
+    /// Holds back all rows until the last has arrived, so that a later step sees all effects of the
+    /// clause before it.
+    Barrier {
+        /// The slots later steps need.
+        live: Vec<Slot>,
+    },
+    /// Changes the schema.
+    Schema(SchemaChange),
+}
