@@ -1,0 +1,63 @@
+# One command for each habit; CI runs the same ones.
+#
+# RocksDB is compiled once per set of compiler flags (15 to 18 minutes on two cores). Everything here
+# therefore uses one set, `ccache` where it is installed, and the target directory of the environment
+# where it names one.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+DATA ?= ./demo-data
+SIZE ?= small
+TCK_DIR ?= ../shared/tck
+DATA_DIR ?= ../shared/data
+export TCK_DIR DATA_DIR
+
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+
+ifneq ($(shell command -v ccache 2>/dev/null),)
+export CC := ccache gcc
+export CXX := ccache g++
+endif
+
+.PHONY: help setup build demo test test-rust tck crash bench lint fmt fuzz docs clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## Install what a fresh Debian or Ubuntu lacks, or say what to install
+	@scripts/setup.sh
+
+build: setup ## Build the retrograph command (release)
+	$(CARGO) build --release -p retrograph-cli
+
+demo: build ## Generate the demo case, load it and take the guided tour
+	$(TARGET)/release/retrograph demo --data $(DATA) --size $(SIZE)
+
+test: setup test-rust tck ## Run every test
+
+test-rust:
+	$(CARGO) test --workspace --no-fail-fast
+
+tck: setup ## Run the openCypher TCK scenarios under TCK_DIR with the strict comparator
+	$(CARGO) run -p retrograph-tck -- --dir "$(TCK_DIR)" --json $(TARGET)/tck.json
+
+crash: build ## Long crash tests: kill, power cut (root), full disk
+	$(CARGO) run --release -p retrograph-jepsen -- --binary $(TARGET)/release/retrograph
+
+bench: setup ## Micro-benchmarks, then the macro benchmark beside its limits
+	$(CARGO) bench --workspace
+	$(CARGO) run --release -p retrograph-bench --bin retrograph-bench
+
+lint: setup ## Formatting and clippy with warnings denied
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+fuzz: ## Ten minutes of each fuzz target (needs cargo-fuzz and a nightly toolchain)
+	scripts/fuzz.sh
+
+clean: ## Remove build output and the demo data
+	$(CARGO) clean
+	rm -rf $(DATA)
