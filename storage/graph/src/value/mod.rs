@@ -4,6 +4,8 @@
 //! One type serves storage and queries. Those variants that a property may hold are *storable*
 //! ([`Value::is_storable`]); the others (map, node, relationship, path) live in queries only.
 
+pub mod key;
+pub mod order;
 pub mod temporal;
 
 use std::collections::BTreeMap;
@@ -120,4 +122,98 @@ pub struct Sealed {
     pub key_id: u64,
     /// The ciphertext with its nonce and tag.
     pub ciphertext: Vec<u8>,
+}
+
+impl Value {
+    /// A string value.
+    #[must_use]
+    pub fn string(text: impl Into<Arc<str>>) -> Self {
+        Self::String(text.into())
+    }
+
+    /// A list value.
+    #[must_use]
+    pub fn list(items: impl Into<Arc<[Self]>>) -> Self {
+        Self::List(items.into())
+    }
+
+    /// A map value.
+    #[must_use]
+    pub fn map<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
+        Self::Map(Arc::new(
+            entries.into_iter().map(|(k, v)| (k.into(), v)).collect(),
+        ))
+    }
+
+    /// Whether the value is null.
+    #[must_use]
+    pub const fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Whether a property may hold the value. Null is not storable: setting it removes a property.
+    #[must_use]
+    pub fn is_storable(&self) -> bool {
+        match self {
+            Self::Null | Self::Map(_) | Self::Node(_) | Self::Relationship(_) | Self::Path(_) => {
+                false
+            }
+            Self::List(items) => items
+                .iter()
+                .all(|item| !matches!(item, Self::List(_)) && item.is_storable()),
+            _ => true,
+        }
+    }
+
+    /// The name of the type, as messages and `valueType` say it.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "NULL",
+            Self::Bool(_) => "BOOLEAN",
+            Self::Int(_) => "INTEGER",
+            Self::Float(_) => "FLOAT",
+            Self::String(_) => "STRING",
+            Self::Bytes(_) => "BYTES",
+            Self::List(_) => "LIST",
+            Self::Map(_) => "MAP",
+            Self::Date(_) => "DATE",
+            Self::LocalTime(_) => "LOCAL TIME",
+            Self::Time(_) => "ZONED TIME",
+            Self::LocalDateTime(_) => "LOCAL DATETIME",
+            Self::DateTime(_) => "ZONED DATETIME",
+            Self::Duration(_) => "DURATION",
+            Self::Point(_) => "POINT",
+            Self::Vector(_) => "VECTOR",
+            Self::Sealed(_) => "SEALED",
+            Self::Node(_) => "NODE",
+            Self::Relationship(_) => "RELATIONSHIP",
+            Self::Path(_) => "PATH",
+        }
+    }
+}
+
+macro_rules! value_from {
+    ($($source:ty => |$name:ident| $make:expr),+ $(,)?) => {
+        $(impl From<$source> for Value {
+            fn from($name: $source) -> Self {
+                $make
+            }
+        })+
+    };
+}
+
+value_from! {
+    bool => |b| Self::Bool(b),
+    i64 => |i| Self::Int(i),
+    f64 => |f| Self::Float(f),
+    &str => |s| Self::String(s.into()),
+    String => |s| Self::String(s.into()),
+    Date => |d| Self::Date(d),
+    LocalTime => |t| Self::LocalTime(t),
+    Time => |t| Self::Time(t),
+    LocalDateTime => |t| Self::LocalDateTime(t),
+    DateTime => |t| Self::DateTime(Arc::new(t)),
+    Duration => |d| Self::Duration(Arc::new(d)),
+    Vec<Value> => |items| Self::List(items.into()),
 }

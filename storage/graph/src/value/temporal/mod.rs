@@ -5,6 +5,12 @@
 
 use std::sync::Arc;
 
+/// Nanoseconds of a day of 24 hours.
+pub const NANOSECONDS_PER_DAY: u64 = 86_400_000_000_000;
+
+/// The largest offset from UTC, in seconds: 18 hours either way.
+pub const OFFSET_SECONDS_MAX: i32 = 18 * 3600;
+
 /// A calendar date: days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date {

@@ -1,0 +1,592 @@
+//! Order-preserving bytes of values, for index keys, uniqueness, sorting and grouping.
+//!
+//! For any two values the bytes compare as [`Value::cmp_order`] does, and they are equal exactly if
+//! the values are equivalent. No encoding is a prefix of another's, so keys can be concatenated.
+//!
+//! ```text
+//! value    := rank payload            rank: the type's place in the total order, never 0
+//! number   := double [rest]           one line for integers and floats:
+//!             double: the greatest 64-bit float not above the number, as sortable bytes
+//!             rest: what an integer has above it, two bytes, only if |double| ≥ 2^53
+//! string   := bytes with 00 → 00 ff, then 00 00           (byte strings likewise)
+//! list     := item* 00
+//! map      := size key* value*
+//! boolean  := 00 | 01
+//! signed integers: sign bit flipped, big-endian
+//! datetime := seconds(8) nanosecond(4) offset(4) (00 | 01 zone)
+//! time     := UTC nanoseconds(8) offset(4)
+//! duration := average length in nanoseconds(16) months(8) days(8)
+//! point    := SRID(4) dimensions(1) coordinates
+//! path     := node (01 relationship node)* 00
+//! ```
+//!
+//! The format is part of every index row: changing it means a new format of the rows.
+
+use std::sync::Arc;
+
+use super::order::{exact_int, rank};
+use super::temporal::{
+    Date, DateTime, Duration, LocalDateTime, LocalTime, NANOSECONDS_PER_DAY, OFFSET_SECONDS_MAX,
+    Time,
+};
+use super::{Map, NodeRef, Point, RelationshipRef, Sealed, Value, Vector};
+use crate::encoding::DecodeError;
+use crate::encoding::varint::Reader;
+use crate::ids::{NodeId, RelationshipId};
+
+/// Lists and maps nested deeper than this are refused when decoding keys.
+const DEPTH_MAX: usize = 64;
+
+const ESCAPE: u8 = 0x00;
+const ESCAPED_ZERO: u8 = 0xff;
+const END: u8 = 0x00;
+const MORE: u8 = 0x01;
+
+/// Appends the key of a value.
+pub fn encode_key(value: &Value, out: &mut Vec<u8>) {
+    out.push(value.rank());
+    match value {
+        Value::Null => {}
+        Value::Bool(b) => out.push(u8::from(*b)),
+        Value::Int(i) => put_int(*i, out),
+        Value::Float(f) if f.is_nan() => {}
+        Value::Float(f) => put_float_number(*f, out),
+        Value::String(s) => put_terminated(s.as_bytes(), out),
+        Value::Bytes(b) => put_terminated(b, out),
+        Value::List(items) => {
+            for item in items.iter() {
+                encode_key(item, out);
+            }
+            out.push(END);
+        }
+        Value::Map(map) => {
+            out.extend_from_slice(&(map.len() as u64).to_be_bytes());
+            for key in map.keys() {
+                put_terminated(key.as_bytes(), out);
+            }
+            for value in map.values() {
+                encode_key(value, out);
+            }
+        }
+        Value::Date(d) => put_i64(d.epoch_day, out),
+        Value::LocalTime(t) => out.extend_from_slice(&t.nanosecond_of_day.to_be_bytes()),
+        Value::Time(t) => {
+            put_i64(t.utc_nanoseconds(), out);
+            put_i32(t.offset_seconds, out);
+        }
+        Value::LocalDateTime(t) => {
+            put_i64(t.epoch_second, out);
+            out.extend_from_slice(&t.nanosecond.to_be_bytes());
+        }
+        Value::DateTime(t) => {
+            put_i64(t.epoch_second, out);
+            out.extend_from_slice(&t.nanosecond.to_be_bytes());
+            put_i32(t.offset_seconds, out);
+            match &t.zone {
+                None => out.push(END),
+                Some(zone) => {
+                    out.push(MORE);
+                    put_terminated(zone.as_bytes(), out);
+                }
+            }
+        }
+        Value::Duration(d) => {
+            let length = d.average_nanoseconds().cast_unsigned() ^ (1 << 127);
+            out.extend_from_slice(&length.to_be_bytes());
+            put_i64(d.months, out);
+            put_i64(d.days, out);
+        }
+        Value::Point(p) => {
+            out.extend_from_slice(&p.srid.to_be_bytes());
+            out.push(p.dimensions);
+            for axis in p.axes() {
+                out.extend_from_slice(&sortable(*axis).to_be_bytes());
+            }
+        }
+        Value::Vector(v) => put_vector(v, out),
+        Value::Sealed(s) => {
+            out.extend_from_slice(&s.key_id.to_be_bytes());
+            put_terminated(&s.ciphertext, out);
+        }
+        Value::Node(n) => out.extend_from_slice(&n.id.0.to_be_bytes()),
+        Value::Relationship(r) => out.extend_from_slice(&r.id.0.to_be_bytes()),
+        Value::Path(p) => {
+            let mut nodes = p.nodes.iter();
+            if let Some(first) = nodes.next() {
+                out.extend_from_slice(&first.0.to_be_bytes());
+            }
+            for ((relationship, _), node) in p.relationships.iter().zip(nodes) {
+                out.push(MORE);
+                out.extend_from_slice(&relationship.0.to_be_bytes());
+                out.extend_from_slice(&node.0.to_be_bytes());
+            }
+            out.push(END);
+        }
+    }
+}
+
+/// The key of a value; see [`encode_key`].
+#[must_use]
+pub fn key_of(value: &Value) -> Vec<u8> {
+    let mut key = Vec::with_capacity(12);
+    encode_key(value, &mut key);
+    key
+}
+
+/// The half-open range of keys of all strings that start with `prefix`.
+#[must_use]
+pub fn string_prefix_range(prefix: &str) -> (Vec<u8>, Vec<u8>) {
+    let mut lower = vec![rank::STRING];
+    put_escaped(prefix.as_bytes(), &mut lower);
+    let upper = prefix_end(&lower);
+    (lower, upper)
+}
+
+/// The half-open range of keys of all values that share the type of `value` in the total order.
+/// All numbers are one type here, without NaN.
+#[must_use]
+pub fn type_range(value: &Value) -> (Vec<u8>, Vec<u8>) {
+    let rank = value.rank();
+    (vec![rank], vec![rank + 1])
+}
+
+/// The least byte string greater than all that start with `prefix`; empty (no bound) if there is
+/// none, which no key of this module can cause as ranks stay below 0xff.
+#[must_use]
+pub fn prefix_end(prefix: &[u8]) -> Vec<u8> {
+    let keep = prefix
+        .iter()
+        .rposition(|&byte| byte != 0xff)
+        .map_or(0, |last| last + 1);
+    let mut end = prefix[..keep].to_vec();
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}
+
+/// Decodes the key at the start of `bytes` into an equivalent value, and returns the bytes behind
+/// it. A number that is whole comes back as an integer if it fits. Keys of paths are one-way.
+pub fn decode_key(bytes: &[u8]) -> Result<(Value, &[u8]), DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let value = decode(&mut reader, DEPTH_MAX)?;
+    Ok((value, reader.rest()))
+}
+
+/// Returns the bytes behind the key at the start of `bytes`, without building the value.
+pub fn skip_key(bytes: &[u8]) -> Result<&[u8], DecodeError> {
+    let mut reader = Reader::new(bytes);
+    match reader.u8("key")? {
+        rank::NUMBER => {
+            number(&mut reader)?;
+        }
+        rank::STRING | rank::BYTES => skip_terminated(&mut reader)?,
+        rank::BOOL => {
+            reader.u8("boolean")?;
+        }
+        _ => return decode_key(bytes).map(|(_, rest)| rest),
+    }
+    Ok(reader.rest())
+}
+
+fn decode(reader: &mut Reader<'_>, depth: usize) -> Result<Value, DecodeError> {
+    let offset = reader.offset();
+    if depth == 0 {
+        return Err(DecodeError::Invalid {
+            what: "depth of a key",
+            offset,
+        });
+    }
+    let found = reader.u8("key")?;
+    Ok(match found {
+        rank::NULL => Value::Null,
+        rank::NAN => Value::Float(f64::NAN),
+        rank::BOOL => match reader.u8("boolean")? {
+            0 => Value::Bool(false),
+            1 => Value::Bool(true),
+            _ => {
+                return Err(DecodeError::Invalid {
+                    what: "boolean",
+                    offset,
+                });
+            }
+        },
+        rank::NUMBER => number(reader)?,
+        rank::STRING => Value::String(string(reader)?),
+        rank::BYTES => Value::Bytes(terminated(reader)?.into()),
+        rank::LIST => {
+            let mut items = Vec::new();
+            while reader.rest().first() != Some(&END) {
+                items.push(decode(reader, depth - 1)?);
+            }
+            reader.u8("list")?;
+            Value::List(items.into())
+        }
+        rank::MAP => {
+            let size = u64::from_be_bytes(reader.array("map")?);
+            // Every entry takes three bytes at least, so a false size ends in an error soon.
+            let keys = (0..size)
+                .map(|_| string(reader))
+                .collect::<Result<Vec<_>, _>>()?;
+            let mut map = Map::new();
+            for key in keys {
+                map.insert(key, decode(reader, depth - 1)?);
+            }
+            if map.len() as u64 != size {
+                return Err(DecodeError::Invalid {
+                    what: "map",
+                    offset,
+                });
+            }
+            Value::Map(Arc::new(map))
+        }
+        rank::NODE => Value::Node(NodeRef {
+            id: NodeId(u64::from_be_bytes(reader.array("node")?)),
+            view: 0,
+        }),
+        rank::RELATIONSHIP => Value::Relationship(RelationshipRef {
+            id: RelationshipId(u64::from_be_bytes(reader.array("relationship")?)),
+            view: 0,
+        }),
+        rank::POINT => point(reader)?,
+        rank::VECTOR => vector(reader)?,
+        rank::SEALED => {
+            let key_id = u64::from_be_bytes(reader.array("key id")?);
+            Value::Sealed(Arc::new(Sealed {
+                key_id,
+                ciphertext: terminated(reader)?,
+            }))
+        }
+        rank::DATE_TIME
+        | rank::LOCAL_DATE_TIME
+        | rank::DATE
+        | rank::TIME
+        | rank::LOCAL_TIME
+        | rank::DURATION => temporal(found, reader)?,
+        _ => {
+            return Err(DecodeError::Unknown {
+                what: "key rank",
+                found,
+                offset,
+            });
+        }
+    })
+}
+
+fn temporal(found: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    let offset = reader.offset();
+    let invalid = |what| DecodeError::Invalid { what, offset };
+    Ok(match found {
+        rank::DATE => Value::Date(Date {
+            epoch_day: get_i64(reader, "date")?,
+        }),
+        rank::LOCAL_TIME => {
+            let nanosecond_of_day = u64::from_be_bytes(reader.array("local time")?);
+            if nanosecond_of_day >= NANOSECONDS_PER_DAY {
+                return Err(invalid("local time"));
+            }
+            Value::LocalTime(LocalTime { nanosecond_of_day })
+        }
+        rank::TIME => {
+            let utc = get_i64(reader, "time")?;
+            let offset_seconds = get_offset(reader)?;
+            let local = utc
+                .checked_add(i64::from(offset_seconds) * 1_000_000_000)
+                .and_then(|n| u64::try_from(n).ok())
+                .filter(|n| *n < NANOSECONDS_PER_DAY)
+                .ok_or_else(|| invalid("time"))?;
+            Value::Time(Time {
+                nanosecond_of_day: local,
+                offset_seconds,
+            })
+        }
+        rank::LOCAL_DATE_TIME => Value::LocalDateTime(LocalDateTime {
+            epoch_second: get_i64(reader, "local datetime")?,
+            nanosecond: get_nanosecond(reader)?,
+        }),
+        rank::DATE_TIME => {
+            let epoch_second = get_i64(reader, "datetime")?;
+            let nanosecond = get_nanosecond(reader)?;
+            let offset_seconds = get_offset(reader)?;
+            let zone = match reader.u8("zone")? {
+                END => None,
+                MORE => Some(string(reader)?),
+                _ => return Err(invalid("zone")),
+            };
+            Value::DateTime(Arc::new(DateTime {
+                epoch_second,
+                nanosecond,
+                offset_seconds,
+                zone,
+            }))
+        }
+        _ => {
+            let length = u128::from_be_bytes(reader.array("duration")?) ^ (1 << 127);
+            let months = get_i64(reader, "duration")?;
+            let days = get_i64(reader, "duration")?;
+            let anchor = Duration {
+                months,
+                days,
+                seconds: 0,
+                nanoseconds: 0,
+            };
+            let rest = length
+                .cast_signed()
+                .checked_sub(anchor.average_nanoseconds())
+                .ok_or_else(|| invalid("duration"))?;
+            let seconds =
+                i64::try_from(rest.div_euclid(1_000_000_000)).map_err(|_| invalid("duration"))?;
+            // Below 10⁹ by the modulus.
+            let nanoseconds = rest.rem_euclid(1_000_000_000) as i32;
+            Value::Duration(Arc::new(Duration {
+                months,
+                days,
+                seconds,
+                nanoseconds,
+            }))
+        }
+    })
+}
+
+/// Floats as bytes that sort as the numbers do, zeros alike and NaN last.
+fn sortable(float: f64) -> u64 {
+    let bits = if float == 0.0 {
+        0
+    } else if float.is_nan() {
+        f64::NAN.to_bits() & !(1 << 63)
+    } else {
+        float.to_bits()
+    };
+    if bits >> 63 == 1 {
+        !bits
+    } else {
+        bits ^ (1 << 63)
+    }
+}
+
+fn from_sortable(bits: u64) -> f64 {
+    f64::from_bits(if bits >> 63 == 1 {
+        bits ^ (1 << 63)
+    } else {
+        !bits
+    })
+}
+
+/// From here on floats are spaced more than 1 apart, so integers need a rest.
+const SPARSE: f64 = 9_007_199_254_740_992.0;
+
+fn put_int(int: i64, out: &mut Vec<u8>) {
+    let mut float = int as f64;
+    // The cast rounds to nearest; step below the integer if it rounded up. 2^63 is no i64, so the
+    // comparison is made in 128 bits, where both are exact.
+    if float as i128 > i128::from(int) {
+        float = float.next_down();
+    }
+    out.extend_from_slice(&sortable(float).to_be_bytes());
+    if float.abs() >= SPARSE {
+        // Doubles below 2^63 are at most 1,024 apart.
+        let rest = (i128::from(int) - float as i128) as u16;
+        out.extend_from_slice(&rest.to_be_bytes());
+    }
+}
+
+fn put_float_number(float: f64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&sortable(float).to_be_bytes());
+    if float.abs() >= SPARSE {
+        out.extend_from_slice(&[0, 0]);
+    }
+}
+
+fn number(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    let offset = reader.offset();
+    let invalid = DecodeError::Invalid {
+        what: "number",
+        offset,
+    };
+    let bits = u64::from_be_bytes(reader.array("number")?);
+    let float = from_sortable(bits);
+    if sortable(float) != bits || float.is_nan() {
+        return Err(invalid);
+    }
+    let rest = if float.abs() >= SPARSE {
+        u16::from_be_bytes(reader.array("number")?)
+    } else {
+        0
+    };
+    if rest == 0 {
+        return Ok(exact_int(float).map_or(Value::Float(float), Value::Int));
+    }
+    let next = exact_int(float).and_then(|int| int.checked_add(i64::from(rest)));
+    match next {
+        // The rest must not reach the next float, or one number would have two keys.
+        Some(int) if i128::from(int) < float.next_up() as i128 => Ok(Value::Int(int)),
+        _ => Err(invalid),
+    }
+}
+
+fn put_vector(vector: &Vector, out: &mut Vec<u8>) {
+    match vector {
+        Vector::F32(items) => {
+            out.push(4);
+            out.extend_from_slice(&(items.len() as u64).to_be_bytes());
+            for item in items {
+                out.extend_from_slice(&sortable(f64::from(*item)).to_be_bytes());
+            }
+        }
+        Vector::F64(items) => {
+            out.push(8);
+            out.extend_from_slice(&(items.len() as u64).to_be_bytes());
+            for item in items {
+                out.extend_from_slice(&sortable(*item).to_be_bytes());
+            }
+        }
+    }
+}
+
+fn vector(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    let offset = reader.offset();
+    let width = reader.u8("vector")?;
+    let count = u64::from_be_bytes(reader.array("vector")?);
+    if count > reader.remaining() as u64 / 8 {
+        return Err(DecodeError::Truncated {
+            what: "vector",
+            offset,
+        });
+    }
+    let items: Vec<f64> = (0..count)
+        .map(|_| Ok(from_sortable(u64::from_be_bytes(reader.array("vector")?))))
+        .collect::<Result<_, DecodeError>>()?;
+    match width {
+        4 => Ok(Value::Vector(Arc::new(Vector::F32(
+            items.iter().map(|f| *f as f32).collect(),
+        )))),
+        8 => Ok(Value::Vector(Arc::new(Vector::F64(items)))),
+        _ => Err(DecodeError::Invalid {
+            what: "vector",
+            offset,
+        }),
+    }
+}
+
+fn point(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    let offset = reader.offset();
+    let srid = u32::from_be_bytes(reader.array("point")?);
+    let dimensions = reader.u8("point")?;
+    if !(2..=3).contains(&dimensions) {
+        return Err(DecodeError::Invalid {
+            what: "dimensions of a point",
+            offset,
+        });
+    }
+    let mut coordinates = [0.0; 3];
+    for axis in &mut coordinates[..usize::from(dimensions)] {
+        *axis = from_sortable(u64::from_be_bytes(reader.array("point")?));
+    }
+    Ok(Value::Point(Arc::new(Point {
+        srid,
+        coordinates,
+        dimensions,
+    })))
+}
+
+fn put_i64(n: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(n.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+}
+
+fn put_i32(n: i32, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(n.cast_unsigned() ^ (1 << 31)).to_be_bytes());
+}
+
+fn get_i64(reader: &mut Reader<'_>, what: &'static str) -> Result<i64, DecodeError> {
+    Ok((u64::from_be_bytes(reader.array(what)?) ^ (1 << 63)).cast_signed())
+}
+
+fn get_offset(reader: &mut Reader<'_>) -> Result<i32, DecodeError> {
+    let offset = reader.offset();
+    let seconds = (u32::from_be_bytes(reader.array("offset")?) ^ (1 << 31)).cast_signed();
+    if seconds.unsigned_abs() > OFFSET_SECONDS_MAX.unsigned_abs() {
+        return Err(DecodeError::Invalid {
+            what: "offset",
+            offset,
+        });
+    }
+    Ok(seconds)
+}
+
+fn get_nanosecond(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
+    let offset = reader.offset();
+    let nanosecond = u32::from_be_bytes(reader.array("nanosecond")?);
+    if nanosecond >= 1_000_000_000 {
+        return Err(DecodeError::Invalid {
+            what: "nanosecond",
+            offset,
+        });
+    }
+    Ok(nanosecond)
+}
+
+fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut parts = bytes.split(|&byte| byte == ESCAPE);
+    if let Some(first) = parts.next() {
+        out.extend_from_slice(first);
+    }
+    for part in parts {
+        out.extend_from_slice(&[ESCAPE, ESCAPED_ZERO]);
+        out.extend_from_slice(part);
+    }
+}
+
+fn put_terminated(bytes: &[u8], out: &mut Vec<u8>) {
+    put_escaped(bytes, out);
+    out.extend_from_slice(&[END, END]);
+}
+
+fn terminated(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+    let start = reader.offset();
+    let mut bytes = Vec::new();
+    loop {
+        let Some(len) = reader.rest().iter().position(|&byte| byte == ESCAPE) else {
+            return Err(DecodeError::Truncated {
+                what: "string",
+                offset: start,
+            });
+        };
+        bytes.extend_from_slice(reader.take(len, "string")?);
+        match reader.array::<2>("string")? {
+            [_, END] => return Ok(bytes),
+            [_, ESCAPED_ZERO] => bytes.push(0),
+            [_, found] => {
+                return Err(DecodeError::Unknown {
+                    what: "escape in a string",
+                    found,
+                    offset: reader.offset() - 1,
+                });
+            }
+        }
+    }
+}
+
+fn skip_terminated(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    loop {
+        let rest = reader.rest();
+        let len = rest
+            .iter()
+            .position(|&byte| byte == ESCAPE)
+            .unwrap_or(rest.len());
+        reader.take(len, "string")?;
+        if reader.array::<2>("string")?[1] == END {
+            return Ok(());
+        }
+    }
+}
+
+fn string(reader: &mut Reader<'_>) -> Result<Arc<str>, DecodeError> {
+    let offset = reader.offset();
+    match String::from_utf8(terminated(reader)?) {
+        Ok(text) => Ok(text.into()),
+        Err(_) => Err(DecodeError::Invalid {
+            what: "UTF-8",
+            offset,
+        }),
+    }
+}
