@@ -42,6 +42,9 @@ pub struct Plan {
     pub clauses: u16,
     /// The names of the parameters that the query uses.
     pub parameters: Vec<Arc<str>>,
+    /// A name for each slot, for EXPLAIN: the variable's own, or one that stands for a nameless
+    /// element or an intermediate result.
+    pub slot_names: Vec<Arc<str>>,
 }
 
 /// The time clauses of a query or subquery. The expressions use parameters and literals only.

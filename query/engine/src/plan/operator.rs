@@ -31,7 +31,8 @@ pub struct Step {
     pub rows_estimated: f64,
 }
 
-/// How an index is entered.
+/// How an index is entered. Null and NaN as a value or bound find nothing, since no comparison with
+/// them is true.
 #[derive(Clone, Debug)]
 pub enum Seek {
     /// Equal to a value.
@@ -143,6 +144,15 @@ pub enum SchemaChange {
     DropConstraint { name: Arc<str>, if_exists: bool },
 }
 
+/// A count that the store keeps.
+#[derive(Clone, Debug)]
+pub enum StoredCount {
+    /// The number of nodes, or of nodes with a label.
+    Nodes(Option<LabelToken>),
+    /// The number of relationships, or of those of these types (all different, all known by name).
+    Relationships(Vec<TypeToken>),
+}
+
 /// An operator.
 #[derive(Clone, Debug)]
 pub enum Operator {
@@ -171,12 +181,20 @@ pub enum Operator {
         /// How it is entered.
         seek: Seek,
     },
-    /// The nodes with these ids (an integer or a list of them), for each row.
+    /// The nodes with these ids, for each row: an integer, an element id (a string) or a list of
+    /// either. What is no id finds nothing; a predicate that follows judges what was found.
     SeekNodeIds {
         /// The node found.
         node: Slot,
         /// The ids.
         ids: Expression,
+    },
+    /// A count as the store keeps it, for each row: the same as scanning and counting.
+    CountStore {
+        /// Where the count goes.
+        slot: Slot,
+        /// What is counted.
+        count: StoredCount,
     },
     /// Every relationship of these types (all if empty), for each row, once; twice, once each way,
     /// if `directed` is false (a self-loop once).
@@ -265,7 +283,8 @@ pub enum Operator {
         /// The item.
         item: Slot,
     },
-    /// Groups rows by keys. Without keys there is exactly one group.
+    /// Groups rows by keys. Without keys there is exactly one group. In a nested pipeline, slots
+    /// that are neither keys nor aggregates keep what the row that entered the pipeline holds.
     Aggregate {
         /// The keys and where they go.
         keys: Vec<(Slot, Expression)>,
