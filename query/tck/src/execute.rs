@@ -610,4 +610,37 @@ mod tests {
             Some(FailureKind::SetupFailed)
         );
     }
+
+    #[test]
+    fn a_named_graph_is_built_statement_by_statement() {
+        let graphs = tempfile::tempdir().expect("a folder");
+        let folder = graphs.path().join("tree");
+        fs::create_dir(&folder).expect("writable");
+        fs::write(
+            folder.join("tree.json"),
+            r#"{"name": "tree", "scripts": ["one", "two"]}"#,
+        )
+        .expect("writable");
+        fs::write(folder.join("one.cypher"), "FIRST;\nSECOND;\n").expect("writable");
+        fs::write(folder.join("two.cypher"), "THIRD").expect("writable");
+        let steps = rows("| a |", &["| 1 |"]).replace("an empty graph", "the tree graph");
+        let text = format!("Feature: F\n  Scenario: [1] S\n{steps}\n");
+        let scenarios = feature::parse("F.feature", "", &text).expect("valid feature");
+        let actions = scenarios[0].actions.as_ref().expect("well-formed");
+        let built = ["FIRST", "SECOND", "THIRD"]
+            .iter()
+            .fold(Script::new(), |script, statement| {
+                script.on(statement, table(&[], &[]))
+            });
+        let whole = built.clone().on("Q", table(&["a"], &[&["1"]]));
+        assert_eq!(
+            play(actions, graphs.path(), &factory(vec![whole])),
+            Outcome::Passed
+        );
+        let part = Script::new()
+            .on("FIRST", table(&[], &[]))
+            .on("SECOND", table(&[], &[]));
+        let outcome = play(actions, graphs.path(), &factory(vec![part]));
+        assert_eq!(kind(&outcome), Some(FailureKind::SetupFailed));
+    }
 }
