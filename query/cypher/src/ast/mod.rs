@@ -9,7 +9,7 @@
 //!   span is what the user wrote; the printer adds the ones precedence asks for;
 //! * a minus sign before a number is part of the literal, a chain `a < b <= c` is one
 //!   [`Comparison`], and `a AND b AND c` is one [`Logical`](ExpressionKind::Logical) node;
-//! * the height of a tree is bounded by [`HEIGHT_MAX`](crate::parser::HEIGHT_MAX), so recursion
+//! * the height of a tree is bounded by [`HEIGHT_MAX`](crate::HEIGHT_MAX), so recursion
 //!   over it is safe.
 
 mod clause;

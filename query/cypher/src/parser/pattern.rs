@@ -1,0 +1,494 @@
+//! Patterns.
+
+use super::{Parser, Result};
+use crate::ast::{
+    Direction, Expression, Identifier, LabelExpression, LabelFormula, LengthRange, NodePattern,
+    PathPattern, PathSelector, PathStep, RelationshipPattern,
+};
+use crate::diagnostic::{Detail, Diagnostic};
+use crate::keyword::Keyword;
+use crate::lexer::TokenKind;
+use crate::span::Span;
+
+/// What a pattern is written for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// `MATCH` and subquery expressions.
+    Find,
+    /// `CREATE`.
+    Create,
+    /// `MERGE`.
+    Merge,
+    /// A predicate or comprehension within an expression, where a dash may also mean minus.
+    Expression,
+}
+
+impl Parser<'_> {
+    /// Whether the `(` at a token index starts a pattern of at least one relationship.
+    pub(super) fn is_pattern_at(&self, index: usize) -> bool {
+        let opening = self.token_at(index);
+        if opening.kind != TokenKind::LeftParen || opening.partner == 0 {
+            return false;
+        }
+        let is_node = match self.token_at(index + 1).kind {
+            TokenKind::RightParen
+            | TokenKind::Colon
+            | TokenKind::LeftBrace
+            | TokenKind::Dollar
+            | TokenKind::Word(Some(Keyword::Where)) => true,
+            TokenKind::Word(_) | TokenKind::Quoted => matches!(
+                self.token_at(index + 2).kind,
+                TokenKind::RightParen
+                    | TokenKind::Colon
+                    | TokenKind::LeftBrace
+                    | TokenKind::Dollar
+                    | TokenKind::Word(Some(Keyword::Where))
+            ),
+            _ => false,
+        };
+        is_node && self.is_relationship_at(opening.partner as usize + 1)
+    }
+
+    /// Whether a whole relationship pattern and a `(` stand at a token index.
+    fn is_relationship_at(&self, index: usize) -> bool {
+        let kind = |at: usize| self.token_at(at).kind;
+        let mut at = index + usize::from(kind(index) == TokenKind::Less);
+        if kind(at) != TokenKind::Minus {
+            return false;
+        }
+        at += 1;
+        if kind(at) == TokenKind::LeftBracket {
+            let closing = self.token_at(at).partner as usize;
+            if closing == 0 {
+                return false;
+            }
+            at = closing + 1;
+        }
+        if kind(at) != TokenKind::Minus {
+            return false;
+        }
+        at += 1;
+        at += usize::from(kind(at) == TokenKind::Greater);
+        kind(at) == TokenKind::LeftParen
+    }
+
+    /// `[variable =] [shortestPath](…)`.
+    pub(super) fn path_pattern(&mut self, purpose: Purpose) -> Result<PathPattern> {
+        self.nested(|parser| {
+            let start = parser.span();
+            let mut variable = None;
+            if Self::is_name(parser.kind()) && parser.peek(1) == TokenKind::Equal {
+                variable = Some(parser.identifier("a variable")?);
+                parser.advance();
+            }
+            let mut pattern = match parser.path_selector() {
+                Some(selector) => parser.selected_path(selector, purpose)?,
+                None => parser.path_chain(purpose)?,
+            };
+            pattern.variable = variable;
+            pattern.span = parser.span_from(start);
+            Ok(pattern)
+        })
+    }
+
+    /// The selector if `shortestPath(` or `allShortestPaths(` stands here.
+    pub(super) fn path_selector(&self) -> Option<PathSelector> {
+        if self.peek(1) != TokenKind::LeftParen {
+            return None;
+        }
+        match self.keyword()? {
+            Keyword::ShortestPath => Some(PathSelector::Shortest),
+            Keyword::AllShortestPaths => Some(PathSelector::AllShortest),
+            _ => None,
+        }
+    }
+
+    fn selected_path(&mut self, selector: PathSelector, purpose: Purpose) -> Result<PathPattern> {
+        let keyword = self.advance().span;
+        self.open(TokenKind::LeftParen, "`(`")?;
+        let mut pattern = self.path_chain(purpose)?;
+        self.close(TokenKind::RightParen, "a relationship")?;
+        let name = keyword.text(self.source);
+        let span = self.span_from(keyword);
+        let wrong = |label: &str| {
+            let message = format!("`{name}` takes a single relationship between two nodes");
+            Err(Diagnostic::error(Detail::InvalidRelationshipPattern, span, message).label(label))
+        };
+        match pattern.steps.len() {
+            _ if pattern.selector.is_some() => wrong("is nested"),
+            0 => wrong("has no relationship"),
+            1 => {
+                pattern.selector = Some(selector);
+                Ok(pattern)
+            }
+            _ => wrong("has several relationships"),
+        }
+    }
+
+    /// Nodes and relationships in turn, possibly in parentheses.
+    fn path_chain(&mut self, purpose: Purpose) -> Result<PathPattern> {
+        let start = self.span();
+        if self.is(TokenKind::LeftParen) && self.peek(1) == TokenKind::LeftParen {
+            return self.nested(|parser| {
+                parser.open(TokenKind::LeftParen, "`(`")?;
+                let pattern = parser.path_chain(purpose)?;
+                parser.close(TokenKind::RightParen, "a relationship")?;
+                parser.reject_quantifier()?;
+                Ok(pattern)
+            });
+        }
+        let node = self.node_pattern(purpose)?;
+        let mut steps = Vec::new();
+        while self.continues_path(purpose) {
+            let relationship = self.relationship_pattern(purpose)?;
+            self.reject_quantifier()?;
+            let node = self.node_pattern(purpose)?;
+            steps.push(PathStep { relationship, node });
+        }
+        let span = self.span_from(start);
+        Ok(PathPattern {
+            variable: None,
+            selector: None,
+            start: node,
+            steps,
+            span,
+        })
+    }
+
+    fn continues_path(&self, purpose: Purpose) -> bool {
+        match purpose {
+            Purpose::Expression => self.is_relationship_at(self.position),
+            _ => matches!(self.kind(), TokenKind::Minus | TokenKind::Less),
+        }
+    }
+
+    /// Points users of quantified patterns to the form that is read.
+    fn reject_quantifier(&self) -> Result<()> {
+        if !matches!(
+            self.kind(),
+            TokenKind::LeftBrace | TokenKind::Plus | TokenKind::Star
+        ) {
+            return Ok(());
+        }
+        Err(Diagnostic::error(
+            Detail::InvalidRelationshipPattern,
+            self.span(),
+            "quantified path patterns are not supported",
+        )
+        .label("quantifier")
+        .help("a relationship is repeated from inside its brackets: `-[:T*1..3]->`"))
+    }
+
+    /// `(variable:Label {…} WHERE …)`.
+    fn node_pattern(&mut self, purpose: Purpose) -> Result<NodePattern> {
+        let start = self.open(TokenKind::LeftParen, "a node such as `(n)`")?;
+        let variable = self.pattern_variable()?;
+        let mut labels = None;
+        if self.eat(TokenKind::Colon) {
+            labels = Some(self.label_expression(true)?);
+        }
+        let properties = self.pattern_properties(purpose)?;
+        let predicate = self.inline_predicate(purpose)?;
+        let expected = match (&variable, &labels, &properties) {
+            (None, None, None) => "a variable, `:`, `{`",
+            (Some(_), None, None) => "`:`, `{`",
+            (_, Some(_), None) => "`{`",
+            _ => "",
+        };
+        self.close(TokenKind::RightParen, expected)?;
+        let span = self.span_from(start);
+        Ok(NodePattern {
+            variable,
+            labels,
+            properties,
+            predicate,
+            span,
+        })
+    }
+
+    /// The variable of a node or relationship, if one stands here.
+    fn pattern_variable(&mut self) -> Result<Option<Identifier>> {
+        let is_where = self.is_keyword(Keyword::Where)
+            && !matches!(
+                self.peek(1),
+                TokenKind::RightParen
+                    | TokenKind::RightBracket
+                    | TokenKind::Colon
+                    | TokenKind::LeftBrace
+                    | TokenKind::Star
+            );
+        if !Self::is_name(self.kind()) || is_where {
+            return Ok(None);
+        }
+        self.identifier("a variable").map(Some)
+    }
+
+    fn pattern_properties(&mut self, purpose: Purpose) -> Result<Option<Box<Expression>>> {
+        let properties = match self.kind() {
+            TokenKind::LeftBrace => self.nested(Self::map)?,
+            TokenKind::Dollar => self.nested(Self::parameter)?,
+            _ => return Ok(None),
+        };
+        if purpose != Purpose::Create
+            && let crate::ast::ExpressionKind::Parameter(name) = &properties.kind
+        {
+            return Err(Diagnostic::error(
+                Detail::InvalidParameterUse,
+                properties.span,
+                "a parameter cannot stand for all properties of a pattern to find",
+            )
+            .label("which properties to compare must be known")
+            .help(format!("name them: `{{key: ${name}.key}}`")));
+        }
+        Ok(Some(Box::new(properties)))
+    }
+
+    fn inline_predicate(&mut self, purpose: Purpose) -> Result<Option<Box<Expression>>> {
+        let start = self.span();
+        let Some(predicate) = self.within(
+            |context| context.label_alternatives = true,
+            Self::where_predicate,
+        )?
+        else {
+            return Ok(None);
+        };
+        if matches!(purpose, Purpose::Create | Purpose::Merge) {
+            let message = "a pattern to create cannot have a predicate";
+            return Err(Diagnostic::error(
+                Detail::UnexpectedSyntax,
+                self.span_from(start),
+                message,
+            ));
+        }
+        Ok(Some(Box::new(predicate)))
+    }
+
+    /// `-[…]->`, `<-[…]-`, `-[…]-`, with or without brackets.
+    fn relationship_pattern(&mut self, purpose: Purpose) -> Result<RelationshipPattern> {
+        let start = self.span();
+        let points_left = self.eat(TokenKind::Less);
+        if !self.eat(TokenKind::Minus) {
+            return Err(self.malformed_arrow(start));
+        }
+        let mut relationship = RelationshipPattern {
+            direction: Direction::Either,
+            variable: None,
+            types: Vec::new(),
+            length: None,
+            properties: None,
+            predicate: None,
+            span: start,
+        };
+        if self.is(TokenKind::LeftBracket) {
+            self.open(TokenKind::LeftBracket, "`[`")?;
+            self.relationship_detail(&mut relationship, purpose)?;
+            if self.is(TokenKind::DotDot) {
+                let span = self.span();
+                let message = "a range of lengths starts with `*`";
+                return Err(
+                    Diagnostic::error(Detail::InvalidRelationshipPattern, span, message)
+                        .label("no `*` before this")
+                        .help("write `*..3`, `*1..3` or `*`"),
+                );
+            }
+            let has_detail = relationship.properties.is_some() || relationship.predicate.is_some();
+            let expected = if has_detail { "" } else { "`:`, `*`, `{`" };
+            self.close(TokenKind::RightBracket, expected)?;
+        }
+        if !self.eat(TokenKind::Minus) {
+            return Err(self.malformed_arrow(start));
+        }
+        let points_right = self.eat(TokenKind::Greater);
+        relationship.direction = match (points_left, points_right) {
+            (false, true) => Direction::Outgoing,
+            (true, false) => Direction::Incoming,
+            _ => Direction::Either,
+        };
+        relationship.span = self.span_from(start);
+        Ok(relationship)
+    }
+
+    fn malformed_arrow(&self, start: Span) -> Diagnostic {
+        let error = self.unexpected("`-`");
+        if error.detail != Detail::UnexpectedSyntax {
+            return error;
+        }
+        let message = format!(
+            "a relationship cannot be read: expected `-`, found {}",
+            self.found()
+        );
+        Diagnostic::error(Detail::UnexpectedSyntax, self.span(), message)
+            .label("expected `-`")
+            .secondary(
+                Span::new(start.start, start.start + 1),
+                "the relationship starts here",
+            )
+            .help("relationships are written `-->`, `<--`, `--` or `-[…]->`")
+    }
+
+    fn relationship_detail(
+        &mut self,
+        relationship: &mut RelationshipPattern,
+        purpose: Purpose,
+    ) -> Result<()> {
+        relationship.variable = self.pattern_variable()?;
+        if self.eat(TokenKind::Colon) {
+            relationship.types.push(self.relationship_type()?);
+            while self.eat(TokenKind::Pipe) {
+                self.eat(TokenKind::Colon);
+                relationship.types.push(self.relationship_type()?);
+            }
+        }
+        if self.is(TokenKind::Star) {
+            relationship.length = Some(self.length_range()?);
+        }
+        relationship.properties = self.pattern_properties(purpose)?;
+        relationship.predicate = self.inline_predicate(purpose)?;
+        Ok(())
+    }
+
+    fn relationship_type(&mut self) -> Result<Identifier> {
+        if matches!(
+            self.kind(),
+            TokenKind::Bang | TokenKind::Percent | TokenKind::LeftParen
+        ) {
+            let error = self.unexpected("a relationship type");
+            return Err(error.help("types can be joined by `|` only"));
+        }
+        self.identifier("a relationship type")
+    }
+
+    /// `*`, `*2`, `*1..`, `*..3`, `*1..3`.
+    fn length_range(&mut self) -> Result<LengthRange> {
+        let start = self.expect(TokenKind::Star, "`*`")?;
+        let min = self.length_bound()?;
+        let max = if self.eat(TokenKind::DotDot) {
+            self.length_bound()?
+        } else {
+            min
+        };
+        Ok(LengthRange {
+            min,
+            max,
+            span: self.span_from(start),
+        })
+    }
+
+    fn length_bound(&mut self) -> Result<Option<u64>> {
+        let span = self.span();
+        let wrong = |message: String, label: &str| {
+            Err(Diagnostic::error(Detail::InvalidRelationshipPattern, span, message).label(label))
+        };
+        match self.kind() {
+            TokenKind::Integer => {
+                let text = self.text();
+                let Ok(bound) = text.parse() else {
+                    let message = format!("`{text}` is no length of a path");
+                    return wrong(message, "expected a decimal number");
+                };
+                self.advance();
+                Ok(Some(bound))
+            }
+            TokenKind::Minus => wrong("a length cannot be negative".to_owned(), "minus sign"),
+            TokenKind::Float => {
+                let message = format!("`{}` is no length of a path", self.text());
+                wrong(message, "expected a whole number")
+            }
+            TokenKind::Dollar => wrong(
+                "a length cannot be a parameter".to_owned(),
+                "expected a number",
+            ),
+            _ => Ok(None),
+        }
+    }
+
+    /// What follows the first colon. `alternatives`: `|` may join labels.
+    pub(super) fn label_expression(&mut self, alternatives: bool) -> Result<LabelExpression> {
+        let formula = self.label_formula(alternatives)?;
+        Ok(match formula {
+            LabelFormula::Label(label) => LabelExpression::All(vec![label]),
+            LabelFormula::And(parts) => as_labels(parts),
+            formula => LabelExpression::Formula(formula),
+        })
+    }
+
+    fn label_formula(&mut self, alternatives: bool) -> Result<LabelFormula> {
+        self.nested(|parser| {
+            let mut operands = vec![parser.label_conjunction()?];
+            while alternatives && parser.eat(TokenKind::Pipe) {
+                parser.eat(TokenKind::Colon);
+                operands.push(parser.label_conjunction()?);
+            }
+            Ok(join(operands, LabelFormula::Or, |operand| match operand {
+                LabelFormula::Or(inner) => Ok(inner),
+                other => Err(other),
+            }))
+        })
+    }
+
+    fn label_conjunction(&mut self) -> Result<LabelFormula> {
+        let mut operands = vec![self.label_term()?];
+        while self.eat(TokenKind::Colon) || self.eat(TokenKind::Ampersand) {
+            operands.push(self.label_term()?);
+        }
+        Ok(join(operands, LabelFormula::And, |operand| match operand {
+            LabelFormula::And(inner) => Ok(inner),
+            other => Err(other),
+        }))
+    }
+
+    fn label_term(&mut self) -> Result<LabelFormula> {
+        match self.kind() {
+            TokenKind::Bang => self.nested(|parser| {
+                parser.advance();
+                Ok(LabelFormula::Not(Box::new(parser.label_term()?)))
+            }),
+            TokenKind::Percent => Ok(LabelFormula::Any(self.advance().span)),
+            TokenKind::LeftParen => {
+                self.open(TokenKind::LeftParen, "`(`")?;
+                let formula = self.label_formula(true)?;
+                self.close(TokenKind::RightParen, "`&`, `|`")?;
+                Ok(formula)
+            }
+            _ => Ok(LabelFormula::Label(self.identifier("a label")?)),
+        }
+    }
+}
+
+/// One operand as it is; several as one node, operands of the same kind merged into it.
+fn join(
+    mut operands: Vec<LabelFormula>,
+    node: fn(Vec<LabelFormula>) -> LabelFormula,
+    unwrap: fn(LabelFormula) -> std::result::Result<Vec<LabelFormula>, LabelFormula>,
+) -> LabelFormula {
+    if operands.len() == 1 {
+        return operands.remove(0);
+    }
+    let mut flat = Vec::with_capacity(operands.len());
+    for operand in operands {
+        match unwrap(operand) {
+            Ok(inner) => flat.extend(inner),
+            Err(other) => flat.push(other),
+        }
+    }
+    node(flat)
+}
+
+/// A conjunction of nothing but labels is the ordinary case.
+fn as_labels(parts: Vec<LabelFormula>) -> LabelExpression {
+    if !parts
+        .iter()
+        .all(|part| matches!(part, LabelFormula::Label(_)))
+    {
+        return LabelExpression::Formula(LabelFormula::And(parts));
+    }
+    LabelExpression::All(
+        parts
+            .into_iter()
+            .filter_map(|part| match part {
+                LabelFormula::Label(label) => Some(label),
+                _ => None,
+            })
+            .collect(),
+    )
+}

@@ -1,0 +1,343 @@
+//! From syntax tree back to text.
+//!
+//! The text is canonical: one line, keywords in capitals, one blank between tokens where any is
+//! allowed, parentheses and backticks only where they are needed, numbers in decimal, strings in
+//! single quotes. Parsing it again gives an equal tree; for trees the parser never makes (an empty
+//! `items`, a name on a pattern predicate) nothing is promised.
+//!
+//! `Statement`, `Query`, `Expression` and `PathPattern` implement `Display` with it.
+
+mod expression;
+mod name;
+mod pattern;
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use crate::ast::{
+    Clause, DropSchema, Expression, Identifier, MergeEvent, PathPattern, ProcedureCall, Projection,
+    ProjectionItem, Query, RemoveItemKind, SchemaCommand, SetItem, SetItemKind, ShowSubject,
+    SingleQuery, SortItem, Statement, StatementBody, StatementMode, SubqueryCall, SubqueryScope,
+    SystemTime, TimeClause, Yield, YieldItem, YieldItems,
+};
+use name::{Name, Qualified};
+
+impl Display for Statement {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.mode {
+            Some(StatementMode::Explain) => f.write_str("EXPLAIN ")?,
+            Some(StatementMode::Profile) => f.write_str("PROFILE ")?,
+            None => {}
+        }
+        match &self.body {
+            StatementBody::Query(query) => query.fmt(f),
+            StatementBody::Schema(command) => schema_command(f, command),
+        }
+    }
+}
+
+impl Display for Query {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(time) = &self.time {
+            time_clause(f, time)?;
+        }
+        single_query(f, &self.first)?;
+        for union in &self.unions {
+            f.write_str(if union.all { " UNION ALL " } else { " UNION " })?;
+            single_query(f, &union.query)?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Expression {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        expression::expression(f, self)
+    }
+}
+
+impl Display for PathPattern {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        pattern::path(f, self)
+    }
+}
+
+fn time_clause(f: &mut Formatter<'_>, time: &TimeClause) -> fmt::Result {
+    match &time.system {
+        Some(SystemTime::AsOf(instant)) => write!(f, "AS OF {instant} ")?,
+        Some(SystemTime::Version(version)) => write!(f, "AS OF VERSION {version} ")?,
+        Some(SystemTime::Range { from, to }) => {
+            write!(f, "FOR SYSTEM_TIME FROM {from} TO {to} ")?;
+        }
+        None => {}
+    }
+    match &time.valid {
+        Some(instant) => write!(f, "FOR VALID_TIME AS OF {instant} "),
+        None => Ok(()),
+    }
+}
+
+fn single_query(f: &mut Formatter<'_>, query: &SingleQuery) -> fmt::Result {
+    separated(f, " ", &query.clauses, clause)
+}
+
+/// Writes items with a separator between them.
+fn separated<T>(
+    f: &mut Formatter<'_>,
+    separator: &str,
+    items: &[T],
+    write: impl Fn(&mut Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            f.write_str(separator)?;
+        }
+        write(f, item)?;
+    }
+    Ok(())
+}
+
+fn commas<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> fmt::Result {
+    separated(f, ", ", items, |f, item| item.fmt(f))
+}
+
+fn names(f: &mut Formatter<'_>, items: &[Identifier]) -> fmt::Result {
+    separated(f, ", ", items, |f, item| Name(item).fmt(f))
+}
+
+/// Writes `prefix` and the item, if there is one.
+fn optional<T: Display>(f: &mut Formatter<'_>, prefix: &str, item: Option<&T>) -> fmt::Result {
+    match item {
+        Some(item) => write!(f, "{prefix}{item}"),
+        None => Ok(()),
+    }
+}
+
+fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
+    if !matches!(
+        clause,
+        Clause::Call(_) | Clause::Subquery(_) | Clause::Foreach(_)
+    ) {
+        write!(f, "{} ", clause.keyword())?;
+    }
+    match clause {
+        Clause::Match(clause) => {
+            commas(f, &clause.patterns)?;
+            optional(f, " WHERE ", clause.predicate.as_ref())
+        }
+        Clause::Unwind(clause) => write!(f, "{} AS {}", clause.list, Name(&clause.variable)),
+        Clause::With(clause) => {
+            projection(f, &clause.projection)?;
+            optional(f, " WHERE ", clause.predicate.as_ref())
+        }
+        Clause::Return(clause) => projection(f, &clause.projection),
+        Clause::Create(clause) => commas(f, &clause.patterns),
+        Clause::Merge(clause) => {
+            clause.pattern.fmt(f)?;
+            for action in &clause.actions {
+                f.write_str(match action.event {
+                    MergeEvent::Create => " ON CREATE SET ",
+                    MergeEvent::Match => " ON MATCH SET ",
+                })?;
+                separated(f, ", ", &action.items, set_item)?;
+            }
+            Ok(())
+        }
+        Clause::Set(clause) => separated(f, ", ", &clause.items, set_item),
+        Clause::Remove(clause) => separated(f, ", ", &clause.items, |f, item| match &item.kind {
+            RemoveItemKind::Property { subject, key } => assigned_property(f, subject, key),
+            RemoveItemKind::Labels { variable, labels } => assigned_labels(f, variable, labels),
+        }),
+        Clause::Delete(clause) => commas(f, &clause.expressions),
+        Clause::Call(call) => procedure_call(f, call),
+        Clause::Subquery(call) => subquery_call(f, call),
+        Clause::Foreach(clause) => {
+            write!(
+                f,
+                "FOREACH ({} IN {} | ",
+                Name(&clause.variable),
+                clause.list
+            )?;
+            separated(f, " ", &clause.clauses, self::clause)?;
+            f.write_char(')')
+        }
+    }
+}
+
+fn projection(f: &mut Formatter<'_>, projection: &Projection) -> fmt::Result {
+    if projection.distinct {
+        f.write_str("DISTINCT ")?;
+    }
+    if projection.star {
+        f.write_str(if projection.items.is_empty() {
+            "*"
+        } else {
+            "*, "
+        })?;
+    }
+    separated(f, ", ", &projection.items, projection_item)?;
+    if !projection.order_by.is_empty() {
+        f.write_str(" ORDER BY ")?;
+        separated(f, ", ", &projection.order_by, sort_item)?;
+    }
+    optional(f, " SKIP ", projection.skip.as_ref())?;
+    optional(f, " LIMIT ", projection.limit.as_ref())
+}
+
+fn projection_item(f: &mut Formatter<'_>, item: &ProjectionItem) -> fmt::Result {
+    item.expression.fmt(f)?;
+    optional(f, " AS ", item.alias.as_ref().map(Name).as_ref())
+}
+
+fn sort_item(f: &mut Formatter<'_>, item: &SortItem) -> fmt::Result {
+    item.expression.fmt(f)?;
+    if item.descending {
+        f.write_str(" DESC")
+    } else {
+        Ok(())
+    }
+}
+
+fn set_item(f: &mut Formatter<'_>, item: &SetItem) -> fmt::Result {
+    match &item.kind {
+        SetItemKind::Property {
+            subject,
+            key,
+            value,
+        } => {
+            assigned_property(f, subject, key)?;
+            write!(f, " = {value}")
+        }
+        SetItemKind::Replace { variable, value } => write!(f, "{} = {value}", Name(variable)),
+        SetItemKind::Merge { variable, value } => write!(f, "{} += {value}", Name(variable)),
+        SetItemKind::Labels { variable, labels } => assigned_labels(f, variable, labels),
+    }
+}
+
+fn assigned_property(f: &mut Formatter<'_>, subject: &Expression, key: &Identifier) -> fmt::Result {
+    if expression::is_property_chain(subject) {
+        write!(f, "{subject}.{}", Name(key))
+    } else {
+        write!(f, "({subject}).{}", Name(key))
+    }
+}
+
+fn assigned_labels(
+    f: &mut Formatter<'_>,
+    variable: &Identifier,
+    labels: &[Identifier],
+) -> fmt::Result {
+    Name(variable).fmt(f)?;
+    labels
+        .iter()
+        .try_for_each(|label| write!(f, ":{}", Name(label)))
+}
+
+fn procedure_call(f: &mut Formatter<'_>, call: &ProcedureCall) -> fmt::Result {
+    write!(f, "CALL {}", Qualified(&call.name))?;
+    if let Some(arguments) = &call.arguments {
+        f.write_char('(')?;
+        commas(f, arguments)?;
+        f.write_char(')')?;
+    }
+    match &call.yields {
+        Some(yields) => yield_clause(f, yields),
+        None => Ok(()),
+    }
+}
+
+fn yield_clause(f: &mut Formatter<'_>, yields: &Yield) -> fmt::Result {
+    f.write_str(" YIELD ")?;
+    match &yields.items {
+        YieldItems::All => f.write_char('*')?,
+        YieldItems::Fields(fields) => separated(f, ", ", fields, yield_item)?,
+    }
+    optional(f, " WHERE ", yields.predicate.as_ref())
+}
+
+fn yield_item(f: &mut Formatter<'_>, item: &YieldItem) -> fmt::Result {
+    Name(&item.field).fmt(f)?;
+    optional(f, " AS ", item.alias.as_ref().map(Name).as_ref())
+}
+
+fn subquery_call(f: &mut Formatter<'_>, call: &SubqueryCall) -> fmt::Result {
+    f.write_str("CALL ")?;
+    match &call.scope {
+        Some(SubqueryScope::All) => f.write_str("(*) ")?,
+        Some(SubqueryScope::Variables(variables)) => {
+            f.write_char('(')?;
+            names(f, variables)?;
+            f.write_str(") ")?;
+        }
+        None => {}
+    }
+    write!(f, "{{ {} }}", call.query)
+}
+
+fn schema_command(f: &mut Formatter<'_>, command: &SchemaCommand) -> fmt::Result {
+    match command {
+        SchemaCommand::CreateIndex(index) => {
+            f.write_str("CREATE INDEX")?;
+            schema_name(f, index.name.as_ref(), index.if_not_exists)?;
+            schema_target(f, &index.variable, &index.label)?;
+            f.write_str(" ON (")?;
+            schema_properties(f, &index.variable, &index.properties)?;
+            f.write_char(')')
+        }
+        SchemaCommand::CreateConstraint(constraint) => {
+            f.write_str("CREATE CONSTRAINT")?;
+            schema_name(f, constraint.name.as_ref(), constraint.if_not_exists)?;
+            schema_target(f, &constraint.variable, &constraint.label)?;
+            f.write_str(" REQUIRE (")?;
+            schema_properties(f, &constraint.variable, &constraint.properties)?;
+            f.write_str(") IS UNIQUE")
+        }
+        SchemaCommand::DropIndex(command) => drop_command(f, "INDEX", command),
+        SchemaCommand::DropConstraint(command) => drop_command(f, "CONSTRAINT", command),
+        SchemaCommand::Show(show) => {
+            f.write_str(match show.subject {
+                ShowSubject::Indexes => "SHOW INDEXES",
+                ShowSubject::Constraints => "SHOW CONSTRAINTS",
+            })?;
+            match &show.yields {
+                Some(yields) => yield_clause(f, yields),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+fn schema_name(
+    f: &mut Formatter<'_>,
+    name: Option<&Identifier>,
+    if_not_exists: bool,
+) -> fmt::Result {
+    optional(f, " ", name.map(Name).as_ref())?;
+    if if_not_exists {
+        f.write_str(" IF NOT EXISTS")
+    } else {
+        Ok(())
+    }
+}
+
+fn schema_target(f: &mut Formatter<'_>, variable: &Identifier, label: &Identifier) -> fmt::Result {
+    write!(f, " FOR ({}:{})", Name(variable), Name(label))
+}
+
+fn schema_properties(
+    f: &mut Formatter<'_>,
+    variable: &Identifier,
+    properties: &[Identifier],
+) -> fmt::Result {
+    separated(f, ", ", properties, |f, property| {
+        write!(f, "{}.{}", Name(variable), Name(property))
+    })
+}
+
+fn drop_command(f: &mut Formatter<'_>, what: &str, command: &DropSchema) -> fmt::Result {
+    write!(f, "DROP {what} {}", Name(&command.name))?;
+    if command.if_exists {
+        f.write_str(" IF EXISTS")
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Patterns.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use super::name::Name;
+use super::{optional, separated};
+use crate::ast::{
+    Direction, Expression, LabelExpression, LabelFormula, LengthRange, NodePattern, PathPattern,
+    PathSelector, RelationshipPattern,
+};
+
+pub(super) fn path(f: &mut Formatter<'_>, pattern: &PathPattern) -> fmt::Result {
+    if let Some(variable) = &pattern.variable {
+        write!(f, "{} = ", Name(variable))?;
+    }
+    match pattern.selector {
+        Some(PathSelector::Shortest) => f.write_str("shortestPath(")?,
+        Some(PathSelector::AllShortest) => f.write_str("allShortestPaths(")?,
+        None => {}
+    }
+    node(f, &pattern.start)?;
+    for step in &pattern.steps {
+        relationship(f, &step.relationship)?;
+        node(f, &step.node)?;
+    }
+    if pattern.selector.is_some() {
+        f.write_char(')')
+    } else {
+        Ok(())
+    }
+}
+
+fn node(f: &mut Formatter<'_>, node: &NodePattern) -> fmt::Result {
+    f.write_char('(')?;
+    optional(f, "", node.variable.as_ref().map(Name).as_ref())?;
+    let mut is_empty = node.variable.is_none();
+    if let Some(labels) = &node.labels {
+        f.write_char(':')?;
+        label_expression(f, labels, false)?;
+        is_empty = false;
+    }
+    details(
+        f,
+        is_empty,
+        node.properties.as_deref(),
+        node.predicate.as_deref(),
+    )?;
+    f.write_char(')')
+}
+
+/// Properties and predicate, set off by blanks from what stands before.
+fn details(
+    f: &mut Formatter<'_>,
+    is_first: bool,
+    properties: Option<&Expression>,
+    predicate: Option<&Expression>,
+) -> fmt::Result {
+    optional(f, if is_first { "" } else { " " }, properties)?;
+    let is_first = is_first && properties.is_none();
+    optional(f, if is_first { "WHERE " } else { " WHERE " }, predicate)
+}
+
+fn relationship(f: &mut Formatter<'_>, relationship: &RelationshipPattern) -> fmt::Result {
+    let RelationshipPattern {
+        direction,
+        variable,
+        types,
+        length,
+        properties,
+        predicate,
+        ..
+    } = relationship;
+    f.write_str(if *direction == Direction::Incoming {
+        "<-"
+    } else {
+        "-"
+    })?;
+    let is_bare = variable.is_none()
+        && types.is_empty()
+        && length.is_none()
+        && properties.is_none()
+        && predicate.is_none();
+    if !is_bare {
+        f.write_char('[')?;
+        optional(f, "", variable.as_ref().map(Name).as_ref())?;
+        if !types.is_empty() {
+            f.write_char(':')?;
+            separated(f, "|", types, |f, name| Name(name).fmt(f))?;
+        }
+        if let Some(range) = length {
+            length_range(f, range)?;
+        }
+        let is_first = variable.is_none() && types.is_empty() && length.is_none();
+        details(f, is_first, properties.as_deref(), predicate.as_deref())?;
+        f.write_char(']')?;
+    }
+    f.write_str(if *direction == Direction::Outgoing {
+        "->"
+    } else {
+        "-"
+    })
+}
+
+fn length_range(f: &mut Formatter<'_>, range: &LengthRange) -> fmt::Result {
+    f.write_char('*')?;
+    match (range.min, range.max) {
+        (None, None) => Ok(()),
+        (Some(min), Some(max)) if min == max => write!(f, "{min}"),
+        (min, max) => {
+            optional(f, "", min.as_ref())?;
+            f.write_str("..")?;
+            optional(f, "", max.as_ref())
+        }
+    }
+}
+
+/// `in_expression`: alternatives are put in parentheses, since a bare `|` may end the expression.
+pub(super) fn label_expression(
+    f: &mut Formatter<'_>,
+    labels: &LabelExpression,
+    in_expression: bool,
+) -> fmt::Result {
+    match labels {
+        LabelExpression::All(labels) => separated(f, ":", labels, |f, label| Name(label).fmt(f)),
+        LabelExpression::Formula(formula @ LabelFormula::Or(_)) if in_expression => {
+            f.write_char('(')?;
+            label_formula(f, formula, 0)?;
+            f.write_char(')')
+        }
+        LabelExpression::Formula(formula) => label_formula(f, formula, 0),
+    }
+}
+
+/// `least`: 0 within a disjunction, 1 within a conjunction, 2 within a negation.
+fn label_formula(f: &mut Formatter<'_>, formula: &LabelFormula, least: u8) -> fmt::Result {
+    let precedence = match formula {
+        LabelFormula::Or(_) => 0,
+        LabelFormula::And(_) => 1,
+        _ => 2,
+    };
+    if precedence < least {
+        f.write_char('(')?;
+    }
+    match formula {
+        LabelFormula::Label(label) => Name(label).fmt(f)?,
+        LabelFormula::Any(_) => f.write_char('%')?,
+        LabelFormula::Not(inner) => {
+            f.write_char('!')?;
+            label_formula(f, inner, 2)?;
+        }
+        LabelFormula::And(parts) => {
+            separated(f, "&", parts, |f, part| label_formula(f, part, 2))?;
+        }
+        LabelFormula::Or(parts) => separated(f, "|", parts, |f, part| label_formula(f, part, 1))?,
+    }
+    if precedence < least {
+        f.write_char(')')
+    } else {
+        Ok(())
+    }
+}
