@@ -140,31 +140,26 @@ impl Log {
     }
 
     fn truncate_after(&mut self, last: LogPosition) {
-        while self
+        let kept = self
             .unwritten
-            .pop_back_if(|(_, entry)| entry.index > last.index)
-            .is_some()
-        {}
+            .partition_point(|(_, entry)| entry.index <= last.index);
+        self.unwritten.truncate(kept);
         self.last = last;
     }
 
     fn purge(&mut self, to: LogPosition) {
-        while self
+        let purged = self
             .unwritten
-            .pop_front_if(|(_, entry)| entry.index <= to.index)
-            .is_some()
-        {}
+            .partition_point(|(_, entry)| entry.index <= to.index);
+        self.unwritten.drain(..purged);
         self.purged = to;
         self.last = self.last.max(to);
     }
 
     /// Takes note that the requests up to this number are in the store.
     fn written(&mut self, number: u64) {
-        while self
-            .unwritten
-            .pop_front_if(|(from, _)| *from <= number)
-            .is_some()
-        {}
+        let written = self.unwritten.partition_point(|(from, _)| *from <= number);
+        self.unwritten.drain(..written);
     }
 }
 

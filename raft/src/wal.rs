@@ -20,7 +20,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::LogError;
@@ -67,7 +67,7 @@ pub(crate) fn check(directory: &Path) -> Result<(), LogError> {
 }
 
 /// The number of a write-ahead log: the files are named `000123.log`.
-fn log_number(path: &PathBuf) -> Option<u64> {
+fn log_number(path: &Path) -> Option<u64> {
     if path.extension()? != "log" {
         return None;
     }

@@ -65,7 +65,7 @@ impl StateMachine for Recorder {
         }
         if self.fails_at.load(Ordering::SeqCst) == index.0 {
             if self.panics.load(Ordering::SeqCst) {
-                panic!("a state machine that panics on purpose");
+                std::panic::panic_any("a state machine that panics on purpose");
             }
             return Err(ApplyError::new("expected version 4, found 5"));
         }
