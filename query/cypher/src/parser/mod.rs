@@ -235,14 +235,6 @@ impl<'s> Parser<'s> {
                 self.position += 1;
                 let text = token.span.text(self.source);
                 let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or("");
-                if inner.is_empty() {
-                    let message = "a name in backticks must not be empty";
-                    return Err(Diagnostic::error(
-                        Detail::UnexpectedSyntax,
-                        token.span,
-                        message,
-                    ));
-                }
                 Ok(if inner.contains('`') {
                     Identifier::new(inner.replace("``", "`"), token.span)
                 } else {

@@ -1,0 +1,52 @@
+//! Printing a tree and parsing the text gives the tree back.
+
+mod generate;
+
+use generate::Generator;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use retrograph_cypher::{Detail, parse};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+
+    #[test]
+    fn printed_trees_parse_to_themselves(choices in vec(any::<u8>(), 0..400)) {
+        let tree = Generator::new(&choices).statement();
+        let text = tree.to_string();
+        match parse(&text) {
+            Ok(again) => prop_assert_eq!(again, tree, "{}", text),
+            // A tree may be larger than the parser admits; that must be the only complaint.
+            Err(error) => prop_assert_eq!(
+                error.detail, Detail::NestingTooDeep, "{}", error.render(&text)
+            ),
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in ".{0,200}") {
+        if let Err(error) = parse(&text) {
+            error.render(&text);
+        }
+    }
+
+    #[test]
+    fn no_shuffle_of_tokens_makes_the_parser_panic(words in vec(0..TOKENS.len(), 0..60)) {
+        let words: Vec<&str> = words.into_iter().map(|word| TOKENS[word]).collect();
+        for separator in [" ", ""] {
+            let text = words.join(separator);
+            match parse(&text) {
+                Ok(tree) => prop_assert_eq!(parse(&tree.to_string()).ok(), Some(tree)),
+                Err(error) => { error.render(&text); }
+            }
+        }
+    }
+}
+
+const TOKENS: &[&str] = &[
+    "MATCH", "RETURN", "WITH", "WHERE", "CREATE", "SET", "CALL", "YIELD", "UNION", "ALL", "EXISTS",
+    "CASE", "WHEN", "THEN", "END", "IN", "NOT", "AND", "IS", "NULL", "AS", "OF", "FOR", "count",
+    "a", "b", "n", "`x`", "1", "2.5", "'s'", "$p", "(", ")", "[", "]", "{", "}", "(", ")", "(", ")",
+    "-", "-", "<", ">", "*", "..", ".", ",", ":", "|", "=", "+=", "<>", "=~", "+", "&", "!", "%",
+    ";", "//", "/*", "*/", "\n", "0x", "'", "`", "\\", "é", "—",
+];
