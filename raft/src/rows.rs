@@ -1,5 +1,6 @@
 //! The rows of the log store in RocksDB: opening, reading, and writing a round.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rocksdb::{
@@ -74,7 +75,7 @@ impl Rows {
         if let Some(last) = &last {
             // The first must be there too: a log with a lost beginning is not a log.
             let first = purged.index.next();
-            self.entries(group, first, last.index.next(), 0, |_| {})?;
+            self.entries(group, first..last.index.next(), 0, |_| {})?;
         }
         let last = last.map_or(purged, |entry| entry.position());
         Ok(Log::new(purged, last, vote, committed))
@@ -117,22 +118,22 @@ impl Rows {
         }
     }
 
-    /// Reads the entries from `first` up to but excluding `end`, all of which must be there, until
-    /// `bytes_max` is reached; at least one.
+    /// Reads the entries of the range, all of which must be there, until their payloads reach
+    /// `bytes_max`; at least one.
     pub(crate) fn entries(
         &self,
         group: GroupId,
-        first: LogIndex,
-        end: LogIndex,
+        range: Range<LogIndex>,
         bytes_max: usize,
         mut take: impl FnMut(LogEntry),
     ) -> Result<(), LogError> {
+        let Range { start, end } = range;
         let mut rows = self
             .db
-            .raw_iterator_cf_opt(self.family(LOG), range_options(group, first, end));
+            .raw_iterator_cf_opt(self.family(LOG), range_options(group, start, end));
         rows.seek_to_first();
-        let (mut next, mut bytes) = (first, 0);
-        while next < end && (next == first || bytes < bytes_max) {
+        let (mut next, mut bytes) = (start, 0);
+        while next < end && (next == start || bytes < bytes_max) {
             let Some((key, value)) = rows.item() else {
                 rows.status()
                     .map_err(|source| self.unreadable(group, source))?;

@@ -73,7 +73,8 @@ pub struct LogStats {
 
 /// The logs of all groups of a member.
 ///
-/// Dropping it writes what is queued, and waits for that.
+/// Dropping it writes what is queued, and waits for that. The directory can be opened again once the
+/// proposals made through the store are dropped too.
 pub struct LogStore {
     shared: Arc<Shared>,
     flusher: Option<JoinHandle<()>>,
@@ -138,7 +139,6 @@ impl LogStore {
         range: Range<LogIndex>,
         bytes_max: usize,
     ) -> Result<Vec<LogEntry>, LogError> {
-        let mut entries = Vec::new();
         let (end_in_store, unwritten) = {
             let mut state = self.shared.state.lock();
             let log = state.log(&self.shared.rows, group)?;
@@ -151,26 +151,25 @@ impl LogStore {
                 });
             }
             let end = range.end.min(log.last.index.next());
-            let end_in_store = end.min(log.first_unwritten());
-            let unwritten: Vec<_> = log.unwritten(range.start, end).cloned().collect();
-            (end_in_store, unwritten)
+            let mut budget = Budget::new(bytes_max);
+            let unwritten = log
+                .unwritten(range.start, end)
+                .take_while(|entry| budget.take(entry));
+            let unwritten: Vec<_> = unwritten.cloned().collect();
+            (end.min(log.first_unwritten()), unwritten)
         };
-        let mut bytes = 0;
+        let mut budget = Budget::new(bytes_max);
+        let mut entries = Vec::new();
         if range.start < end_in_store {
+            let in_store = range.start..end_in_store;
             self.shared
                 .rows
-                .entries(group, range.start, end_in_store, bytes_max, |entry| {
-                    bytes += entry.payload.len();
+                .entries(group, in_store, bytes_max, |entry| {
+                    budget.take(&entry);
                     entries.push(entry);
                 })?;
         }
-        for entry in unwritten {
-            if !entries.is_empty() && bytes >= bytes_max {
-                break;
-            }
-            bytes += entry.payload.len();
-            entries.push(entry);
-        }
+        entries.extend(unwritten.into_iter().take_while(|entry| budget.take(entry)));
         Ok(entries)
     }
 
@@ -308,6 +307,31 @@ impl Drop for LogStore {
             .lock()
             .stopped
             .get_or_insert(LogError::Closed);
+    }
+}
+
+/// How much of a log a reader still takes: at least one entry, and then until the bytes are used.
+struct Budget {
+    bytes: usize,
+    bytes_max: usize,
+    has_taken: bool,
+}
+
+impl Budget {
+    fn new(bytes_max: usize) -> Self {
+        Budget {
+            bytes: 0,
+            bytes_max,
+            has_taken: false,
+        }
+    }
+
+    /// Whether the entry is taken.
+    fn take(&mut self, entry: &LogEntry) -> bool {
+        let is_taken = !self.has_taken || self.bytes < self.bytes_max;
+        self.has_taken = true;
+        self.bytes = self.bytes.saturating_add(entry.payload.len());
+        is_taken
     }
 }
 

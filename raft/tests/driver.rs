@@ -53,6 +53,10 @@ impl StateMachine for Recorder {
         LogIndex(self.start)
     }
 
+    #[expect(
+        clippy::panic,
+        reason = "a panic of the state machine is what is tested"
+    )]
     fn apply(
         &self,
         index: LogIndex,
@@ -65,7 +69,7 @@ impl StateMachine for Recorder {
         }
         if self.fails_at.load(Ordering::SeqCst) == index.0 {
             if self.panics.load(Ordering::SeqCst) {
-                std::panic::panic_any("a state machine that panics on purpose");
+                panic!("a state machine that panics on purpose");
             }
             return Err(ApplyError::new("expected version 4, found 5"));
         }
@@ -430,6 +434,48 @@ fn closing_finishes_what_was_proposed() {
     let machine = Recorder::starting_at(0);
     open(&log, &machine);
     assert_eq!(machine.data().len(), 50);
+}
+
+#[test]
+fn closing_under_load_applies_exactly_what_was_taken() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = open_log(directory.path());
+    let machine = Recorder::starting_at(0);
+    let driver = open(&log, &machine);
+    let mut taken: Vec<u64> = thread::scope(|scope| {
+        let propose_until_refused = || {
+            let mut taken = Vec::new();
+            while let Ok(proposal) = driver.propose(b"x".to_vec()) {
+                taken.push(proposal.index().0);
+                // Some wait, some do not.
+                if taken.len() % 3 != 0 {
+                    proposal.wait().expect("what was taken is committed");
+                }
+            }
+            taken
+        };
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(propose_until_refused)).collect();
+        while driver.applied_index() < LogIndex(100) {
+            thread::yield_now();
+        }
+        driver.close();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("no panic"))
+            .collect()
+    });
+    taken.sort_unstable();
+    let applied: Vec<_> = machine
+        .applied()
+        .iter()
+        .skip(1)
+        .map(|(index, _, _)| *index)
+        .collect();
+    assert_eq!(applied, taken);
+    assert_eq!(
+        log.last(GROUP).expect("known").map(|last| last.index.0),
+        taken.last().copied()
+    );
 }
 
 #[test]

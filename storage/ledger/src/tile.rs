@@ -90,7 +90,7 @@ pub enum LedgerError<E: std::error::Error + 'static> {
         /// The size of the tree.
         size: u64,
     },
-    /// A tree cannot be consistent with a larger one as its past, nor be larger than the limit.
+    /// The older of two sizes is the larger.
     #[error("a tree of {old} leaves cannot be the past of one of {new}")]
     NotThePast {
         /// The size said to be the older.
