@@ -7,6 +7,7 @@
 pub mod key;
 pub mod order;
 pub mod temporal;
+pub mod text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -149,6 +150,19 @@ impl Value {
     #[must_use]
     pub const fn is_null(&self) -> bool {
         matches!(self, Self::Null)
+    }
+
+    /// Whether the value is a date, time or datetime; durations are not.
+    #[must_use]
+    pub const fn is_temporal_point(&self) -> bool {
+        matches!(
+            self,
+            Self::Date(_)
+                | Self::LocalTime(_)
+                | Self::Time(_)
+                | Self::LocalDateTime(_)
+                | Self::DateTime(_)
+        )
     }
 
     /// Whether a property may hold the value. Null is not storable: setting it removes a property.

@@ -1,0 +1,5 @@
+//! Expectations of temporal semantics, written as queries would be.
+
+mod expression;
+
+use expression::eval;
