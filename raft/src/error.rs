@@ -23,7 +23,13 @@ pub enum LogError {
         #[source]
         source: rocksdb::Error,
     },
-    /// A file of the store cannot be listed or read while it is checked at opening.
+    /// Somebody has the store open already.
+    #[error("the log store in {path} is in use")]
+    InUse {
+        /// Its directory.
+        path: PathBuf,
+    },
+    /// A file of the store cannot be read, locked or cut while it is checked at opening.
     #[error("cannot check {path}")]
     Check {
         /// The file or directory.

@@ -1,7 +1,10 @@
 //! The rows of the log store in RocksDB: opening, reading, and writing a round.
 
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
@@ -16,6 +19,8 @@ use crate::wal;
 
 const LOG: &str = "log";
 const META: &str = "meta";
+/// The file whose lock says that the store is open.
+const LOCK: &str = "in-use";
 
 /// The logs are read after a restart, by a slow follower, and hardly else.
 const CACHE_BYTES: usize = 8 << 20;
@@ -26,6 +31,8 @@ const INFO_LOG_BYTES_MAX: usize = 1 << 20;
 pub(crate) struct Rows {
     db: DB,
     path: PathBuf,
+    /// Keeps others out while the files are checked, which RocksDB's own lock does not cover.
+    _lock: File,
     /// Makes the next write fail as a full or broken disk would.
     #[cfg(test)]
     pub(crate) fails: std::sync::atomic::AtomicBool,
@@ -34,7 +41,8 @@ pub(crate) struct Rows {
 impl Rows {
     /// Opens the store in the directory `path`, or makes it.
     pub(crate) fn open(path: &Path, memtable_bytes: usize) -> Result<Self, LogError> {
-        wal::check(path)?;
+        let lock = lock(path)?;
+        wal::check_and_cut(path)?;
         let families = [LOG, META]
             .map(|name| ColumnFamilyDescriptor::new(name, family_options(memtable_bytes)));
         let opened = DB::open_cf_descriptors(&store_options(memtable_bytes), path, families);
@@ -43,6 +51,7 @@ impl Rows {
             Ok(db) => Ok(Rows {
                 db,
                 path,
+                _lock: lock,
                 #[cfg(test)]
                 fails: Default::default(),
             }),
@@ -264,6 +273,29 @@ impl Rows {
     }
 }
 
+/// Makes the directory, if it has to be made, and takes it for this store alone.
+fn lock(directory: &Path) -> Result<File, LogError> {
+    let path = directory.join(LOCK);
+    let failed = |source: io::Error| LogError::Check {
+        path: path.clone(),
+        source: Arc::new(source),
+    };
+    fs::create_dir_all(directory).map_err(failed)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
+    let file = file.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LogError::InUse {
+            path: directory.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
 #[cfg(test)]
 fn refused_write() -> WriteOptions {
     // RocksDB refuses a synced write without a write-ahead log: an error without side effects.
@@ -287,12 +319,10 @@ fn store_options(memtable_bytes: usize) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
-    // An incomplete record at the end was never acknowledged; anything else is damage and must not
-    // be dropped. `wal::check` closes the gaps this mode leaves. Point-in-time recovery would drop
-    // everything after the damage; absolute consistency would refuse after every power cut.
-    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
-    // Recycled logs cannot tell their torn end from old records, so RocksDB does not combine them
-    // with this recovery mode.
+    // `wal::check_and_cut` has cut off a torn end, so whatever else is incomplete is damage. The
+    // other modes drop what follows it: all of them some of the damage there can be.
+    options.set_wal_recovery_mode(DBRecoveryMode::AbsoluteConsistency);
+    // Recycled logs end in old records, which cannot be told from damage.
     options.set_recycle_log_file_num(0);
     // Notices a synced log that is missing or too short once a newer one has been begun.
     options.set_track_and_verify_wals_in_manifest(true);

@@ -8,15 +8,18 @@
 //!                   the masked CRC-32C covers type and payload, not the length
 //! ```
 //!
-//! Read tolerantly, as a torn tail after a power cut demands, they hide damage: a flipped length
+//! A power cut leaves the record that was being written torn: short, or with pages that read as
+//! zeros because the file had grown before they were written. Nobody was told that it is durable,
+//! so it is cut off here. RocksDB's own tolerance for torn ends hides damage as well: a flipped length
 //! looks like a record the writer did not finish, a flipped type like the remains of a recycled
-//! file, and RocksDB then silently ends the log there, in the middle of what was synced. A group
-//! with one voter has no second copy that would tell. So the rule here is stricter: a record may be
-//! incomplete only at the very end of the newest log, and only if it really is incomplete. It is
-//! not when nothing of it is missing but its length is wrong, nor when whole records follow it.
+//! file, and it then silently ends the log there, in the middle of what was synced. A group with one
+//! voter has no second copy that would tell. So RocksDB is told to tolerate nothing, and the rule
+//! here is narrow. A record is torn only at the very end of the newest log, with no record begun
+//! after it, and if either bytes of it are missing (and not just its length wrong) or its part of
+//! some page is zero throughout. Anything else is an error.
 //!
-//! What cannot be seen is a log cut off exactly between two records. The driver notices it when the
-//! state machine has applied more than the log holds.
+//! What cannot be seen is a log that ends too early exactly between two records. The driver notices
+//! it when the state machine has applied more than the log holds.
 
 use std::fs;
 use std::io;
@@ -27,13 +30,18 @@ use crate::error::LogError;
 
 const BLOCK_BYTES: usize = 32 * 1024;
 const HEADER_BYTES: usize = 7;
+/// What a file system writes at once.
+const PAGE_BYTES: usize = 4096;
+/// The shortest run of zeros at the edge of a page that counts as unwritten: records hold shorter
+/// ones.
+const UNWRITTEN_BYTES_MIN: usize = 16;
 /// What RocksDB adds to a rotated checksum before it stores it.
 const MASK_DELTA: u32 = 0xa282_ead8;
 
-/// Checks the manifest in use and all write-ahead logs in `directory`.
+/// Checks the manifest in use and all write-ahead logs in `directory`, and cuts off a torn end.
 ///
-/// A directory without them, or none at all, is a store yet to be made.
-pub(crate) fn check(directory: &Path) -> Result<(), LogError> {
+/// A directory without them is a store yet to be made. Nobody else may have the store open.
+pub(crate) fn check_and_cut(directory: &Path) -> Result<(), LogError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source: io::Error| LogError::Check {
@@ -66,6 +74,14 @@ pub(crate) fn check(directory: &Path) -> Result<(), LogError> {
     Ok(())
 }
 
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> LogError {
+    let path = path.to_owned();
+    move |source| LogError::Check {
+        path,
+        source: Arc::new(source),
+    }
+}
+
 /// The number of a write-ahead log: the files are named `000123.log`.
 fn log_number(path: &Path) -> Option<u64> {
     if path.extension()? != "log" {
@@ -74,21 +90,29 @@ fn log_number(path: &Path) -> Option<u64> {
     path.file_stem()?.to_str()?.parse().ok()
 }
 
-/// Returns where the complete records end.
+/// Returns where the complete records end, and with them the file.
 fn check_file(path: &Path, bytes: &[u8], may_be_torn: bool) -> Result<usize, LogError> {
-    match end_of_records(bytes) {
-        Ok(end) if may_be_torn || end == bytes.len() => Ok(end),
-        Ok(end) => Err((
-            end,
-            "it ends in the middle of a record, but a newer log follows",
-        )),
-        Err(damage) => Err(damage),
-    }
-    .map_err(|(offset, reason)| LogError::DamagedFile {
+    let damaged = |(offset, reason)| LogError::DamagedFile {
         path: path.to_owned(),
         offset: offset as u64,
         reason,
-    })
+    };
+    let end = end_of_records(bytes).map_err(damaged)?;
+    if end < bytes.len() {
+        if !may_be_torn {
+            return Err(damaged((
+                end,
+                "its last record is torn, but a newer log follows",
+            )));
+        }
+        let cut = || {
+            let file = fs::OpenOptions::new().write(true).open(path)?;
+            file.set_len(end as u64)?;
+            file.sync_all()
+        };
+        cut().map_err(unreadable(path))?;
+    }
+    Ok(end)
 }
 
 /// A record as its header describes it.
@@ -101,10 +125,10 @@ struct Record {
 /// How the header at `at` reads; the header itself is within `bytes` and within its block.
 fn record_at(bytes: &[u8], at: usize) -> Record {
     let header = &bytes[at..at + HEADER_BYTES];
-    let stored = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
     let end = at + HEADER_BYTES + usize::from(u16::from_le_bytes([header[4], header[5]]));
-    let is_whole =
-        end <= bytes.len() && end <= block_end(at) && masked_crc32c(&bytes[at + 6..end]) == stored;
+    let is_whole = end <= bytes.len()
+        && end <= block_end(at)
+        && masked_crc32c(&bytes[at + 6..end]) == stored_checksum(bytes, at);
     Record {
         kind: header[6],
         end,
@@ -159,25 +183,46 @@ fn end_of_records(bytes: &[u8]) -> Result<usize, (usize, &'static str)> {
     Ok(end_of_whole)
 }
 
-/// Whether the record at `at`, which is not whole, was torn off by a crash.
+/// Whether the record at `at`, which is not whole, was torn by a crash.
 fn torn_record(bytes: &[u8], at: usize, record: &Record) -> Result<(), (usize, &'static str)> {
-    if record.end <= bytes.len() {
-        return Err((at, "the checksum of a record is wrong"));
+    let reason = if record.end <= bytes.len() {
+        "the checksum of a record is wrong"
+    } else if record.end > block_end(at) || !(1..=4).contains(&record.kind) {
+        "the header of a record is wrong"
+    } else if masked_crc32c(&bytes[at + 6..]) == stored_checksum(bytes, at) {
+        "the length of a record is wrong"
+    } else {
+        ""
+    };
+    if !reason.is_empty() && !has_unwritten_page(bytes, at) {
+        return Err((at, reason));
     }
-    if record.end > block_end(at) || !(1..=4).contains(&record.kind) {
-        return Err((at, "the header of a record is wrong"));
-    }
-    let stored = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    if masked_crc32c(&bytes[at + 6..]) == stored {
-        return Err((at, "the length of a record is wrong"));
-    }
-    let later = (at + 1..bytes.len().saturating_sub(HEADER_BYTES))
-        .filter(|&later| (1..=4).contains(&bytes[later + 6]))
+    // One write may leave later parts of itself behind, but not the beginning of another.
+    let is_followed = (at + 1..bytes.len().saturating_sub(HEADER_BYTES))
+        .filter(|&later| matches!(bytes[later + 6], 1 | 2))
         .any(|later| record_at(bytes, later).is_whole);
-    if later {
-        return Err((at, "an incomplete record is followed by a whole one"));
+    match is_followed {
+        true => Err((at, "a torn record is followed by a whole one")),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether what stands from `at` to the end is zero throughout in one of its pages.
+fn has_unwritten_page(bytes: &[u8], at: usize) -> bool {
+    let mut start = at;
+    while start < bytes.len() {
+        let end = ((start / PAGE_BYTES + 1) * PAGE_BYTES).min(bytes.len());
+        let part = &bytes[start..end];
+        if part.len() >= UNWRITTEN_BYTES_MIN && part.iter().all(|&byte| byte == 0) {
+            return true;
+        }
+        start = end;
+    }
+    false
+}
+
+fn stored_checksum(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 fn masked_crc32c(bytes: &[u8]) -> u32 {
@@ -241,6 +286,12 @@ const fn crc32c_tables() -> [[u32; 256]; 8] {
 mod tests {
     use super::*;
 
+    fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let checksum = masked_crc32c(&[&[kind], payload].concat()).to_le_bytes();
+        let length = (payload.len() as u16).to_le_bytes();
+        [&checksum[..], &length, &[kind], payload].concat()
+    }
+
     /// A file with records of these lengths, and where each ends.
     fn file(lengths: &[usize]) -> (Vec<u8>, Vec<usize>) {
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
@@ -260,11 +311,7 @@ mod tests {
                     (false, false) => 3,
                     (false, true) => 4,
                 };
-                let checksum = masked_crc32c(&[&[kind], now].concat());
-                bytes.extend(checksum.to_le_bytes());
-                bytes.extend((now.len() as u16).to_le_bytes());
-                bytes.push(kind);
-                bytes.extend(now);
+                bytes.extend(record(kind, now));
                 rest = later;
                 is_first = false;
                 if rest.is_empty() {
@@ -316,26 +363,60 @@ mod tests {
     }
 
     #[test]
+    fn pages_of_the_last_write_may_be_missing() {
+        let (bytes, ends) = file(&[10, 5000, 100_000]);
+        let last = ends[1]..bytes.len();
+        for page in last.start / PAGE_BYTES..=last.end / PAGE_BYTES {
+            let start = (page * PAGE_BYTES).max(last.start);
+            let end = ((page + 1) * PAGE_BYTES).min(last.end);
+            let mut torn = bytes.clone();
+            torn[start..end].fill(0);
+            assert_eq!(end_of_records(&torn), Ok(last.start), "page {page}");
+            // Not if another write follows, which was begun only after this one was synced.
+            torn.extend(record(1, b"follows"));
+            assert!(end_of_records(&torn).is_err(), "page {page}");
+        }
+        // Nor is any other change taken for it.
+        for offset in last.step_by(97) {
+            let mut damaged = bytes.clone();
+            damaged[offset] ^= 0x10;
+            assert!(end_of_records(&damaged).is_err(), "offset {offset}");
+        }
+    }
+
+    #[test]
     fn only_the_newest_log_may_be_torn() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
         let (bytes, _) = file(&[100, 100]);
         let torn = &bytes[..bytes.len() - 1];
-        check(directory.path()).expect("no store yet");
+        check_and_cut(directory.path()).expect("no store yet");
         fs::write(path("CURRENT"), "MANIFEST-000001\n").expect("written");
         fs::write(path("MANIFEST-000001"), &bytes).expect("written");
         fs::write(path("000009.log"), torn).expect("written");
-        fs::write(path("000010.log"), b"").expect("written");
-        check(directory.path()).expect("an empty log follows");
         fs::write(path("000010.log"), torn).expect("written");
-        let refused = check(directory.path()).expect_err("a log with records follows");
+        let refused = check_and_cut(directory.path()).expect_err("a log with records follows");
         assert!(
             refused
                 .to_string()
                 .contains("000009.log is damaged at offset 107"),
             "{refused}"
         );
+        assert_eq!(
+            fs::read(path("000009.log")).expect("read"),
+            torn,
+            "what is refused is left"
+        );
+        fs::write(path("000010.log"), b"").expect("written");
+        check_and_cut(directory.path()).expect("an empty log follows");
+        assert_eq!(
+            fs::read(path("000009.log")).expect("read"),
+            torn[..107],
+            "the torn end is cut"
+        );
         fs::write(path("000009.log"), &bytes).expect("written");
-        check(directory.path()).expect("the newest may be torn");
+        fs::write(path("000010.log"), torn).expect("written");
+        check_and_cut(directory.path()).expect("the newest may be torn");
+        assert_eq!(fs::read(path("000009.log")).expect("read"), bytes);
     }
 }

@@ -195,6 +195,38 @@ fn a_torn_end_loses_only_what_was_torn() {
 }
 
 #[test]
+fn missing_pages_of_the_last_write_lose_only_that_write() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    append(&store, GROUP, vec![entry(1, 1, "synced")]);
+    let length_before = newest_wal(directory.path())
+        .metadata()
+        .expect("it is there")
+        .len();
+    append(
+        &store,
+        GROUP,
+        vec![entry(2, 1, &"never acknowledged".repeat(5000))],
+    );
+    drop(store);
+    let bytes = fs::read(newest_wal(directory.path())).expect("read");
+    for page in 0..bytes.len() / 4096 {
+        let torn = tempfile::tempdir().expect("a directory");
+        copy(directory.path(), torn.path());
+        let mut left = bytes.clone();
+        let start = (page * 4096).max(length_before as usize);
+        left[start..(page + 1) * 4096].fill(0);
+        fs::write(newest_wal(torn.path()), left).expect("written");
+        let store = open(torn.path());
+        assert_eq!(
+            all(&store, GROUP).expect("read"),
+            [entry(1, 1, "synced")],
+            "page {page}"
+        );
+    }
+}
+
+#[test]
 fn a_flipped_bit_in_the_write_ahead_log_is_an_error() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
@@ -323,7 +355,7 @@ fn a_store_is_opened_once() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let refused = LogStore::open(directory.path(), LogOptions::default()).expect_err("it is open");
-    assert!(matches!(refused, LogError::Open { .. }), "{refused}");
+    assert!(matches!(refused, LogError::InUse { .. }), "{refused}");
     drop(store);
     open(directory.path());
 }
