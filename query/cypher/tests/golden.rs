@@ -27,7 +27,9 @@ fn run(script: &str) -> String {
     while let Some(line) = lines.next() {
         result.push_str(line);
         result.push('\n');
-        let Some(query) = line.strip_prefix("> ") else { continue };
+        let Some(query) = line.strip_prefix("> ") else {
+            continue;
+        };
         let mut query = query.to_owned();
         while let Some(more) = lines.peek().and_then(|line| line.strip_prefix('>')) {
             query.push('\n');
@@ -52,7 +54,10 @@ fn scripts_give_the_outputs_they_record() {
         let script = fs::read_to_string(&path).expect("a script is readable");
         let actual = run(&script);
         scripts += 1;
-        errors += actual.lines().filter(|line| line.starts_with("error[")).count();
+        errors += actual
+            .lines()
+            .filter(|line| line.starts_with("error["))
+            .count();
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&path, actual).expect("a script is writable");
             continue;
@@ -60,7 +65,15 @@ fn scripts_give_the_outputs_they_record() {
         for (number, (expected, actual)) in script.lines().zip(actual.lines()).enumerate() {
             assert_eq!(actual, expected, "{}:{}", path.display(), number + 1);
         }
-        assert_eq!(actual.lines().count(), script.lines().count(), "{}", path.display());
+        assert_eq!(
+            actual.lines().count(),
+            script.lines().count(),
+            "{}",
+            path.display()
+        );
     }
-    assert!(scripts > 0 && errors >= 40, "{scripts} scripts with {errors} errors");
+    assert!(
+        scripts > 0 && errors >= 40,
+        "{scripts} scripts with {errors} errors"
+    );
 }

@@ -47,10 +47,18 @@ fn nesting_is_bounded() {
     on_small_stack(move || {
         for (before, open, middle, close) in pieces {
             for depth in [NESTING_MAX + 1, 10_000] {
-                let text =
-                    format!("{before}{}{middle}{}", open.repeat(depth), close.repeat(depth));
+                let text = format!(
+                    "{before}{}{middle}{}",
+                    open.repeat(depth),
+                    close.repeat(depth)
+                );
                 let error = parse(&text).expect_err(&text);
-                assert_eq!(error.detail, Detail::NestingTooDeep, "{}", error.render(&text));
+                assert_eq!(
+                    error.detail,
+                    Detail::NestingTooDeep,
+                    "{}",
+                    error.render(&text)
+                );
             }
         }
     });
@@ -72,7 +80,10 @@ fn chains_are_bounded_too() {
             let error = parse(&text).expect_err(before);
             let text = &text[..100];
             assert!(
-                matches!(error.detail, Detail::NestingTooDeep | Detail::UnexpectedSyntax),
+                matches!(
+                    error.detail,
+                    Detail::NestingTooDeep | Detail::UnexpectedSyntax
+                ),
                 "{text}: {error}"
             );
         }
@@ -100,7 +111,10 @@ fn trees_at_the_limit_can_be_walked() {
         for text in [chain, nest(NESTING_MAX - 2)] {
             let tree = parse(&text).expect("within the limits");
             assert_eq!(tree.clone().to_string(), text);
-            assert_eq!(parse(&tree.to_string()).expect("prints within the limits"), tree);
+            assert_eq!(
+                parse(&tree.to_string()).expect("prints within the limits"),
+                tree
+            );
         }
     });
 }

@@ -24,7 +24,8 @@ impl Parser<'_> {
         let message = format!("expected {expected}, found {}", self.found());
         let mut error = Diagnostic::error(Detail::UnexpectedSyntax, self.span(), message)
             .label(format!("expected {expected}"));
-        if let TokenKind::Word(_) = self.kind() {
+        // A keyword in the wrong place is hardly a misspelt other one.
+        if let TokenKind::Word(None) = self.kind() {
             let words = keywords.iter().map(|keyword| keyword.as_str());
             error = error.suggest(self.text(), words);
         }
@@ -190,6 +191,7 @@ impl Parser<'_> {
             Some(Order | Skip | Offset | Limit) => error
                 .help("`ORDER BY`, `SKIP` and `LIMIT` follow `RETURN` or `WITH`, in this order"),
             Some(On) => error.help("`ON CREATE` and `ON MATCH` follow `MERGE`"),
+            Some(As | For) => error.help("a time clause stands before the first clause of a query"),
             _ => error,
         }
     }

@@ -35,7 +35,7 @@ use crate::span::Span;
 pub const HEIGHT_MAX: usize = 400;
 
 /// How deeply expressions, patterns and queries may nest.
-pub const NESTING_MAX: usize = 160;
+pub const NESTING_MAX: usize = 100;
 
 /// Reads one statement, with or without a semicolon at its end.
 ///

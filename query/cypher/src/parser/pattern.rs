@@ -214,7 +214,6 @@ impl Parser<'_> {
                 TokenKind::RightParen
                     | TokenKind::RightBracket
                     | TokenKind::Colon
-                    | TokenKind::LeftBrace
                     | TokenKind::Star
             );
         if !Self::is_name(self.kind()) || is_where {
@@ -394,10 +393,6 @@ impl Parser<'_> {
                 let message = format!("`{}` is no length of a path", self.text());
                 wrong(message, "expected a whole number")
             }
-            TokenKind::Dollar => wrong(
-                "a length cannot be a parameter".to_owned(),
-                "expected a number",
-            ),
             _ => Ok(None),
         }
     }

@@ -79,6 +79,10 @@ impl Parser<'_> {
         let is_condition = self.is_keyword(Keyword::If) && self.keyword_at(1) == Some(Keyword::Not);
         let is_target = self.is_keyword(Keyword::For) && self.peek(1) == TokenKind::LeftParen;
         let mut name = None;
+        if self.is_keyword(Keyword::On) && self.peek(1) == TokenKind::Colon {
+            let error = self.unexpected("a name, `IF NOT EXISTS` or `FOR`");
+            return Err(error.help("write `CREATE INDEX FOR (n:Label) ON (n.property)`"));
+        }
         if !is_condition && !is_target {
             name = Some(self.identifier("a name, `IF NOT EXISTS` or `FOR`")?);
         }

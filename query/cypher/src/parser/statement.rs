@@ -30,7 +30,10 @@ impl Parser<'_> {
             }
         };
         let span = self.span_from(start);
-        self.eat(TokenKind::Semicolon);
+        if self.eat(TokenKind::Semicolon) && !self.is(TokenKind::End) {
+            let error = self.unexpected("the end of the query");
+            return Err(error.help("statements run one at a time"));
+        }
         match (self.kind(), &body) {
             (TokenKind::End, _) => Ok(Statement { mode, body, span }),
             (_, StatementBody::Query(_)) => {
@@ -38,6 +41,12 @@ impl Parser<'_> {
             }
             (_, StatementBody::Schema(_)) => Err(self.unexpected("the end of the command")),
         }
+    }
+
+    /// The innermost bracket around the current token, if nothing closes it.
+    fn unclosed_bracket(&self) -> Option<Span> {
+        let opening = self.tokens[*self.open.last()? as usize];
+        (opening.partner == 0).then_some(opening.span)
     }
 
     fn starts_query(&self) -> bool {
@@ -97,13 +106,16 @@ impl Parser<'_> {
         }];
         while let Some(clause) = self.clause()? {
             if let Some(Clause::Return(last)) = clauses.last() {
-                return Err(Diagnostic::error(
+                let error = Diagnostic::error(
                     Detail::InvalidClauseComposition,
                     clause.span(),
                     format!("`{}` cannot follow `RETURN`", clause.keyword()),
                 )
-                .secondary(last.span, "`RETURN` ends the query")
-                .help("use `WITH` to pass rows on to further clauses"));
+                .secondary(last.span, "`RETURN` ends the query");
+                return Err(match self.unclosed_bracket() {
+                    Some(opening) => error.secondary(opening, "not closed"),
+                    None => error.help("use `WITH` to pass rows on to further clauses"),
+                });
             }
             clauses.push(clause);
         }

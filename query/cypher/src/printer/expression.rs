@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use super::name::{Name, ParameterName, Qualified};
+use super::name::{Key, Name, ParameterName, Qualified};
 use super::{commas, optional, pattern, separated};
 use crate::ast::{
     Case, Comparison, Expression, ExpressionKind, Literal, MapEntry, MapProjectionItem,
@@ -34,7 +34,7 @@ pub(super) fn expression(f: &mut Formatter<'_>, expression: &Expression) -> fmt:
         ExpressionKind::Variable(name) => Name(name).fmt(f),
         ExpressionKind::Property { subject, key } => {
             operand(f, subject, precedence::POSTFIX)?;
-            write!(f, ".{}", Name(key))
+            write!(f, ".{}", Key(key))
         }
         ExpressionKind::Index { subject, index } => {
             operand(f, subject, precedence::POSTFIX)?;
@@ -232,12 +232,12 @@ fn subquery(f: &mut Formatter<'_>, kind: SubqueryKind, body: &SubqueryBody) -> f
 }
 
 fn map_entry(f: &mut Formatter<'_>, entry: &MapEntry) -> fmt::Result {
-    write!(f, "{}: {}", Name(&entry.key), entry.value)
+    write!(f, "{}: {}", Key(&entry.key), entry.value)
 }
 
 fn map_projection_item(f: &mut Formatter<'_>, item: &MapProjectionItem) -> fmt::Result {
     match item {
-        MapProjectionItem::Property(key) => write!(f, ".{}", Name(key)),
+        MapProjectionItem::Property(key) => write!(f, ".{}", Key(key)),
         MapProjectionItem::AllProperties(_) => f.write_str(".*"),
         MapProjectionItem::Variable(name) => Name(name).fmt(f),
         MapProjectionItem::Entry(entry) => map_entry(f, entry),

@@ -19,7 +19,7 @@ use crate::ast::{
     SingleQuery, SortItem, Statement, StatementBody, StatementMode, SubqueryCall, SubqueryScope,
     SystemTime, TimeClause, Yield, YieldItem, YieldItems,
 };
-use name::{Name, Qualified};
+use name::{Key, Name, Qualified};
 
 impl Display for Statement {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -215,9 +215,9 @@ fn set_item(f: &mut Formatter<'_>, item: &SetItem) -> fmt::Result {
 
 fn assigned_property(f: &mut Formatter<'_>, subject: &Expression, key: &Identifier) -> fmt::Result {
     if expression::is_property_chain(subject) {
-        write!(f, "{subject}.{}", Name(key))
+        write!(f, "{subject}.{}", Key(key))
     } else {
-        write!(f, "({subject}).{}", Name(key))
+        write!(f, "({subject}).{}", Key(key))
     }
 }
 
@@ -229,7 +229,7 @@ fn assigned_labels(
     Name(variable).fmt(f)?;
     labels
         .iter()
-        .try_for_each(|label| write!(f, ":{}", Name(label)))
+        .try_for_each(|label| write!(f, ":{}", Key(label)))
 }
 
 fn procedure_call(f: &mut Formatter<'_>, call: &ProcedureCall) -> fmt::Result {
@@ -320,7 +320,7 @@ fn schema_name(
 }
 
 fn schema_target(f: &mut Formatter<'_>, variable: &Identifier, label: &Identifier) -> fmt::Result {
-    write!(f, " FOR ({}:{})", Name(variable), Name(label))
+    write!(f, " FOR ({}:{})", Name(variable), Key(label))
 }
 
 fn schema_properties(
@@ -329,7 +329,7 @@ fn schema_properties(
     properties: &[Identifier],
 ) -> fmt::Result {
     separated(f, ", ", properties, |f, property| {
-        write!(f, "{}.{}", Name(variable), Name(property))
+        write!(f, "{}.{}", Name(variable), Key(property))
     })
 }
 

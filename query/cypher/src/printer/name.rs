@@ -6,8 +6,8 @@ use crate::ast::{Identifier, QualifiedName};
 use crate::keyword::Keyword;
 use crate::lexer::is_plain_identifier;
 
-/// A name in any position. Names spelled like keywords are put in backticks everywhere, though few
-/// positions require it.
+/// A variable or the name of a thing. Names spelled like keywords are put in backticks everywhere,
+/// though few positions require it.
 pub(super) struct Name<'a>(pub(super) &'a Identifier);
 
 impl Display for Name<'_> {
@@ -17,6 +17,18 @@ impl Display for Name<'_> {
             f.write_str(name)
         } else {
             write!(f, "`{}`", name.replace('`', "``"))
+        }
+    }
+}
+
+/// A property key, label or relationship type: positions in which no keyword has a meaning.
+pub(super) struct Key<'a>(pub(super) &'a Identifier);
+
+impl Display for Key<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0.as_str() {
+            name if is_plain_identifier(name) => f.write_str(name),
+            name => write!(f, "`{}`", name.replace('`', "``")),
         }
     }
 }

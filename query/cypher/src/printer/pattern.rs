@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use super::name::Name;
+use super::name::{Key, Name};
 use super::{optional, separated};
 use crate::ast::{
     Direction, Expression, LabelExpression, LabelFormula, LengthRange, NodePattern, PathPattern,
@@ -85,7 +85,7 @@ fn relationship(f: &mut Formatter<'_>, relationship: &RelationshipPattern) -> fm
         optional(f, "", variable.as_ref().map(Name).as_ref())?;
         if !types.is_empty() {
             f.write_char(':')?;
-            separated(f, "|", types, |f, name| Name(name).fmt(f))?;
+            separated(f, "|", types, |f, name| Key(name).fmt(f))?;
         }
         if let Some(range) = length {
             length_range(f, range)?;
@@ -121,7 +121,7 @@ pub(super) fn label_expression(
     in_expression: bool,
 ) -> fmt::Result {
     match labels {
-        LabelExpression::All(labels) => separated(f, ":", labels, |f, label| Name(label).fmt(f)),
+        LabelExpression::All(labels) => separated(f, ":", labels, |f, label| Key(label).fmt(f)),
         LabelExpression::Formula(formula @ LabelFormula::Or(_)) if in_expression => {
             f.write_char('(')?;
             label_formula(f, formula, 0)?;
@@ -142,7 +142,7 @@ fn label_formula(f: &mut Formatter<'_>, formula: &LabelFormula, least: u8) -> fm
         f.write_char('(')?;
     }
     match formula {
-        LabelFormula::Label(label) => Name(label).fmt(f)?,
+        LabelFormula::Label(label) => Key(label).fmt(f)?,
         LabelFormula::Any(_) => f.write_char('%')?,
         LabelFormula::Not(inner) => {
             f.write_char('!')?;

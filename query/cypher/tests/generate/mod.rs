@@ -8,13 +8,55 @@ use retrograph_cypher::ast::*;
 
 /// Names that need care: keywords, quotes, blanks, other scripts, digits.
 const NAMES: &[&str] = &[
-    "a", "b", "name", "", "count", "Exists", "all", "reduce", "shortestPath", "in", "IN", "where",
-    "null", "TRUE", "case", "end", "as", "of", "distinct", "match", "index", "not", "1", "01",
-    "with space", "back`tick", "``", "größe", "数", "a.b", "_", "x1", "version", "for", "call",
+    "a",
+    "b",
+    "name",
+    "",
+    "count",
+    "Exists",
+    "all",
+    "reduce",
+    "shortestPath",
+    "in",
+    "IN",
+    "where",
+    "null",
+    "TRUE",
+    "case",
+    "end",
+    "as",
+    "of",
+    "distinct",
+    "match",
+    "index",
+    "not",
+    "1",
+    "01",
+    "with space",
+    "back`tick",
+    "``",
+    "größe",
+    "数",
+    "a.b",
+    "_",
+    "x1",
+    "version",
+    "for",
+    "call",
 ];
 
-const STRINGS: &[&str] =
-    &["", "text", "it's", "\"", "\\", "\n\r\t", "\u{8}\u{c}\u{1}\u{7f}", "é数🧐", "\\u0041", "`"];
+const STRINGS: &[&str] = &[
+    "",
+    "text",
+    "it's",
+    "\"",
+    "\\",
+    "\n\r\t",
+    "\u{8}\u{c}\u{1}\u{7f}",
+    "é数🧐",
+    "\\u0041",
+    "`",
+];
 
 /// Where a pattern stands.
 #[derive(Clone, Copy, PartialEq)]
@@ -74,19 +116,30 @@ impl<'b> Generator<'b> {
 
     fn qualified_name(&mut self) -> QualifiedName {
         let namespace = self.many(0, Self::name);
-        QualifiedName { namespace, name: self.name(), span: Span::default() }
+        QualifiedName {
+            namespace,
+            name: self.name(),
+            span: Span::default(),
+        }
     }
 
     /// Any statement.
     pub fn statement(&mut self) -> Statement {
-        let mode =
-            [None, Some(StatementMode::Explain), Some(StatementMode::Profile)][self.below(3)];
+        let mode = [
+            None,
+            Some(StatementMode::Explain),
+            Some(StatementMode::Profile),
+        ][self.below(3)];
         let body = if self.below(6) == 5 {
             StatementBody::Schema(self.schema_command())
         } else {
             StatementBody::Query(self.query(true, false))
         };
-        Statement { mode, body, span: Span::default() }
+        Statement {
+            mode,
+            body,
+            span: Span::default(),
+        }
     }
 
     fn query(&mut self, must_conclude: bool, read_only: bool) -> Query {
@@ -104,18 +157,30 @@ impl<'b> Generator<'b> {
             Vec::new()
         };
         self.depth -= 1;
-        Query { time, first, unions, span: Span::default() }
+        Query {
+            time,
+            first,
+            unions,
+            span: Span::default(),
+        }
     }
 
     fn time_clause(&mut self) -> TimeClause {
         let system = match self.below(4) {
             0 => Some(SystemTime::AsOf(self.expression())),
             1 => Some(SystemTime::Version(self.expression())),
-            2 => Some(SystemTime::Range { from: self.expression(), to: self.expression() }),
+            2 => Some(SystemTime::Range {
+                from: self.expression(),
+                to: self.expression(),
+            }),
             _ => None,
         };
         let valid = (system.is_none() || self.flip()).then(|| self.expression());
-        TimeClause { system, valid, span: Span::default() }
+        TimeClause {
+            system,
+            valid,
+            span: Span::default(),
+        }
     }
 
     fn single_query(&mut self, must_conclude: bool, read_only: bool) -> SingleQuery {
@@ -128,10 +193,16 @@ impl<'b> Generator<'b> {
             if let [Clause::Call(_)] = clauses.as_slice() {
             } else {
                 let projection = self.projection();
-                clauses.push(Clause::Return(Return { projection, span: Span::default() }));
+                clauses.push(Clause::Return(Return {
+                    projection,
+                    span: Span::default(),
+                }));
             }
         }
-        SingleQuery { clauses, span: Span::default() }
+        SingleQuery {
+            clauses,
+            span: Span::default(),
+        }
     }
 
     /// Any clause but `RETURN`.
@@ -147,7 +218,11 @@ impl<'b> Generator<'b> {
                 predicate: self.maybe(Self::predicate),
                 span,
             }),
-            1 => Clause::Unwind(Unwind { list: self.expression(), variable: self.name(), span }),
+            1 => Clause::Unwind(Unwind {
+                list: self.expression(),
+                variable: self.name(),
+                span,
+            }),
             2 => Clause::With(With {
                 projection: self.projection(),
                 predicate: self.maybe(Self::predicate),
@@ -170,24 +245,40 @@ impl<'b> Generator<'b> {
     fn updating_clause(&mut self) -> Clause {
         let span = Span::default();
         match self.below(6) {
-            0 => Clause::Create(Create { patterns: self.patterns(Purpose::Create), span }),
+            0 => Clause::Create(Create {
+                patterns: self.patterns(Purpose::Create),
+                span,
+            }),
             1 => Clause::Merge(Merge {
                 pattern: self.path(Purpose::Merge),
                 actions: self.many(0, |g| MergeAction {
-                    event: if g.flip() { MergeEvent::Create } else { MergeEvent::Match },
+                    event: if g.flip() {
+                        MergeEvent::Create
+                    } else {
+                        MergeEvent::Match
+                    },
                     items: g.many(1, Self::set_item),
                     span,
                 }),
                 span,
             }),
-            2 => Clause::Set(Set { items: self.many(1, Self::set_item), span }),
+            2 => Clause::Set(Set {
+                items: self.many(1, Self::set_item),
+                span,
+            }),
             3 => Clause::Remove(Remove {
                 items: self.many(1, |g| RemoveItem {
                     kind: if g.flip() {
                         let labels = g.many(1, Self::name);
-                        RemoveItemKind::Labels { variable: g.name(), labels }
+                        RemoveItemKind::Labels {
+                            variable: g.name(),
+                            labels,
+                        }
                     } else {
-                        RemoveItemKind::Property { subject: g.expression(), key: g.name() }
+                        RemoveItemKind::Property {
+                            subject: g.expression(),
+                            key: g.name(),
+                        }
                     },
                     span,
                 }),
@@ -195,14 +286,18 @@ impl<'b> Generator<'b> {
             }),
             4 => Clause::Delete(Delete {
                 detach: self.flip(),
-                expressions: self.many(1, |g| match g.expression() {
-                    Expression { kind: ExpressionKind::HasLabels { subject, .. }, .. } => *subject,
-                    other => other,
-                })
-                .into_iter()
-                .filter(|e| !matches!(e.kind, ExpressionKind::HasLabels { .. }))
-                .chain([Expression::new(ExpressionKind::CountStar, span)])
-                .collect(),
+                expressions: self
+                    .many(1, |g| match g.expression() {
+                        Expression {
+                            kind: ExpressionKind::HasLabels { subject, .. },
+                            ..
+                        } => *subject,
+                        other => other,
+                    })
+                    .into_iter()
+                    .filter(|e| !matches!(e.kind, ExpressionKind::HasLabels { .. }))
+                    .chain([Expression::new(ExpressionKind::CountStar, span)])
+                    .collect(),
                 span,
             }),
             _ => Clause::Foreach(Foreach {
@@ -233,11 +328,23 @@ impl<'b> Generator<'b> {
                 key: self.name(),
                 value: self.expression(),
             },
-            1 => SetItemKind::Replace { variable: self.name(), value: self.expression() },
-            2 => SetItemKind::Merge { variable: self.name(), value: self.expression() },
-            _ => SetItemKind::Labels { variable: self.name(), labels: self.many(1, Self::name) },
+            1 => SetItemKind::Replace {
+                variable: self.name(),
+                value: self.expression(),
+            },
+            2 => SetItemKind::Merge {
+                variable: self.name(),
+                value: self.expression(),
+            },
+            _ => SetItemKind::Labels {
+                variable: self.name(),
+                labels: self.many(1, Self::name),
+            },
         };
-        SetItem { kind, span: Span::default() }
+        SetItem {
+            kind,
+            span: Span::default(),
+        }
     }
 
     fn procedure_call(&mut self, standalone: bool) -> ProcedureCall {
@@ -252,13 +359,26 @@ impl<'b> Generator<'b> {
             } else {
                 YieldItems::Fields(g.many(1, Self::yield_item))
             };
-            Yield { items, predicate: g.maybe(Self::predicate), span: Span::default() }
+            Yield {
+                items,
+                predicate: g.maybe(Self::predicate),
+                span: Span::default(),
+            }
         });
-        ProcedureCall { name: self.qualified_name(), arguments, yields, span: Span::default() }
+        ProcedureCall {
+            name: self.qualified_name(),
+            arguments,
+            yields,
+            span: Span::default(),
+        }
     }
 
     fn yield_item(&mut self) -> YieldItem {
-        YieldItem { field: self.name(), alias: self.maybe(Self::name), span: Span::default() }
+        YieldItem {
+            field: self.name(),
+            alias: self.maybe(Self::name),
+            span: Span::default(),
+        }
     }
 
     fn projection(&mut self) -> Projection {
@@ -306,7 +426,11 @@ impl<'b> Generator<'b> {
                 span,
             }),
             kind @ (2 | 3) => {
-                let drop = DropSchema { name: self.name(), if_exists: self.flip(), span };
+                let drop = DropSchema {
+                    name: self.name(),
+                    if_exists: self.flip(),
+                    span,
+                };
                 if kind == 2 {
                     SchemaCommand::DropIndex(drop)
                 } else {
@@ -314,7 +438,11 @@ impl<'b> Generator<'b> {
                 }
             }
             _ => SchemaCommand::Show(Show {
-                subject: if self.flip() { ShowSubject::Indexes } else { ShowSubject::Constraints },
+                subject: if self.flip() {
+                    ShowSubject::Indexes
+                } else {
+                    ShowSubject::Constraints
+                },
                 yields: self.maybe(|g| Yield {
                     items: if g.flip() {
                         YieldItems::All
@@ -348,7 +476,11 @@ impl<'b> Generator<'b> {
     }
 
     fn selector(&mut self) -> Option<PathSelector> {
-        [None, Some(PathSelector::Shortest), Some(PathSelector::AllShortest)][self.below(3)]
+        [
+            None,
+            Some(PathSelector::Shortest),
+            Some(PathSelector::AllShortest),
+        ][self.below(3)]
     }
 
     fn step(&mut self, purpose: Purpose) -> PathStep {
@@ -403,7 +535,9 @@ impl<'b> Generator<'b> {
         match self.formula(0) {
             LabelFormula::Label(label) => LabelExpression::All(vec![label]),
             LabelFormula::And(parts)
-                if parts.iter().all(|part| matches!(part, LabelFormula::Label(_))) =>
+                if parts
+                    .iter()
+                    .all(|part| matches!(part, LabelFormula::Label(_))) =>
             {
                 LabelExpression::Formula(LabelFormula::Any(Span::default()))
             }
@@ -426,7 +560,10 @@ impl<'b> Generator<'b> {
     }
 
     fn map_entry(&mut self) -> MapEntry {
-        MapEntry { key: self.name(), value: self.expression() }
+        MapEntry {
+            key: self.name(),
+            value: self.expression(),
+        }
     }
 
     fn boxed(&mut self) -> Box<Expression> {
@@ -446,13 +583,19 @@ impl<'b> Generator<'b> {
                 self.depth += 1;
                 let operand = Box::new(self.predicate());
                 self.depth -= 1;
-                ExpressionKind::Unary { operator: UnaryOperator::Not, operand }
+                ExpressionKind::Unary {
+                    operator: UnaryOperator::Not,
+                    operand,
+                }
             }
             3 if self.depth < 6 => {
                 self.depth += 1;
                 let operands = self.many(2, Self::predicate);
                 self.depth -= 1;
-                ExpressionKind::Logical { operator: LogicalOperator::And, operands }
+                ExpressionKind::Logical {
+                    operator: LogicalOperator::And,
+                    operands,
+                }
             }
             _ => return self.expression(),
         };
@@ -507,8 +650,14 @@ impl<'b> Generator<'b> {
             2 => ExpressionKind::Literal(self.literal()),
             3 => ExpressionKind::List(self.many(0, Self::expression)),
             4 => ExpressionKind::Map(self.many(0, Self::map_entry)),
-            5 => ExpressionKind::Property { subject: self.boxed(), key: self.name() },
-            6 => ExpressionKind::Index { subject: self.boxed(), index: self.boxed() },
+            5 => ExpressionKind::Property {
+                subject: self.boxed(),
+                key: self.name(),
+            },
+            6 => ExpressionKind::Index {
+                subject: self.boxed(),
+                index: self.boxed(),
+            },
             7 => ExpressionKind::Slice {
                 subject: self.boxed(),
                 from: self.maybe(Self::boxed),
@@ -517,8 +666,11 @@ impl<'b> Generator<'b> {
             8 => self.function(),
             9 => ExpressionKind::CountStar,
             10 | 11 => ExpressionKind::Unary {
-                operator: [UnaryOperator::Not, UnaryOperator::Plus, UnaryOperator::Minus]
-                    [self.below(3)],
+                operator: [
+                    UnaryOperator::Not,
+                    UnaryOperator::Plus,
+                    UnaryOperator::Minus,
+                ][self.below(3)],
                 operand: self.boxed(),
             },
             12 | 13 => {
@@ -534,18 +686,31 @@ impl<'b> Generator<'b> {
                 }
             }
             14 => ExpressionKind::Logical {
-                operator: [LogicalOperator::Or, LogicalOperator::Xor, LogicalOperator::And]
-                    [self.below(3)],
+                operator: [
+                    LogicalOperator::Or,
+                    LogicalOperator::Xor,
+                    LogicalOperator::And,
+                ][self.below(3)],
                 operands: self.many(2, Self::expression),
             },
             15 => self.comparison(),
-            16 => ExpressionKind::IsNull { operand: self.boxed(), negated: self.flip() },
-            17 => ExpressionKind::HasLabels { subject: self.boxed(), labels: self.labels() },
+            16 => ExpressionKind::IsNull {
+                operand: self.boxed(),
+                negated: self.flip(),
+            },
+            17 => ExpressionKind::HasLabels {
+                subject: self.boxed(),
+                labels: self.labels(),
+            },
             18 => self.case(),
             19 => self.comprehension(),
             20 => ExpressionKind::Quantified(Quantified {
-                quantifier: [Quantifier::All, Quantifier::Any, Quantifier::None, Quantifier::Single]
-                    [self.below(4)],
+                quantifier: [
+                    Quantifier::All,
+                    Quantifier::Any,
+                    Quantifier::None,
+                    Quantifier::Single,
+                ][self.below(4)],
                 variable: self.name(),
                 list: self.boxed(),
                 predicate: Box::new(self.predicate()),
@@ -580,7 +745,11 @@ impl<'b> Generator<'b> {
         let name = self.qualified_name();
         let arguments = self.many(0, Self::expression);
         let distinct = !arguments.is_empty() && self.flip();
-        ExpressionKind::Function(FunctionCall { name, distinct, arguments })
+        ExpressionKind::Function(FunctionCall {
+            name,
+            distinct,
+            arguments,
+        })
     }
 
     fn comparison(&mut self) -> ExpressionKind {
@@ -601,7 +770,11 @@ impl<'b> Generator<'b> {
         ExpressionKind::Case(Case {
             subject,
             branches: self.many(1, |g| CaseBranch {
-                when: if is_simple { g.expression() } else { g.predicate() },
+                when: if is_simple {
+                    g.expression()
+                } else {
+                    g.predicate()
+                },
                 then: g.expression(),
             }),
             otherwise: self.maybe(Self::boxed),
@@ -625,7 +798,11 @@ impl<'b> Generator<'b> {
     }
 
     fn subquery(&mut self) -> ExpressionKind {
-        let kind = if self.flip() { SubqueryKind::Exists } else { SubqueryKind::Count };
+        let kind = if self.flip() {
+            SubqueryKind::Exists
+        } else {
+            SubqueryKind::Count
+        };
         let body = if self.flip() {
             SubqueryBody::Query(Box::new(self.query(false, true)))
         } else {
