@@ -291,3 +291,108 @@ fn exact_half(f: f32) -> Option<u16> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::LabelId;
+    use crate::value::generate::{anything, states};
+    use crate::value::temporal::{Date, DateTime};
+
+    fn hex(value: impl Into<Value>) -> String {
+        let mut out = Vec::new();
+        canonical(&value.into(), &mut out);
+        out.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn different_values_have_different_bytes(a in anything(), b in anything()) {
+            // Neither the bytes nor this text know the payload of a NaN or the view of an element.
+            let text = |value: &Value| format!("{value:?}").replace("view: 1", "view: 0");
+            prop_assert_eq!(hex(a.clone()) == hex(b.clone()), text(&a) == text(&b));
+        }
+
+        #[test]
+        fn different_states_have_different_bytes(a in states(), b in states()) {
+            let bytes = |state| {
+                let mut out = Vec::new();
+                canonical_state(state, &mut out);
+                out
+            };
+            prop_assert_eq!(bytes(&a) == bytes(&b), format!("{a:?}") == format!("{b:?}"));
+        }
+    }
+
+    /// The examples of RFC 8949, appendix A.
+    #[test]
+    fn bytes_are_those_of_the_standard() {
+        for (int, bytes) in [
+            (0, "00"),
+            (23, "17"),
+            (24, "1818"),
+            (1_000, "1903e8"),
+            (1_000_000, "1a000f4240"),
+            (1_000_000_000_000, "1b000000e8d4a51000"),
+            (-1, "20"),
+            (-1_000, "3903e7"),
+            (i64::MIN, "3b7fffffffffffffff"),
+        ] {
+            assert_eq!(hex(int), bytes);
+        }
+        for (float, bytes) in [
+            (0.0, "f90000"),
+            (-0.0, "f98000"),
+            (1.0, "f93c00"),
+            (1.1, "fb3ff199999999999a"),
+            (1.5, "f93e00"),
+            (65_504.0, "f97bff"),
+            (100_000.0, "fa47c35000"),
+            (3.402_823_466_385_288_6e38, "fa7f7fffff"),
+            (1.0e300, "fb7e37e43c8800759c"),
+            (5.960_464_477_539_063e-8, "f90001"),
+            (0.000_061_035_156_25, "f90400"),
+            (-4.0, "f9c400"),
+            (-4.1, "fbc010666666666666"),
+            (f64::INFINITY, "f97c00"),
+            (f64::NAN, "f97e00"),
+            (f64::NEG_INFINITY, "f9fc00"),
+        ] {
+            assert_eq!(hex(float), bytes, "{float}");
+        }
+        assert_eq!(hex("ü"), "62c3bc");
+        assert_eq!(
+            hex(Value::Bytes([1, 2, 3, 4].as_slice().into())),
+            "4401020304"
+        );
+        assert_eq!(
+            hex(vec![Value::Int(1), vec![Value::Int(2)].into(), Value::Null]),
+            "83018102f6"
+        );
+        let map = Value::map([("aa", Value::Int(1)), ("b", Value::Bool(true))]);
+        assert_eq!(hex(map), "a26162f562616101");
+    }
+
+    /// Hashes over these bytes are signed: they may never change.
+    #[test]
+    fn bytes_of_today() {
+        assert_eq!(hex(Date { epoch_day: -1 }), "d86420");
+        let datetime = DateTime {
+            epoch_second: 10,
+            nanosecond: 5,
+            offset_seconds: 3_600,
+            zone: Some("Europe/Stockholm".into()),
+        };
+        let zone = "704575726f70652f53746f636b686f6c6d";
+        assert_eq!(hex(datetime), format!("da52470004840a05190e10{zone}"));
+        let state = ElementState::Node {
+            labels: vec![LabelId(1), LabelId(30)],
+            properties: vec![(KeyId(2), Value::Int(3))],
+        };
+        let mut out = Vec::new();
+        canonical_state(&state, &mut out);
+        assert_eq!(out, [0x83, 0x00, 0x82, 0x01, 0x18, 0x1e, 0xa1, 0x02, 0x03]);
+    }
+}

@@ -4,6 +4,8 @@
 //! One type serves storage and queries. Those variants that a property may hold are *storable*
 //! ([`Value::is_storable`]); the others (map, node, relationship, path) live in queries only.
 
+#[cfg(test)]
+pub(crate) mod generate;
 pub mod key;
 pub mod order;
 pub mod temporal;

@@ -587,3 +587,168 @@ fn cmp_path(a: &Path, b: &Path) -> Ordering {
     }
     elements(a).cmp(elements(b))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(items: impl IntoIterator<Item = Value>) -> Value {
+        items.into_iter().collect::<Vec<_>>().into()
+    }
+
+    const NULL: Value = Value::Null;
+
+    fn int(n: i64) -> Value {
+        Value::Int(n)
+    }
+
+    #[test]
+    fn equality_is_unknown_only_if_nulls_decide() {
+        let nan = Value::Float(f64::NAN);
+        for (a, b, expected) in [
+            (NULL, NULL, None),
+            (int(1), NULL, None),
+            (int(1), Value::Float(1.0), Some(true)),
+            (nan.clone(), nan.clone(), Some(false)),
+            (nan, "a".into(), Some(false)),
+            ("1".into(), int(1), Some(false)),
+            (
+                int(4_611_686_018_427_387_905),
+                Value::Float(4_611_686_018_427_387_904.0),
+                Some(false),
+            ),
+            (list([int(1), int(2)]), list([int(1)]), Some(false)),
+            (list([NULL]), list([int(1)]), None),
+            (list([NULL, int(1)]), list([int(1), int(2)]), Some(false)),
+            (
+                list([list([int(1)]), list([int(2)])]),
+                list([list([int(1)]), list([NULL])]),
+                None,
+            ),
+            (Value::map([("a", NULL)]), Value::map([("a", NULL)]), None),
+            (
+                Value::map([("a", NULL)]),
+                Value::map([("b", NULL)]),
+                Some(false),
+            ),
+            (list([int(1)]), int(1), Some(false)),
+        ] {
+            assert_eq!(a.equals(&b), expected, "{a} = {b}");
+            assert_eq!(b.equals(&a), expected, "{b} = {a}");
+        }
+    }
+
+    #[test]
+    fn comparison_tells_false_from_unknown() {
+        let nan = || Value::Float(f64::NAN);
+        for (a, b, less, less_or_equal) in [
+            (int(1), Value::Float(3.5), Some(true), Some(true)),
+            (int(1), Value::Float(1.0), Some(false), Some(true)),
+            (nan(), int(1), Some(false), Some(false)),
+            (nan(), nan(), Some(false), Some(false)),
+            (nan(), "a".into(), None, None),
+            ("1".into(), int(1), None, None),
+            (NULL, int(1), None, None),
+            (
+                Value::Bool(false),
+                Value::Bool(true),
+                Some(true),
+                Some(true),
+            ),
+            (
+                list([int(1)]),
+                list([int(1), int(0)]),
+                Some(true),
+                Some(true),
+            ),
+            (list([int(1)]), list([int(1), NULL]), Some(true), Some(true)),
+            (list([int(1), NULL]), list([int(1), int(2)]), None, None),
+            (list([int(1), "a".into()]), list([int(1), NULL]), None, None),
+            (
+                list([int(3), NULL]),
+                list([int(1), int(2)]),
+                Some(false),
+                Some(false),
+            ),
+            (
+                Duration::default().into(),
+                Duration::default().into(),
+                None,
+                None,
+            ),
+        ] {
+            assert_eq!(a.compare(&b).is_lt(), less, "{a} < {b}");
+            assert_eq!(a.compare(&b).is_le(), less_or_equal, "{a} <= {b}");
+        }
+    }
+
+    #[test]
+    fn types_have_their_places_in_the_order() {
+        use crate::ids::{NodeId, RelationshipId};
+        use crate::value::{NodeRef, RelationshipRef};
+        let line = [
+            Value::map([("a", Value::string("map"))]),
+            Value::Node(NodeRef {
+                id: NodeId(1),
+                view: 0,
+            }),
+            Value::Relationship(RelationshipRef {
+                id: RelationshipId(1),
+                view: 0,
+            }),
+            list(["list".into()]),
+            Value::Path(std::sync::Arc::new(Path {
+                nodes: vec![NodeId(1)],
+                relationships: Vec::new(),
+                view: 0,
+            })),
+            Duration::default().into(),
+            "text".into(),
+            Value::Bool(false),
+            Value::Float(1.5),
+            Value::Float(f64::NAN),
+            NULL,
+        ];
+        assert!(line.is_sorted_by(|a, b| a.cmp_order(b).is_lt()));
+    }
+
+    #[test]
+    fn lists_sort_item_by_item_with_nulls_last() {
+        let a = || Value::string("a");
+        let line = [
+            list([]),
+            list([a()]),
+            list([a(), int(1)]),
+            list([int(1)]),
+            list([int(1), a()]),
+            list([int(1), NULL]),
+            list([NULL, int(1)]),
+            list([NULL, int(2)]),
+        ];
+        assert!(line.is_sorted_by(|a, b| a.cmp_order(b).is_lt()));
+    }
+
+    #[test]
+    fn durations_sort_by_average_length() {
+        let duration = |months, days, seconds| {
+            Value::from(Duration {
+                months,
+                days,
+                seconds,
+                nanoseconds: 0,
+            })
+        };
+        // A month is a little longer than 30 days and shorter than 31; a day is 24 hours.
+        let line = [
+            duration(0, 30, 86_399),
+            duration(1, 0, 0),
+            duration(0, 31, 0),
+            duration(0, 30, 86_400),
+        ];
+        assert!(line[0].cmp_order(&line[3]).is_lt());
+        assert!(line[0].cmp_order(&line[2]).is_lt());
+        assert!(line[1].cmp_order(&line[2]).is_lt());
+        assert!(duration(0, 30, 0).cmp_order(&line[1]).is_lt());
+        assert_eq!(line[2].equals(&line[3]), Some(false));
+    }
+}
