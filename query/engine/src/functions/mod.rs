@@ -3,13 +3,37 @@
 //! The binder looks a name up here and checks arguments against the signature; the executor calls
 //! what it found. A scalar function gets evaluated arguments. Forms that do not evaluate all their
 //! arguments (`coalesce`, CASE, quantifiers) are expressions of their own and not listed here.
+//!
+//! [`registry`] finds functions and aggregates by name, [`procedures`] holds procedures. The bodies
+//! stand in one module per subject. [`operators`] has the pure operators on values, [`property`] the
+//! access to components, [`aggregate`] the accumulators over [`exact_sum`].
+
+pub mod aggregate;
+mod conversion;
+pub mod exact_sum;
+pub mod graph;
+pub mod lists;
+mod math;
+pub mod operators;
+pub mod procedures;
+pub mod property;
+pub mod registry;
+mod spatial;
+mod strings;
+mod temporal;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
+
+pub use aggregate::Accumulator;
+pub use procedures::Procedures;
+pub use registry::{AggregateFunction, aggregate, aggregates, all, scalar};
 
 use retrograph_graph::GraphRead;
 use retrograph_graph::value::Value;
 
-use crate::error::{QueryError, RuntimeError};
+use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::types::Type;
 
 /// What a function may use besides its arguments.
@@ -26,6 +50,17 @@ pub struct CallContext<'a> {
     pub now_us: &'a dyn Fn() -> i64,
     /// The source of `rand()` and `randomUUID()`.
     pub random: &'a mut dyn FnMut() -> u64,
+}
+
+impl CallContext<'_> {
+    /// The read view in which an element value of this view number is read.
+    #[must_use]
+    pub fn view(&self, number: u8) -> &GraphRead {
+        if number == 0 {
+            return self.read;
+        }
+        self.views.get(usize::from(number)).unwrap_or(self.read)
+    }
 }
 
 /// The body of a scalar function.
@@ -57,7 +92,9 @@ pub struct Function {
     pub returns: Type,
     /// Whether the result is null as soon as an argument is; the body is not called then.
     pub null_propagates: bool,
-    /// Whether equal arguments give equal results in one view: false for `rand()` and the clocks.
+    /// Whether equal arguments give equal results within one execution: false for `rand()` and the
+    /// clocks that run on. Not so across executions, `date()` being one that reads the statement's
+    /// clock: a plan must not hold results.
     pub is_deterministic: bool,
     /// The body.
     pub body: ScalarBody,
@@ -107,15 +144,46 @@ pub struct Procedure {
 
 impl std::fmt::Debug for Procedure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Procedure").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Procedure")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
-/// The error for an argument of the wrong type.
+/// The error for an argument whose value has a type that the function does not take.
 pub(crate) fn wrong_type(function: &str, wanted: &str, got: &Value) -> QueryError {
-    RuntimeError::type_error(format!(
-        "{function}() takes {wanted}, but was given {}",
-        got.type_name()
-    ))
+    RuntimeError::new(
+        RuntimeKind::TypeError,
+        "InvalidArgumentValue",
+        format!(
+            "{function}() takes {wanted}, but was given {}",
+            got.type_name()
+        ),
+    )
     .into()
+}
+
+/// The error for a number outside the range that a function or operator allows.
+pub(crate) fn out_of_range(message: impl Into<String>) -> QueryError {
+    RuntimeError::new(RuntimeKind::ArgumentError, "NumberOutOfRange", message).into()
+}
+
+/// The error for an integer result that does not fit 64 bits.
+pub(crate) fn overflow(what: impl std::fmt::Display) -> QueryError {
+    RuntimeError::new(
+        RuntimeKind::ArithmeticError,
+        "IntegerOverflow",
+        format!("the result of {what} does not fit a 64-bit integer"),
+    )
+    .into()
+}
+
+/// A string value.
+pub(crate) fn text(value: impl AsRef<str>) -> Value {
+    Value::String(Arc::from(value.as_ref()))
+}
+
+/// A list value.
+pub(crate) fn list(items: impl IntoIterator<Item = Value>) -> Value {
+    Value::List(items.into_iter().collect())
 }
