@@ -1,8 +1,25 @@
 //! Binder, planner and executor of queries over a graph view.
+//!
+//! [`Engine`] is the door: it takes a text, compiles it ([`bind`], [`plan`]) or finds it in the plan
+//! cache, runs it (`exec`) and hands the rows to a [`RowSink`].
 
+pub mod bind;
+mod cache;
+pub mod engine;
 pub mod error;
+mod exec;
 pub mod functions;
+pub mod options;
+pub mod output;
 pub mod plan;
+mod prepared;
+pub mod summary;
 pub mod types;
 
+pub use bind::{Compiled, compile, compile_with};
+pub use engine::{Engine, EngineSettings, OpenTransaction};
 pub use error::{QueryError, RuntimeError, RuntimeKind};
+pub use exec::CancelToken;
+pub use options::{AsOf, Parameters, RunOptions};
+pub use output::{Collected, Control, Output, RowSink, Views};
+pub use summary::{Counters, StepProfile, Summary};

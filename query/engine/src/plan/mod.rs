@@ -6,13 +6,25 @@
 //! rows that reach it. Plans are immutable and know no version: the same plan runs now and in the
 //! past.
 
+mod access;
+pub(crate) mod cost;
 pub mod expression;
+mod fold;
+pub(crate) mod graph;
+mod liveness;
 pub mod operator;
+pub mod rewrite;
+pub mod schema;
+pub(crate) mod slots;
+pub(crate) mod solve;
+mod visit;
 
 use std::sync::Arc;
 
 pub use expression::{Expression, Slot, Token};
 pub use operator::{Operator, Pipeline, Step};
+pub use rewrite::Rewrites;
+pub use schema::{IndexInfo, NameKind, Schema};
 
 /// Whether a plan may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

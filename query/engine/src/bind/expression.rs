@@ -1,0 +1,540 @@
+//! Expressions.
+
+use std::sync::Arc;
+
+use retrograph_cypher::ast::{
+    self, BinaryOperator, ComparisonOperator, ExpressionKind, Identifier, LabelExpression,
+    LabelFormula, Literal, LogicalOperator, MapProjectionItem, UnaryOperator,
+};
+use retrograph_cypher::{Detail, Diagnostic, ErrorKind, Span};
+use retrograph_graph::value::Value;
+
+use super::typing::{self, check, check_boolean, item_of, join};
+use super::{Binder, Bound, Typed};
+use crate::plan::Expression;
+use crate::plan::expression::{Arithmetic, Comparison, Projection, Quantifier, StringTest};
+use crate::types::Type;
+
+impl Binder<'_> {
+    /// Binds an expression whose value is wanted.
+    pub(super) fn expression(&mut self, written: &ast::Expression) -> Bound<Typed> {
+        let is_pattern_allowed = std::mem::replace(&mut self.is_pattern_allowed, false);
+        let bound = self.expression_at(written, is_pattern_allowed);
+        self.is_pattern_allowed = is_pattern_allowed;
+        bound
+    }
+
+    /// Binds a truth value, where a pattern may stand for its own existence.
+    pub(super) fn predicate(&mut self, written: &ast::Expression, place: &str) -> Bound<Expression> {
+        let typed = self.predicate_or_value(written)?;
+        check_boolean(&typed.ty, written.span, place)?;
+        Ok(typed.expression)
+    }
+
+    fn predicate_or_value(&mut self, written: &ast::Expression) -> Bound<Typed> {
+        let before = std::mem::replace(&mut self.is_pattern_allowed, true);
+        let bound = self.expression(written);
+        self.is_pattern_allowed = before;
+        bound
+    }
+
+    /// Binds a WHERE.
+    pub(super) fn where_predicate(&mut self, written: &ast::Expression) -> Bound<Expression> {
+        self.predicate(written, "WHERE")
+    }
+
+    fn boxed(&mut self, written: &ast::Expression) -> Bound<(Box<Expression>, Type)> {
+        let typed = self.expression(written)?;
+        Ok((Box::new(typed.expression), typed.ty))
+    }
+
+    fn expression_at(&mut self, written: &ast::Expression, patterns: bool) -> Bound<Typed> {
+        if let Some(known) = self.substituted(written) {
+            return Ok(known);
+        }
+        let span = written.span;
+        match &written.kind {
+            ExpressionKind::Literal(literal) => Ok(bind_literal(literal)),
+            ExpressionKind::List(items) => self.list(items),
+            ExpressionKind::Map(entries) => self.map(entries),
+            ExpressionKind::Parameter(name) => {
+                Ok(Typed::new(self.parameter(&name.name), Type::Any))
+            }
+            ExpressionKind::Variable(name) => self.variable(name),
+            ExpressionKind::Property { subject, key } => self.property(subject, key),
+            ExpressionKind::Index { subject, index } => self.index(subject, index),
+            ExpressionKind::Slice { subject, from, to } => {
+                self.slice(subject, from.as_deref(), to.as_deref())
+            }
+            ExpressionKind::Function(call) => self.function(call, written),
+            ExpressionKind::CountStar => self.aggregate(written, None),
+            ExpressionKind::Unary { operator, operand } => {
+                self.unary(*operator, operand, patterns)
+            }
+            ExpressionKind::Binary { operator, left, right } => {
+                self.binary(*operator, left, right)
+            }
+            ExpressionKind::Logical { operator, operands } => {
+                self.logical(*operator, operands, patterns)
+            }
+            ExpressionKind::Comparison(comparison) => self.comparison(comparison),
+            ExpressionKind::IsNull { operand, negated } => {
+                let (operand, _) = self.boxed(operand)?;
+                let test =
+                    if *negated { Expression::IsNotNull(operand) } else { Expression::IsNull(operand) };
+                Ok(Typed::new(test, Type::Boolean))
+            }
+            ExpressionKind::HasLabels { subject, labels } => self.has_labels(subject, labels),
+            ExpressionKind::Case(case) => self.case(case, patterns),
+            ExpressionKind::ListComprehension(comprehension) => {
+                self.list_comprehension(comprehension)
+            }
+            ExpressionKind::PatternComprehension(comprehension) => {
+                self.pattern_comprehension(comprehension, span)
+            }
+            ExpressionKind::Quantified(quantified) => self.quantified(quantified),
+            ExpressionKind::Reduce(reduce) => self.reduce(reduce),
+            ExpressionKind::Pattern(pattern) => {
+                self.pattern_expression(pattern, patterns, span)
+            }
+            ExpressionKind::Subquery { kind, body } => self.subquery_expression(*kind, body, span),
+            ExpressionKind::MapProjection { variable, items } => {
+                self.map_projection(variable, items)
+            }
+        }
+    }
+
+    /// The slot of an expression that is already computed.
+    fn substituted(&self, written: &ast::Expression) -> Option<Typed> {
+        if self.aggregates == super::Aggregates::Inside {
+            return None;
+        }
+        let known = self.substitutions.iter().find(|known| known.written == *written)?;
+        // The item of a comprehension may have the name of a variable of the projection.
+        let is_hidden = self
+            .scope
+            .visible()
+            .any(|variable| variable.is_local && super::syntax::mentions(written, &variable.name));
+        (!is_hidden).then(|| Typed::new(Expression::Slot(known.slot), known.ty.clone()))
+    }
+
+    fn variable(&mut self, name: &Identifier) -> Bound<Typed> {
+        match self.scope.get(&name.name) {
+            Some(variable) => {
+                Ok(Typed::new(Expression::Slot(variable.slot), variable.ty.clone()))
+            }
+            None => Err(self.undefined(name)),
+        }
+    }
+
+    fn list(&mut self, items: &[ast::Expression]) -> Bound<Typed> {
+        let mut bound = Vec::with_capacity(items.len());
+        let mut ty: Option<Type> = None;
+        for item in items {
+            let typed = self.expression(item)?;
+            ty = Some(ty.map_or_else(|| typed.ty.clone(), |ty| join(&ty, &typed.ty)));
+            bound.push(typed.expression);
+        }
+        let ty = Type::List(Box::new(match ty {
+            None | Some(Type::Null) => Type::Any,
+            Some(ty) => ty,
+        }));
+        Ok(Typed::new(Expression::List(bound), ty))
+    }
+
+    fn map(&mut self, entries: &[ast::MapEntry]) -> Bound<Typed> {
+        let mut bound: Vec<(Arc<str>, Expression)> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let value = self.expression(&entry.value)?.expression;
+            bound.push((entry.key.name.clone(), value));
+        }
+        Ok(Typed::new(Expression::Map(bound), Type::Map))
+    }
+
+    fn property(&mut self, subject: &ast::Expression, key: &Identifier) -> Bound<Typed> {
+        let (of, ty) = self.boxed(subject)?;
+        match ty {
+            Type::Node | Type::Relationship => {
+                let key = self.key_read(key);
+                return Ok(Typed::new(Expression::Property(of, key), Type::Any));
+            }
+            Type::Path => {
+                return Err(no_properties(&ty, subject.span)
+                    .help("use nodes() or relationships() to get at the elements of a path"));
+            }
+            Type::Boolean
+            | Type::Integer
+            | Type::Float
+            | Type::Number
+            | Type::String
+            | Type::Bytes
+            | Type::List(_)
+            | Type::Vector => return Err(no_properties(&ty, subject.span).kind(ErrorKind::TypeError)),
+            _ => {}
+        }
+        let key = self.key(key);
+        Ok(Typed::new(Expression::Property(of, key), Type::Any))
+    }
+
+    fn index(&mut self, subject: &ast::Expression, index: &ast::Expression) -> Bound<Typed> {
+        let (of, of_type) = self.boxed(subject)?;
+        let (index, _) = self.boxed(index)?;
+        let containers = [Type::list(), Type::Map, Type::Node, Type::Relationship];
+        check(&of_type, &containers, subject.span, "`[]`")
+            .map_err(|error| error.kind(ErrorKind::TypeError))?;
+        Ok(Typed::new(Expression::Index(of, index), item_of(&of_type)))
+    }
+
+    fn slice(
+        &mut self,
+        subject: &ast::Expression,
+        from: Option<&ast::Expression>,
+        to: Option<&ast::Expression>,
+    ) -> Bound<Typed> {
+        let (of, ty) = self.boxed(subject)?;
+        check(&ty, &[Type::list()], subject.span, "`[..]`")?;
+        let mut end = |written: Option<&ast::Expression>| -> Bound<Option<Box<Expression>>> {
+            let Some(written) = written else { return Ok(None) };
+            let (bound, ty) = self.boxed(written)?;
+            check(&ty, &[Type::Integer], written.span, "`[..]`")?;
+            Ok(Some(bound))
+        };
+        let (from, to) = (end(from)?, end(to)?);
+        let ty = Type::List(Box::new(item_of(&ty)));
+        Ok(Typed::new(Expression::Slice(of, from, to), ty))
+    }
+
+    fn unary(
+        &mut self,
+        operator: UnaryOperator,
+        operand: &ast::Expression,
+        patterns: bool,
+    ) -> Bound<Typed> {
+        if operator == UnaryOperator::Not {
+            self.is_pattern_allowed = patterns;
+            let bound = self.boxed(operand);
+            self.is_pattern_allowed = false;
+            let (of, ty) = bound?;
+            check_boolean(&ty, operand.span, "NOT")?;
+            return Ok(Typed::new(Expression::Not(of), Type::Boolean));
+        }
+        let (of, ty) = self.boxed(operand)?;
+        check(&ty, &[Type::Number, Type::Duration], operand.span, "a sign")?;
+        let expression = match operator {
+            UnaryOperator::Minus => Expression::Negate(of),
+            _ => Expression::Plus(of),
+        };
+        Ok(Typed::new(expression, ty))
+    }
+
+    fn binary(
+        &mut self,
+        operator: BinaryOperator,
+        left: &ast::Expression,
+        right: &ast::Expression,
+    ) -> Bound<Typed> {
+        let (a, left_type) = self.boxed(left)?;
+        let (b, right_type) = self.boxed(right)?;
+        let test = |test| Ok(Typed::new(Expression::StringTest(test, a.clone(), b.clone()), Type::Boolean));
+        let arithmetic = match operator {
+            BinaryOperator::In => {
+                check(&right_type, &[Type::list()], right.span, "IN")?;
+                return Ok(Typed::new(Expression::In(a, b), Type::Boolean));
+            }
+            BinaryOperator::StartsWith => return test(StringTest::StartsWith),
+            BinaryOperator::EndsWith => return test(StringTest::EndsWith),
+            BinaryOperator::Contains => return test(StringTest::Contains),
+            BinaryOperator::RegexMatch => return test(StringTest::Matches),
+            BinaryOperator::Add => Arithmetic::Add,
+            BinaryOperator::Subtract => Arithmetic::Subtract,
+            BinaryOperator::Multiply => Arithmetic::Multiply,
+            BinaryOperator::Divide => Arithmetic::Divide,
+            BinaryOperator::Modulo => Arithmetic::Modulo,
+            BinaryOperator::Power => Arithmetic::Power,
+        };
+        let ty = typing::arithmetic(
+            arithmetic,
+            operator.as_str(),
+            (&left_type, left.span),
+            (&right_type, right.span),
+        )?;
+        Ok(Typed::new(Expression::Arithmetic(arithmetic, a, b), ty))
+    }
+
+    fn logical(
+        &mut self,
+        operator: LogicalOperator,
+        operands: &[ast::Expression],
+        patterns: bool,
+    ) -> Bound<Typed> {
+        let mut bound = Vec::with_capacity(operands.len());
+        for operand in operands {
+            self.is_pattern_allowed = patterns;
+            let typed = self.expression(operand);
+            self.is_pattern_allowed = false;
+            let typed = typed?;
+            check_boolean(&typed.ty, operand.span, operator.as_str())?;
+            bound.push(typed.expression);
+        }
+        let expression = match operator {
+            LogicalOperator::And => Expression::And(bound),
+            LogicalOperator::Or => Expression::Or(bound),
+            LogicalOperator::Xor => bound
+                .into_iter()
+                .reduce(|a, b| Expression::Xor(Box::new(a), Box::new(b)))
+                .unwrap_or(Expression::Literal(Value::Bool(false))),
+        };
+        Ok(Typed::new(expression, Type::Boolean))
+    }
+
+    /// A chain `a < b < c` becomes `a < b AND b < c`.
+    fn comparison(&mut self, comparison: &ast::Comparison) -> Bound<Typed> {
+        let (mut left, _) = self.boxed(&comparison.first)?;
+        let mut tests = Vec::with_capacity(comparison.links.len());
+        for link in &comparison.links {
+            let (right, _) = self.boxed(&link.operand)?;
+            let operator = bind_comparison(link.operator);
+            tests.push(Expression::Compare(operator, left, right.clone()));
+            left = right;
+        }
+        let expression = match tests.len() {
+            1 => tests.remove(0),
+            _ => Expression::And(tests),
+        };
+        Ok(Typed::new(expression, Type::Boolean))
+    }
+
+    fn has_labels(&mut self, subject: &ast::Expression, labels: &LabelExpression) -> Bound<Typed> {
+        let (of, ty) = self.boxed(subject)?;
+        check(&ty, &[Type::Node, Type::Relationship], subject.span, "a label test")?;
+        let expression = self.label_test(&of, &ty, labels);
+        Ok(Typed::new(expression, Type::Boolean))
+    }
+
+    /// Whether the labels of an element are as wanted.
+    pub(super) fn label_test(
+        &mut self,
+        of: &Expression,
+        ty: &Type,
+        labels: &LabelExpression,
+    ) -> Expression {
+        match labels {
+            LabelExpression::All(labels) => {
+                let tokens = labels.iter().map(|label| self.label_tested(label, ty)).collect();
+                Expression::HasLabels(Box::new(of.clone()), tokens)
+            }
+            LabelExpression::Formula(formula) => self.label_formula(of, ty, formula),
+        }
+    }
+
+    fn label_tested(
+        &mut self,
+        label: &Identifier,
+        ty: &Type,
+    ) -> crate::plan::expression::LabelToken {
+        // What may be a relationship is tested for its type, which need not be a label.
+        if *ty == Type::Node { self.label_read(label) } else { self.label(label) }
+    }
+
+    fn label_formula(
+        &mut self,
+        of: &Expression,
+        ty: &Type,
+        formula: &LabelFormula,
+    ) -> Expression {
+        match formula {
+            LabelFormula::Label(label) => {
+                Expression::HasLabels(Box::new(of.clone()), vec![self.label_tested(label, ty)])
+            }
+            LabelFormula::Any(_) => has_any_label(of.clone()),
+            LabelFormula::Not(part) => Expression::Not(Box::new(self.label_formula(of, ty, part))),
+            LabelFormula::And(parts) => Expression::And(
+                parts.iter().map(|part| self.label_formula(of, ty, part)).collect(),
+            ),
+            LabelFormula::Or(parts) => {
+                Expression::Or(parts.iter().map(|part| self.label_formula(of, ty, part)).collect())
+            }
+        }
+    }
+
+    fn case(&mut self, case: &ast::Case, patterns: bool) -> Bound<Typed> {
+        let operand = match &case.subject {
+            Some(subject) => Some(self.boxed(subject)?.0),
+            None => None,
+        };
+        let mut arms = Vec::with_capacity(case.branches.len());
+        let mut ty = Type::Null;
+        for branch in &case.branches {
+            self.is_pattern_allowed = operand.is_none() && patterns;
+            let when = if operand.is_none() {
+                self.predicate_or_value(&branch.when)
+            } else {
+                self.expression(&branch.when)
+            };
+            self.is_pattern_allowed = false;
+            let then = self.expression(&branch.then)?;
+            ty = join(&ty, &then.ty);
+            arms.push((when?.expression, then.expression));
+        }
+        let otherwise = match &case.otherwise {
+            Some(otherwise) => {
+                let typed = self.expression(otherwise)?;
+                ty = join(&ty, &typed.ty);
+                Some(Box::new(typed.expression))
+            }
+            None => None,
+        };
+        Ok(Typed::new(Expression::Case { operand, arms, otherwise }, ty))
+    }
+
+    /// Binds something with a variable of its own in scope.
+    pub(super) fn with_local<T>(
+        &mut self,
+        name: &Identifier,
+        ty: Type,
+        bind: impl FnOnce(&mut Self) -> Bound<T>,
+    ) -> Bound<(crate::plan::Slot, T)> {
+        let depth = self.scope.depth();
+        let slot = self.slot(name.name.clone());
+        self.scope.push(super::scope::Variable {
+            name: name.name.clone(),
+            slot,
+            ty,
+            span: name.span,
+            is_imported: true,
+            is_local: true,
+        });
+        let bound = bind(self);
+        self.scope.truncate(depth);
+        Ok((slot, bound?))
+    }
+
+    fn list_comprehension(&mut self, written: &ast::ListComprehension) -> Bound<Typed> {
+        let (list, list_type) = self.boxed(&written.list)?;
+        check(&list_type, &[Type::list()], written.list.span, "a list comprehension")?;
+        let item_type = item_of(&list_type);
+        let (item, (filter, map)) =
+            self.with_local(&written.variable, item_type.clone(), |binder| {
+                let filter = match &written.predicate {
+                    Some(predicate) => Some(Box::new(binder.where_predicate(predicate)?)),
+                    None => None,
+                };
+                let map = match &written.projection {
+                    Some(projection) => Some(binder.boxed(projection)?),
+                    None => None,
+                };
+                Ok((filter, map))
+            })?;
+        let ty = map.as_ref().map_or(item_type, |(_, ty)| ty.clone());
+        let map = map.map(|(map, _)| map);
+        Ok(Typed::new(
+            Expression::ListComprehension { item, list, filter, map },
+            Type::List(Box::new(if ty == Type::Null { Type::Any } else { ty })),
+        ))
+    }
+
+    fn quantified(&mut self, written: &ast::Quantified) -> Bound<Typed> {
+        let quantifier = match written.quantifier {
+            ast::Quantifier::All => Quantifier::All,
+            ast::Quantifier::Any => Quantifier::Any,
+            ast::Quantifier::None => Quantifier::None,
+            ast::Quantifier::Single => Quantifier::Single,
+        };
+        let (list, list_type) = self.boxed(&written.list)?;
+        check(&list_type, &[Type::list()], written.list.span, "a quantifier")?;
+        let (item, predicate) =
+            self.with_local(&written.variable, item_of(&list_type), |binder| {
+                Ok(Box::new(binder.where_predicate(&written.predicate)?))
+            })?;
+        Ok(Typed::new(
+            Expression::Quantified { quantifier, item, list, predicate },
+            Type::Boolean,
+        ))
+    }
+
+    fn reduce(&mut self, written: &ast::Reduce) -> Bound<Typed> {
+        let (initial, initial_type) = self.boxed(&written.initial)?;
+        let (list, list_type) = self.boxed(&written.list)?;
+        check(&list_type, &[Type::list()], written.list.span, "reduce()")?;
+        // The accumulator takes the type of the body, which is not known yet.
+        let (accumulator, (item, (body, body_type))) =
+            self.with_local(&written.accumulator, Type::Any, |binder| {
+                binder.with_local(&written.variable, item_of(&list_type), |binder| {
+                    binder.boxed(&written.step)
+                })
+            })?;
+        Ok(Typed::new(
+            Expression::Reduce { accumulator, initial, item, list, body },
+            join(&initial_type, &body_type),
+        ))
+    }
+
+    fn map_projection(
+        &mut self,
+        variable: &Identifier,
+        items: &[MapProjectionItem],
+    ) -> Bound<Typed> {
+        let of = self.variable(variable)?;
+        let wanted = [Type::Map, Type::Node, Type::Relationship];
+        check(&of.ty, &wanted, variable.span, "a map projection")?;
+        let mut bound = Vec::with_capacity(items.len());
+        for item in items {
+            bound.push(match item {
+                MapProjectionItem::Property(key) => Projection::Property(self.key(key)),
+                MapProjectionItem::AllProperties(_) => Projection::All,
+                MapProjectionItem::Variable(name) => {
+                    Projection::Entry(name.name.clone(), self.variable(name)?.expression)
+                }
+                MapProjectionItem::Entry(entry) => Projection::Entry(
+                    entry.key.name.clone(),
+                    self.expression(&entry.value)?.expression,
+                ),
+            });
+        }
+        Ok(Typed::new(Expression::MapProjection(Box::new(of.expression), bound), Type::Map))
+    }
+}
+
+fn no_properties(ty: &Type, span: Span) -> Diagnostic {
+    Diagnostic::error(
+        Detail::InvalidArgumentType,
+        span,
+        format!("{ty} has no properties"),
+    )
+    .label(format!("this is {ty}"))
+}
+
+fn bind_literal(literal: &Literal) -> Typed {
+    let (value, ty) = match literal {
+        Literal::Null => (Value::Null, Type::Null),
+        Literal::Boolean(value) => (Value::Bool(*value), Type::Boolean),
+        Literal::Integer(value) => (Value::Int(*value), Type::Integer),
+        Literal::Float(value) => (Value::Float(*value), Type::Float),
+        Literal::String(value) => (Value::String(value.clone()), Type::String),
+    };
+    Typed::new(Expression::Literal(value), ty)
+}
+
+fn bind_comparison(operator: ComparisonOperator) -> Comparison {
+    match operator {
+        ComparisonOperator::Equal => Comparison::Equal,
+        ComparisonOperator::NotEqual => Comparison::NotEqual,
+        ComparisonOperator::Less => Comparison::Less,
+        ComparisonOperator::LessOrEqual => Comparison::LessOrEqual,
+        ComparisonOperator::Greater => Comparison::Greater,
+        ComparisonOperator::GreaterOrEqual => Comparison::GreaterOrEqual,
+    }
+}
+
+/// `%`: the list of labels is not empty.
+fn has_any_label(of: Expression) -> Expression {
+    let call = |name: &str, argument: Expression| match crate::functions::scalar(name) {
+        Some(function) => Expression::Call(function, vec![argument]),
+        None => Expression::Literal(Value::Null),
+    };
+    Expression::Compare(
+        Comparison::Greater,
+        Box::new(call("size", call("labels", of))),
+        Box::new(Expression::Literal(Value::Int(0))),
+    )
+}

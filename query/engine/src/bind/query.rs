@@ -1,0 +1,250 @@
+//! Queries: clauses in a row, and UNION.
+
+use std::sync::Arc;
+
+use retrograph_cypher::ast::{self, Clause, Match, SingleQuery, Unwind};
+use retrograph_cypher::{Detail, Diagnostic, Span};
+
+use super::pattern::Names;
+use super::projection::Column;
+use super::syntax::{clause_is_updating, is_updating};
+use super::typing::{check, item_of};
+use super::{Binder, Bound, Steps};
+use crate::plan::{Access, Expression, Operator, Pipeline, Slot, ViewClause};
+use crate::types::Type;
+
+/// Where a query stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is the statement.
+    Top,
+    /// `CALL { … }`.
+    Call,
+    /// `EXISTS { … }` and the like, where the last RETURN may be left out.
+    Expression,
+}
+
+/// A bound query.
+#[derive(Debug)]
+pub(super) struct BoundQuery {
+    pub steps: Steps,
+    /// The columns; none if it ends without RETURN.
+    pub columns: Vec<Column>,
+    /// Whether it ends with RETURN, or is a call that yields.
+    pub returns: bool,
+}
+
+/// The pipeline, columns, view and access of a plan.
+pub(super) type Statement =
+    (Pipeline, Vec<(Arc<str>, Slot)>, Option<ViewClause>, Access);
+
+impl Binder<'_> {
+    /// Binds a whole statement that is a query.
+    pub(super) fn statement(&mut self, query: &ast::Query) -> Bound<Statement> {
+        let view = match &query.time {
+            Some(time) => Some(self.view(time, query)?),
+            None => None,
+        };
+        let access = if is_updating(query) { Access::Write } else { Access::Read };
+        let bound = self.query(query, Steps::new(Operator::Unit, 1.0), Place::Top)?;
+        let columns =
+            bound.columns.into_iter().map(|column| (column.name, column.slot)).collect();
+        Ok((bound.steps.finish(), columns, view, access))
+    }
+
+    /// Binds a query in the current scope; the caller restores the scope.
+    pub(super) fn query(
+        &mut self,
+        query: &ast::Query,
+        mut steps: Steps,
+        place: Place,
+    ) -> Bound<BoundQuery> {
+        if query.unions.is_empty() {
+            return self.single_query(&query.first, steps, place);
+        }
+        check_union_kinds(query)?;
+        let scope = self.scope.clone();
+        let parts =
+            std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
+        let mut branches: Vec<Pipeline> = Vec::new();
+        let mut columns: Vec<Column> = Vec::new();
+        let (mut rows, mut returns) = (0.0, false);
+        for part in parts {
+            self.scope = scope.clone();
+            let argument = Steps::new(Operator::Argument, steps.rows);
+            let mut bound = self.single_query(part, argument, place)?;
+            if branches.is_empty() {
+                returns = bound.returns;
+                columns = self.union_columns(bound.columns.clone());
+            }
+            let items = align(&columns, &bound, part.span)?;
+            if !items.is_empty() {
+                bound.steps.push(Operator::Project(items), self.clause);
+            }
+            for (column, other) in columns.iter_mut().zip(&bound.columns) {
+                column.ty = super::typing::join(&column.ty, &other.ty);
+            }
+            rows += bound.steps.rows;
+            branches.push(bound.steps.finish());
+        }
+        steps.rows = rows;
+        steps.push(Operator::Union(branches), self.clause);
+        if !query.unions[0].all {
+            let slots = columns.iter().map(|column| column.slot).collect();
+            steps.push(Operator::Distinct(slots), self.clause);
+        }
+        Ok(BoundQuery { steps, columns, returns })
+    }
+
+    /// The columns of a union: each branch copies its own there.
+    fn union_columns(&mut self, columns: Vec<Column>) -> Vec<Column> {
+        columns
+            .into_iter()
+            .map(|column| Column { slot: self.slot(column.name.clone()), ..column })
+            .collect()
+    }
+
+    fn single_query(
+        &mut self,
+        query: &SingleQuery,
+        mut steps: Steps,
+        place: Place,
+    ) -> Bound<BoundQuery> {
+        check_composition(query, place)?;
+        let is_standalone = place == Place::Top && query.clauses.len() == 1;
+        let mut columns = Vec::new();
+        let mut returns = false;
+        let mut has_written = false;
+        for clause in &query.clauses {
+            if has_written {
+                steps.push(Operator::Barrier { live: Vec::new() }, self.clause);
+            }
+            has_written = clause_is_updating(clause);
+            // A subquery within an expression sees what the clause around it sees.
+            if place != Place::Expression {
+                self.next_clause();
+            }
+            match clause {
+                Clause::Match(clause) => self.match_clause(clause, &mut steps)?,
+                Clause::Unwind(clause) => self.unwind(clause, &mut steps)?,
+                Clause::With(clause) => {
+                    let predicate = clause.predicate.as_ref();
+                    self.projection(&clause.projection, predicate, true, &mut steps)?;
+                }
+                Clause::Return(clause) => {
+                    columns = self.projection(&clause.projection, None, false, &mut steps)?;
+                    returns = true;
+                }
+                Clause::Call(call) => {
+                    let yielded = self.procedure_call(call, is_standalone, &mut steps)?;
+                    if is_standalone {
+                        returns = !yielded.is_empty();
+                        columns = yielded;
+                    }
+                }
+                Clause::Subquery(call) => self.subquery(call, &mut steps)?,
+                updating => self.updating_clause(updating, &mut steps)?,
+            }
+        }
+        Ok(BoundQuery { steps, columns, returns })
+    }
+
+    fn match_clause(&mut self, clause: &Match, steps: &mut Steps) -> Bound<()> {
+        let bound = self.bound_slots();
+        let graph =
+            self.query_graph(&clause.patterns, clause.predicate.as_ref(), Names::Introduced)?;
+        if !clause.optional {
+            let solution = self.solve(&graph, &bound, steps.rows);
+            steps.steps.extend(solution.steps);
+            steps.rows = solution.rows;
+            return Ok(());
+        }
+        let mut inner = Steps::new(Operator::Argument, steps.rows);
+        let solution = self.solve(&graph, &bound, steps.rows);
+        inner.steps.extend(solution.steps);
+        steps.rows = steps.rows.max(solution.rows);
+        let introduced = graph.introduces(&bound);
+        let optional = Operator::Optional { inner: inner.finish(), introduced };
+        steps.push(optional, self.clause);
+        Ok(())
+    }
+
+    fn unwind(&mut self, clause: &Unwind, steps: &mut Steps) -> Bound<()> {
+        let list = self.expression(&clause.list)?;
+        check(&list.ty, &[Type::list()], clause.list.span, "UNWIND")?;
+        let items = match &list.expression {
+            Expression::List(items) => items.len() as f64,
+            _ => 10.0,
+        };
+        steps.rows *= items;
+        let item = self.declare_new(&clause.variable, item_of(&list.ty))?;
+        steps.push(Operator::Unwind { list: list.expression, item }, self.clause);
+        Ok(())
+    }
+}
+
+fn check_union_kinds(query: &ast::Query) -> Bound<()> {
+    let first = &query.unions[0];
+    match query.unions.iter().find(|union| union.all != first.all) {
+        None => Ok(()),
+        Some(other) => Err(Diagnostic::error(
+            Detail::InvalidClauseComposition,
+            other.span,
+            "UNION and UNION ALL cannot be mixed in one query",
+        )
+        .secondary(first.span, "this one differs")),
+    }
+}
+
+/// What a branch of a union computes for the columns of the first, by name.
+fn align(
+    columns: &[Column],
+    branch: &BoundQuery,
+    span: Span,
+) -> Bound<Vec<(Slot, Expression)>> {
+    let source = |column: &Column| branch.columns.iter().find(|own| own.name == column.name);
+    let sources: Option<Vec<&Column>> = columns.iter().map(source).collect();
+    match sources {
+        Some(sources) if columns.len() == branch.columns.len() => Ok(columns
+            .iter()
+            .zip(sources)
+            .map(|(column, source)| (column.slot, Expression::Slot(source.slot)))
+            .collect()),
+        _ => {
+            let names = |columns: &[Column]| {
+                let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+                if names.is_empty() { "no columns".to_owned() } else { names.join(", ") }
+            };
+            Err(Diagnostic::error(
+                Detail::DifferentColumnsInUnion,
+                span,
+                "all parts of a union have the same columns",
+            )
+            .label(format!("this part has {}", names(&branch.columns)))
+            .note(format!("the first part has {}", names(columns))))
+        }
+    }
+}
+
+/// Whether the clauses of a query can follow each other and end as they do.
+fn check_composition(query: &SingleQuery, place: Place) -> Bound<()> {
+    let error = |span: Span, message: String| {
+        Diagnostic::error(Detail::InvalidClauseComposition, span, message)
+    };
+    let Some((last, before)) = query.clauses.split_last() else { return Ok(()) };
+    if let Some(early) = before.iter().find(|clause| matches!(clause, Clause::Return(_))) {
+        return Err(error(early.span(), "RETURN ends a query, but more follows".to_owned())
+            .help("use WITH to go on"));
+    }
+    let may_end = match last {
+        Clause::Return(_) => true,
+        Clause::Call(call) => call.yields.is_none() || before.is_empty(),
+        Clause::Subquery(call) => is_updating(&call.query),
+        clause => clause.is_updating(),
+    };
+    if may_end || place == Place::Expression {
+        return Ok(());
+    }
+    Err(error(last.span(), format!("a query cannot end with {}", last.keyword()))
+        .help("end it with RETURN or an updating clause"))
+}

@@ -1,0 +1,104 @@
+//! `CALL { … }`.
+
+use retrograph_cypher::ast::{self, Clause, ExpressionKind, SubqueryCall, SubqueryScope};
+use retrograph_cypher::{Detail, Diagnostic};
+use retrograph_graph::value::Value;
+
+use super::query::Place;
+use super::scope::{Scope, Variable};
+use super::{Binder, Bound, Steps, already_bound};
+use crate::plan::{Expression, Operator};
+
+impl Binder<'_> {
+    pub(super) fn subquery(&mut self, call: &SubqueryCall, steps: &mut Steps) -> Bound<()> {
+        let view = match &call.query.time {
+            Some(time) => Some(self.view(time, &call.query)?),
+            None => None,
+        };
+        let outside = self.scope.clone();
+        self.scope = self.imports(call, &outside)?;
+        let own_clause = self.clause;
+        let bound = self.query(&call.query, Steps::new(Operator::Argument, 1.0), Place::Call);
+        self.scope = outside;
+        let bound = bound?;
+        let clause = own_clause;
+        if !bound.returns {
+            if let Some(time) = &call.query.time {
+                return Err(Diagnostic::error(
+                    Detail::InvalidTimeClause,
+                    time.span,
+                    "a subquery that reads another time returns what it reads",
+                )
+                .help("end it with RETURN"));
+            }
+            // It runs for its effects: each row passes on once, whatever the subquery found.
+            let list = Expression::Literal(Value::List([Value::Null].into()));
+            let item = self.nameless_slot();
+            let body = bound.steps.finish();
+            steps.push(Operator::Foreach { list, item, body }, clause);
+            return Ok(());
+        }
+        for column in &bound.columns {
+            if let Some(known) = self.scope.get(&column.name) {
+                let name = ast::Identifier::new(column.name.clone(), column.span);
+                return Err(already_bound(&name, known.span)
+                    .help("return it under another name with AS"));
+            }
+        }
+        for column in &bound.columns {
+            self.scope.push(Variable {
+                name: column.name.clone(),
+                slot: column.slot,
+                ty: column.ty.clone(),
+                span: column.span,
+                is_imported: false,
+                is_local: false,
+            });
+        }
+        steps.rows *= bound.steps.rows;
+        steps.push(Operator::Apply { inner: bound.steps.finish(), view }, clause);
+        Ok(())
+    }
+
+    /// What the subquery sees of the variables outside.
+    fn imports(&self, call: &SubqueryCall, outside: &Scope) -> Bound<Scope> {
+        let mut scope = Scope::default();
+        match &call.scope {
+            Some(SubqueryScope::All) => scope = outside.as_imported(),
+            Some(SubqueryScope::Variables(names)) => {
+                for name in names {
+                    let Some(variable) = outside.get(&name.name) else {
+                        return Err(self.undefined(name));
+                    };
+                    scope.push(Variable { is_imported: true, ..variable.clone() });
+                }
+            }
+            // Each part of a union may begin with a WITH of its own.
+            None => {
+                let unions = call.query.unions.iter().map(|union| &union.query);
+                for part in std::iter::once(&call.query.first).chain(unions) {
+                    for variable in leading_with(part, outside) {
+                        if scope.get(&variable.name).is_none() {
+                            scope.push(variable);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(scope)
+    }
+}
+
+/// The variables that a query imports by beginning with `WITH a, b`.
+fn leading_with(query: &ast::SingleQuery, outside: &Scope) -> Vec<Variable> {
+    let Some(Clause::With(with)) = query.clauses.first() else { return Vec::new() };
+    if with.projection.star {
+        return outside.visible().cloned().collect();
+    }
+    let items = with.projection.items.iter();
+    let names = items.filter_map(|item| match (&item.expression.kind, &item.alias) {
+        (ExpressionKind::Variable(name), None) => Some(name),
+        _ => None,
+    });
+    names.filter_map(|name| outside.get(&name.name)).cloned().collect()
+}

@@ -1,0 +1,198 @@
+//! Passes over a finished plan: each makes it cheaper and leaves its rows as they are.
+//!
+//! A pass can be switched off, so that tests can compare the rows with and without it. What is not a
+//! matter of choice, the numbering of steps and the slots that blocking steps must keep, is done here
+//! as well.
+
+use super::expression::{Expression, Slot, SubqueryResult};
+use super::liveness;
+use super::operator::{AggregateCall, Operator, Pipeline, Step, StoredCount};
+use super::{Plan, fold, visit};
+use crate::functions::Aggregator;
+
+/// Which rewrites are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewrites {
+    /// Weigh ways to find a pattern by estimates; else it is looked for in the order written.
+    pub choose_order: bool,
+    /// Compute what is constant once.
+    pub fold_constants: bool,
+    /// Drop relationships that nothing reads.
+    pub drop_unused: bool,
+    /// Follow a variable-length pattern to its distinct ends where duplicates are dropped later.
+    pub ends_only: bool,
+    /// Answer plain counts from what the store keeps.
+    pub stored_counts: bool,
+    /// Let ORDER BY know the LIMIT behind it.
+    pub top_n: bool,
+}
+
+impl Default for Rewrites {
+    fn default() -> Self {
+        Self {
+            choose_order: true,
+            fold_constants: true,
+            drop_unused: true,
+            ends_only: true,
+            stored_counts: true,
+            top_n: true,
+        }
+    }
+}
+
+impl Rewrites {
+    /// No rewrite at all: the plan that tests compare others with.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            choose_order: false,
+            fold_constants: false,
+            drop_unused: false,
+            ends_only: false,
+            stored_counts: false,
+            top_n: false,
+        }
+    }
+}
+
+/// Completes a plan: makes the rewrites, finds what blocking steps keep, numbers the steps.
+pub fn finish(plan: &mut Plan, rewrites: Rewrites) {
+    plan.width = plan.slot_names.len();
+    if rewrites.fold_constants {
+        each_pipeline(&mut plan.pipeline, &mut |pipeline| fold::pipeline(pipeline));
+    }
+    if rewrites.stored_counts {
+        stored_count(&mut plan.pipeline);
+    }
+    let columns = plan.columns.iter().map(|(_, slot)| *slot).collect();
+    liveness::mark(&mut plan.pipeline, columns, rewrites.drop_unused);
+    if rewrites.ends_only {
+        each_pipeline(&mut plan.pipeline, &mut |pipeline| ends_only(pipeline));
+        exists_ends_only(&mut plan.pipeline);
+    }
+    let mut next = 0;
+    number(&mut plan.pipeline, &mut next);
+}
+
+/// `MATCH (n:L) RETURN count(*)` and `MATCH ()-[r:T]->() RETURN count(r)`: nothing but a scan and a
+/// count of its rows.
+fn stored_count(pipeline: &mut Pipeline) {
+    let [unit, scan, aggregate, ..] = &pipeline.steps[..] else { return };
+    let Operator::Aggregate { keys, aggregates } = &aggregate.operator else { return };
+    let ([], [call]) = (&keys[..], &aggregates[..]) else { return };
+    let (found, count) = match &scan.operator {
+        Operator::ScanNodes { node, label } => {
+            (vec![*node], StoredCount::Nodes(label.clone()))
+        }
+        Operator::ScanRelationships { relationship, types, directed: true, .. } => {
+            (vec![*relationship], StoredCount::Relationships(types.clone()))
+        }
+        _ => return,
+    };
+    if !matches!(unit.operator, Operator::Unit) || !counts_rows(call, &found) {
+        return;
+    }
+    let step = Step {
+        operator: Operator::CountStore { slot: call.slot, count },
+        clause: scan.clause,
+        id: 0,
+        rows_estimated: 1.0,
+    };
+    pipeline.steps.splice(1..3, [step]);
+}
+
+/// Whether an aggregate counts the rows of a scan that finds one element of each, never null.
+fn counts_rows(call: &AggregateCall, found: &[Slot]) -> bool {
+    match (call.aggregator, &call.arguments[..]) {
+        (Aggregator::CountRows, []) => true,
+        (Aggregator::Count, [Expression::Slot(slot)]) => found.contains(slot),
+        _ => false,
+    }
+}
+
+/// Marks the variable-length walks whose duplicates a later step drops: between the two stand only
+/// steps that treat equal rows alike, and nothing reads the relationships.
+fn ends_only(pipeline: &mut Pipeline) {
+    let mut drops_duplicates = false;
+    for step in pipeline.steps.iter_mut().rev() {
+        mark_ends_only(&mut step.operator, drops_duplicates);
+        drops_duplicates = match &step.operator {
+            Operator::Distinct(_) => true,
+            Operator::Aggregate { aggregates, .. } => aggregates.iter().all(ignores_duplicates),
+            operator => drops_duplicates && treats_rows_alike(operator),
+        };
+    }
+}
+
+/// The pipeline of an EXISTS needs each end only once.
+fn exists_ends_only(pipeline: &mut Pipeline) {
+    visit::all_expressions(pipeline, &mut |expression| {
+        if let Expression::Subquery(inner, SubqueryResult::Exists) = expression {
+            let mut drops_duplicates = true;
+            for step in inner.steps.iter_mut().rev() {
+                mark_ends_only(&mut step.operator, drops_duplicates);
+                drops_duplicates = match &step.operator {
+                    Operator::Distinct(_) => true,
+                    operator => drops_duplicates && treats_rows_alike(operator),
+                };
+            }
+        }
+    });
+}
+
+fn mark_ends_only(operator: &mut Operator, drops_duplicates: bool) {
+    if let Operator::ExpandVariable { relationships: None, ends_only, .. } = operator {
+        *ends_only |= drops_duplicates;
+    }
+}
+
+fn ignores_duplicates(call: &AggregateCall) -> bool {
+    call.distinct || matches!(call.aggregator, Aggregator::Min | Aggregator::Max)
+}
+
+/// Whether a step makes the same rows of equal rows, however many, so that dropping duplicates before
+/// it or after it comes to the same.
+fn treats_rows_alike(operator: &Operator) -> bool {
+    matches!(
+        operator,
+        Operator::Filter(_)
+            | Operator::Project(_)
+            | Operator::ScanNodes { .. }
+            | Operator::SeekNodes { .. }
+            | Operator::SeekNodeIds { .. }
+            | Operator::ScanRelationships { .. }
+            | Operator::Expand { .. }
+            | Operator::ExpandVariable { .. }
+            | Operator::BindEnds { .. }
+            | Operator::BindWalk { .. }
+            | Operator::Optional { .. }
+            | Operator::Unwind { .. }
+            | Operator::Sort { limit: None, .. }
+    )
+}
+
+/// Runs a pass over a pipeline and every pipeline within it, inner ones first.
+pub fn each_pipeline(pipeline: &mut Pipeline, pass: &mut dyn FnMut(&mut Pipeline)) {
+    for step in &mut pipeline.steps {
+        visit::nested(&mut step.operator, &mut |inner| each_pipeline(inner, pass));
+        visit::expressions(&mut step.operator, &mut |expression| {
+            if let Expression::Subquery(inner, _) = expression {
+                each_pipeline(inner, pass);
+            }
+        });
+    }
+    pass(pipeline);
+}
+
+fn number(pipeline: &mut Pipeline, next: &mut u16) {
+    for step in &mut pipeline.steps {
+        step.id = *next;
+        *next = next.saturating_add(1);
+        visit::nested(&mut step.operator, &mut |inner| number(inner, next));
+        visit::expressions(&mut step.operator, &mut |expression| {
+            if let Expression::Subquery(inner, _) = expression {
+                number(inner, next);
+            }
+        });
+    }
+}

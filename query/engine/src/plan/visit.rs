@@ -1,0 +1,175 @@
+//! Visits the parts of a plan in order to change them.
+
+use std::ops::Bound;
+
+use super::expression::{Expression, Projection, SubqueryResult};
+use super::operator::{Creation, Operator, Pipeline, Seek, Update};
+
+/// Calls `f` for each pipeline that stands directly within an operator, those of expressions left out.
+pub fn nested(operator: &mut Operator, f: &mut dyn FnMut(&mut Pipeline)) {
+    match operator {
+        Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => f(inner),
+        Operator::Union(branches) => branches.iter_mut().for_each(f),
+        Operator::Merge { find, .. } => f(find),
+        Operator::Foreach { body, .. } => f(body),
+        _ => {}
+    }
+}
+
+/// Calls `f` for every expression of an operator and every part of one, parts first. The steps of
+/// subqueries are left out.
+pub fn expressions(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
+    roots(operator, &mut |expression| parts_first(expression, f));
+}
+
+/// Calls `f` for every expression anywhere in a pipeline, parts first.
+pub fn all_expressions(pipeline: &mut Pipeline, f: &mut dyn FnMut(&mut Expression)) {
+    for step in &mut pipeline.steps {
+        nested(&mut step.operator, &mut |inner| all_expressions(inner, f));
+        expressions(&mut step.operator, &mut |expression| {
+            if let Expression::Subquery(inner, _) = expression {
+                all_expressions(inner, f);
+            }
+            f(expression);
+        });
+    }
+}
+
+fn parts_first(expression: &mut Expression, f: &mut dyn FnMut(&mut Expression)) {
+    parts(expression, &mut |part| parts_first(part, f));
+    f(expression);
+}
+
+fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
+    match operator {
+        Operator::SeekNodes { seek, .. } => match seek {
+            Seek::Equal(value) | Seek::In(value) | Seek::Prefix(value) => f(value),
+            Seek::Range(lower, upper) => {
+                for bound in [lower, upper] {
+                    if let Bound::Included(value) | Bound::Excluded(value) = bound {
+                        f(value);
+                    }
+                }
+            }
+        },
+        Operator::SeekNodeIds { ids, .. } => f(ids),
+        Operator::ExpandVariable { each: Some((_, predicate)), .. }
+        | Operator::ShortestPath { each: Some((_, predicate)), .. } => f(predicate),
+        Operator::Filter(predicate) => f(predicate),
+        Operator::Project(items) => items.iter_mut().for_each(|(_, value)| f(value)),
+        Operator::Unwind { list, .. } | Operator::Foreach { list, .. } => f(list),
+        Operator::Aggregate { keys, aggregates } => {
+            keys.iter_mut().for_each(|(_, key)| f(key));
+            let arguments = aggregates.iter_mut().flat_map(|call| &mut call.arguments);
+            arguments.for_each(f);
+        }
+        Operator::Sort { keys, limit, .. } => {
+            keys.iter_mut().for_each(|key| f(&mut key.expression));
+            limit.iter_mut().for_each(f);
+        }
+        Operator::Skip(count) | Operator::Limit(count) => f(count),
+        Operator::Apply { view: Some(view), .. } => {
+            view.system_time.iter_mut().for_each(&mut *f);
+            view.version.iter_mut().for_each(f);
+        }
+        Operator::CallProcedure { arguments, .. } => arguments.iter_mut().for_each(f),
+        Operator::Create(creation) => created(creation, f),
+        Operator::Merge { create, on_match, on_create, .. } => {
+            created(create, f);
+            on_match.iter_mut().chain(on_create).for_each(|update| updated(update, f));
+        }
+        Operator::Update(updates) => updates.iter_mut().for_each(|update| updated(update, f)),
+        Operator::Delete { expressions, .. } => expressions.iter_mut().for_each(f),
+        _ => {}
+    }
+}
+
+fn created(creation: &mut Creation, f: &mut dyn FnMut(&mut Expression)) {
+    let nodes = creation.nodes.iter_mut().filter_map(|node| node.properties.as_mut());
+    nodes.for_each(&mut *f);
+    let relationships = creation.relationships.iter_mut();
+    relationships.filter_map(|part| part.properties.as_mut()).for_each(f);
+}
+
+fn updated(update: &mut Update, f: &mut dyn FnMut(&mut Expression)) {
+    match update {
+        Update::Property(target, _, value) => {
+            f(target);
+            f(value);
+        }
+        Update::Replace(_, value) | Update::Extend(_, value) => f(value),
+        Update::AddLabels(..) | Update::RemoveLabels(..) => {}
+    }
+}
+
+/// Calls `f` for each direct part of an expression.
+fn parts(expression: &mut Expression, f: &mut dyn FnMut(&mut Expression)) {
+    match expression {
+        Expression::Literal(_)
+        | Expression::Parameter(_)
+        | Expression::Slot(_)
+        | Expression::Path(_) => {}
+        Expression::Property(of, _)
+        | Expression::HasLabels(of, _)
+        | Expression::Not(of)
+        | Expression::Negate(of)
+        | Expression::Plus(of)
+        | Expression::IsNull(of)
+        | Expression::IsNotNull(of) => f(of),
+        Expression::And(parts)
+        | Expression::Or(parts)
+        | Expression::List(parts)
+        | Expression::Coalesce(parts)
+        | Expression::Call(_, parts) => parts.iter_mut().for_each(f),
+        Expression::Xor(a, b)
+        | Expression::Compare(_, a, b)
+        | Expression::Arithmetic(_, a, b)
+        | Expression::In(a, b)
+        | Expression::StringTest(_, a, b)
+        | Expression::Index(a, b) => {
+            f(a);
+            f(b);
+        }
+        Expression::Slice(of, from, to) => {
+            f(of);
+            from.iter_mut().for_each(|from| f(from));
+            to.iter_mut().for_each(|to| f(to));
+        }
+        Expression::Map(entries) => entries.iter_mut().for_each(|(_, value)| f(value)),
+        Expression::MapProjection(of, items) => {
+            f(of);
+            for item in items {
+                if let Projection::Entry(_, value) = item {
+                    f(value);
+                }
+            }
+        }
+        Expression::Case { operand, arms, otherwise } => {
+            operand.iter_mut().for_each(|operand| f(operand));
+            for (when, then) in arms {
+                f(when);
+                f(then);
+            }
+            otherwise.iter_mut().for_each(|otherwise| f(otherwise));
+        }
+        Expression::ListComprehension { list, filter, map, .. } => {
+            f(list);
+            filter.iter_mut().for_each(|filter| f(filter));
+            map.iter_mut().for_each(|map| f(map));
+        }
+        Expression::Quantified { list, predicate, .. } => {
+            f(list);
+            f(predicate);
+        }
+        Expression::Reduce { initial, list, body, .. } => {
+            f(initial);
+            f(list);
+            f(body);
+        }
+        Expression::Subquery(_, result) => {
+            if let SubqueryResult::Collect(item) = result {
+                f(item);
+            }
+        }
+    }
+}
