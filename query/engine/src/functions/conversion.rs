@@ -16,14 +16,10 @@ type Conversion = fn(&Value) -> Result<Option<Value>, QueryError>;
 
 /// The three functions of one conversion: strict, `OrNull`, and over a list.
 macro_rules! conversions {
-    ($out:ident, $to:literal, $article:literal, $accepts:expr, $returns:expr, $convert:ident) => {
+    ($out:ident, $to:literal, $article:literal, $description:literal, $accepts:expr, $returns:expr, $convert:ident) => {
         $out.push(function(
             $to,
-            concat!(
-                "The value as ",
-                $article,
-                "; null if a string does not read as one."
-            ),
+            $description,
             [parameter("input", $accepts)],
             $returns,
             |_, arguments| {
@@ -63,6 +59,7 @@ pub(super) fn functions() -> Vec<Function> {
         out,
         "toBoolean",
         "a boolean",
+        "The value as a boolean; null for a string other than true and false.",
         [Type::Boolean, Type::Integer, Type::String],
         Type::Boolean,
         to_boolean
@@ -71,6 +68,7 @@ pub(super) fn functions() -> Vec<Function> {
         out,
         "toInteger",
         "an integer",
+        "The value as an integer, without its fraction; null for a string that is no number.",
         [Type::Number, Type::Boolean, Type::String],
         Type::Integer,
         to_integer
@@ -79,6 +77,7 @@ pub(super) fn functions() -> Vec<Function> {
         out,
         "toFloat",
         "a float",
+        "The value as a float; null for a string that is no number.",
         [Type::Number, Type::String],
         Type::Float,
         to_float
@@ -87,6 +86,7 @@ pub(super) fn functions() -> Vec<Function> {
         out,
         "toString",
         "a string",
+        "The value as a string.",
         [
             Type::String,
             Type::Number,
