@@ -31,7 +31,7 @@ struct Case {
     error: Option<String>,
 }
 
-fn feature_files() -> Option<Vec<PathBuf>> {
+fn feature_files() -> (PathBuf, Vec<PathBuf>) {
     let root = std::env::var_os("RETROGRAPH_TCK").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/tck"),
         PathBuf::from,
@@ -53,12 +53,8 @@ fn feature_files() -> Option<Vec<PathBuf>> {
             }
         }
     }
-    if files.is_empty() {
-        eprintln!("no TCK scenarios in {}; set RETROGRAPH_TCK", root.display());
-        return None;
-    }
     files.sort();
-    Some(files)
+    (root, files)
 }
 
 /// All queries of a feature file, outlines expanded.
@@ -166,7 +162,11 @@ fn row(line: &str) -> Vec<String> {
 
 #[test]
 fn queries_parse_unless_they_should_not() {
-    let Some(files) = feature_files() else { return };
+    let (root, files) = feature_files();
+    if files.is_empty() {
+        eprintln!("no TCK scenarios in {}; set RETROGRAPH_TCK", root.display());
+        return;
+    }
     let mut failures = Vec::new();
     let mut parsed = 0;
     let mut refused = 0;

@@ -18,7 +18,12 @@ fuzz_target!(|text: &str| {
                 Ok(again) => assert_eq!(again, tree, "{printed}"),
                 // The printer may add parentheses, which count as nesting.
                 Err(error) => {
-                    assert_eq!(error.detail, Detail::NestingTooDeep, "{}", error.render(&printed));
+                    assert_eq!(
+                        error.detail,
+                        Detail::NestingTooDeep,
+                        "{}",
+                        error.render(&printed)
+                    );
                 }
             }
         }

@@ -17,7 +17,12 @@ fuzz_target!(|choices: &[u8]| {
     match parse(&text) {
         Ok(again) => assert_eq!(again, tree, "{text}"),
         Err(error) => {
-            assert_eq!(error.detail, Detail::NestingTooDeep, "{}", error.render(&text));
+            assert_eq!(
+                error.detail,
+                Detail::NestingTooDeep,
+                "{}",
+                error.render(&text)
+            );
         }
     }
 });
