@@ -8,6 +8,7 @@
 
 mod access;
 pub(crate) mod cost;
+pub mod explain;
 pub mod expression;
 mod fold;
 pub(crate) mod graph;
@@ -17,6 +18,7 @@ pub mod rewrite;
 pub mod schema;
 pub(crate) mod slots;
 pub(crate) mod solve;
+mod text;
 mod visit;
 
 use std::sync::Arc;

@@ -249,6 +249,54 @@ impl Uses {
     }
 }
 
+/// Calls `f` for each expression that stands directly in an operator.
+pub fn operator_expressions<'o>(operator: &'o Operator, f: &mut dyn FnMut(&'o Expression)) {
+    match operator {
+        Operator::SeekNodes { seek, .. } => match seek {
+            Seek::Equal(value) | Seek::In(value) | Seek::Prefix(value) => f(value),
+            Seek::Range(lower, upper) => {
+                for bound in [lower, upper] {
+                    if let std::ops::Bound::Included(value) | std::ops::Bound::Excluded(value) =
+                        bound
+                    {
+                        f(value);
+                    }
+                }
+            }
+        },
+        Operator::SeekNodeIds { ids, .. } => f(ids),
+        Operator::ExpandVariable { each: Some((_, predicate)), .. }
+        | Operator::ShortestPath { each: Some((_, predicate)), .. } => f(predicate),
+        Operator::Filter(predicate) => f(predicate),
+        Operator::Project(items) => items.iter().for_each(|(_, value)| f(value)),
+        Operator::Unwind { list, .. } | Operator::Foreach { list, .. } => f(list),
+        Operator::Aggregate { keys, aggregates } => {
+            keys.iter().for_each(|(_, key)| f(key));
+            aggregates.iter().flat_map(|call| &call.arguments).for_each(f);
+        }
+        Operator::Sort { keys, .. } => keys.iter().for_each(|key| f(&key.expression)),
+        Operator::Skip(count) | Operator::Limit(count) => f(count),
+        Operator::CallProcedure { arguments, .. } => arguments.iter().for_each(f),
+        Operator::Update(updates) => updates.iter().for_each(|update| updated(update, f)),
+        Operator::Merge { on_match, on_create, .. } => {
+            on_match.iter().chain(on_create).for_each(|update| updated(update, f));
+        }
+        Operator::Delete { expressions, .. } => expressions.iter().for_each(f),
+        _ => {}
+    }
+}
+
+fn updated<'o>(update: &'o Update, f: &mut dyn FnMut(&'o Expression)) {
+    match update {
+        Update::Property(target, _, value) => {
+            f(target);
+            f(value);
+        }
+        Update::Replace(_, value) | Update::Extend(_, value) => f(value),
+        Update::AddLabels(..) | Update::RemoveLabels(..) => {}
+    }
+}
+
 /// Calls `f` for each direct part of an expression. The pipeline of a subquery is no such part; the
 /// expression that it collects is.
 pub fn children<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression)) {

@@ -1,0 +1,452 @@
+//! A plan as a table: what EXPLAIN and PROFILE show.
+//!
+//! One line per step in the order in which rows pass, pipelines within a step indented below it. The
+//! details are in the syntax of queries; nameless elements are called `_1`, `_2` and so on.
+
+use std::fmt::Write as _;
+use std::ops::Bound;
+
+use retrograph_graph::ids::Direction;
+
+use super::expression::{Expression, LabelToken, Slot, SubqueryResult, TypeToken};
+use super::operator::{
+    AggregateCall, Creation, Operator, Pipeline, SchemaChange, Seek, Step, StoredCount, Update,
+    Walk,
+};
+use super::text::{Texts, join};
+use super::{Plan, ViewClause, slots};
+use crate::functions::{self, Aggregator};
+use crate::summary::StepProfile;
+
+/// The greatest width of the column of details; longer ones are cut.
+const DETAILS_CHARS_MAX: usize = 100;
+
+/// The plan as text; with a profile, by step number, also what each step did.
+#[must_use]
+pub fn render(plan: &Plan, profile: Option<&[StepProfile]>) -> String {
+    let mut table = Table { texts: Texts::of(plan), profile, lines: Vec::new() };
+    if let Some(view) = &plan.view {
+        let details = table.view(view);
+        table.lines.push(Line { name: "View".to_owned(), details, ..Line::default() });
+    }
+    table.pipeline(&plan.pipeline, 0);
+    if !plan.columns.is_empty() {
+        let details = join(&plan.columns, |(name, slot)| {
+            let slot = table.texts.slot(*slot);
+            if **name == *slot { name.to_string() } else { format!("{slot} AS {name}") }
+        });
+        table.lines.push(Line { name: "Return".to_owned(), details, ..Line::default() });
+    }
+    table.text()
+}
+
+/// One line of the table.
+#[derive(Default)]
+struct Line {
+    name: String,
+    details: String,
+    estimated: String,
+    rows: String,
+    time: String,
+}
+
+struct Table<'p> {
+    texts: Texts<'p>,
+    profile: Option<&'p [StepProfile]>,
+    lines: Vec<Line>,
+}
+
+impl Table<'_> {
+    fn pipeline(&mut self, pipeline: &Pipeline, depth: usize) {
+        for step in &pipeline.steps {
+            self.step(step, depth);
+        }
+    }
+
+    fn step(&mut self, step: &Step, depth: usize) {
+        let (name, details) = self.describe(&step.operator);
+        let done = self.profile.and_then(|profile| profile.get(usize::from(step.id)));
+        self.lines.push(Line {
+            name: format!("{}{name}", "  ".repeat(depth)),
+            details,
+            estimated: format!("{:.0}", step.rows_estimated.ceil()),
+            rows: done.map_or(String::new(), |done| done.rows.to_string()),
+            time: done.map_or(String::new(), |done| format!("{:.3}", done.time.as_secs_f64() * 1e3)),
+        });
+        match &step.operator {
+            Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => {
+                self.pipeline(inner, depth + 1);
+            }
+            Operator::Merge { find, .. } => self.pipeline(find, depth + 1),
+            Operator::Foreach { body, .. } => self.pipeline(body, depth + 1),
+            Operator::Union(branches) => {
+                branches.iter().for_each(|branch| self.pipeline(branch, depth + 1));
+            }
+            _ => {}
+        }
+        let mut inner = Vec::new();
+        slots::operator_expressions(&step.operator, &mut |expression| {
+            subqueries(expression, &mut inner);
+        });
+        for (label, pipeline) in inner {
+            let name = format!("{}{label}", "  ".repeat(depth + 1));
+            self.lines.push(Line { name, ..Line::default() });
+            self.pipeline(pipeline, depth + 2);
+        }
+    }
+
+    fn describe(&self, operator: &Operator) -> (&'static str, String) {
+        let texts = &self.texts;
+        match operator {
+            Operator::Unit => ("Unit", String::new()),
+            Operator::Argument => ("Argument", String::new()),
+            Operator::ScanNodes { node, label } => ("ScanNodes", self.node(*node, label.as_ref())),
+            Operator::SeekNodes { node, label, key, seek, .. } => {
+                let key = format!("{}.{}", texts.slot(*node), key.name);
+                let node = self.node(*node, Some(label));
+                ("SeekNodes", format!("{node} WHERE {}", self.seek(&key, seek)))
+            }
+            Operator::SeekNodeIds { node, ids } => {
+                let ids = texts.expression(ids);
+                ("SeekNodeIds", format!("({}) WITH id {ids}", texts.slot(*node)))
+            }
+            Operator::CountStore { slot, count } => {
+                ("CountStore", format!("{} AS {}", stored(count), texts.slot(*slot)))
+            }
+            Operator::ScanRelationships { relationship, start, end, types, directed } => {
+                let arrow = if *directed { "->" } else { "-" };
+                let relationship = self.relationship(Some(*relationship), types, "");
+                let (start, end) = (texts.slot(*start), texts.slot(*end));
+                ("ScanRelationships", format!("({start})-{relationship}{arrow}({end})"))
+            }
+            Operator::Expand { walk, relationship } => {
+                let name = if walk.into { "ExpandInto" } else { "Expand" };
+                (name, self.walk(walk, *relationship, ""))
+            }
+            Operator::ExpandVariable { walk, relationships, min, max, each, ends_only, .. } => {
+                let name = match (walk.into, ends_only) {
+                    (_, true) => "ExpandVariable (distinct ends)",
+                    (true, false) => "ExpandVariableInto",
+                    (false, false) => "ExpandVariable",
+                };
+                let walk = self.walk(walk, *relationships, &length(*min, *max));
+                (name, walk + &self.each(each.as_ref()))
+            }
+            Operator::BindEnds { relationship, walk, .. } => {
+                ("BindEnds", self.walk(walk, Some(*relationship), ""))
+            }
+            Operator::BindWalk { relationships, walk, min, max } => {
+                ("BindWalk", self.walk(walk, Some(*relationships), &length(*min, *max)))
+            }
+            Operator::ShortestPath { walk, relationships, min, max, all, each } => {
+                let walk = self.walk(walk, Some(*relationships), &length(*min, *max));
+                let name = if *all { "AllShortestPaths" } else { "ShortestPath" };
+                (name, walk + &self.each(each.as_ref()))
+            }
+            Operator::Filter(predicate) => ("Filter", texts.expression(predicate)),
+            Operator::Project(items) => ("Project", self.assignments(items)),
+            Operator::Unwind { list, item } => {
+                ("Unwind", format!("{} AS {}", texts.expression(list), texts.slot(*item)))
+            }
+            Operator::Aggregate { keys, aggregates } => {
+                let mut details = join(aggregates, |call| self.aggregate(call));
+                if !keys.is_empty() {
+                    let _ = write!(details, " BY {}", self.assignments(keys));
+                }
+                ("Aggregate", details)
+            }
+            Operator::Distinct(slots) => ("Distinct", texts.slots(slots)),
+            Operator::Sort { keys, limit, .. } => {
+                let mut details = join(keys, |key| {
+                    let descending = if key.descending { " DESC" } else { "" };
+                    format!("{}{descending}", texts.expression(&key.expression))
+                });
+                if let Some(limit) = limit {
+                    let _ = write!(details, " LIMIT {}", texts.expression(limit));
+                }
+                (if limit.is_some() { "SortTop" } else { "Sort" }, details)
+            }
+            Operator::Skip(count) => ("Skip", texts.expression(count)),
+            Operator::Limit(count) => ("Limit", texts.expression(count)),
+            Operator::Optional { introduced, .. } => ("Optional", texts.slots(introduced)),
+            Operator::Apply { view, .. } => {
+                ("Apply", view.as_ref().map_or(String::new(), |view| self.view(view)))
+            }
+            Operator::Union(_) => ("Union", String::new()),
+            Operator::CallProcedure { procedure, arguments, yields, .. } => {
+                let mut details = format!("{}({})", procedure.name, texts.list(arguments));
+                if !yields.is_empty() {
+                    let slots: Vec<Slot> = yields.iter().map(|(_, slot)| *slot).collect();
+                    let _ = write!(details, " YIELD {}", texts.slots(&slots));
+                }
+                ("CallProcedure", details)
+            }
+            Operator::Create(creation) => ("Create", self.creation(creation)),
+            Operator::Merge { create, on_match, on_create, .. } => {
+                let mut details = self.creation(create);
+                for (event, updates) in [("MATCH", on_match), ("CREATE", on_create)] {
+                    if !updates.is_empty() {
+                        let _ = write!(details, " ON {event} {}", self.updates(updates));
+                    }
+                }
+                ("Merge", details)
+            }
+            Operator::Update(updates) => ("Update", self.updates(updates)),
+            Operator::Delete { expressions, detach } => {
+                (if *detach { "DetachDelete" } else { "Delete" }, texts.list(expressions))
+            }
+            Operator::Foreach { list, item, .. } => {
+                ("Foreach", format!("{} IN {}", texts.slot(*item), texts.expression(list)))
+            }
+            Operator::Barrier { live } => ("Barrier", texts.slots(live)),
+            Operator::Schema(change) => ("Schema", schema_change(change)),
+        }
+    }
+
+    fn node(&self, node: Slot, label: Option<&LabelToken>) -> String {
+        let label = label.map_or(String::new(), |label| format!(":{}", label.name));
+        format!("({}{label})", self.texts.slot(node))
+    }
+
+    fn seek(&self, key: &str, seek: &Seek) -> String {
+        match seek {
+            Seek::Equal(value) => format!("{key} = {}", self.texts.expression(value)),
+            Seek::In(list) => format!("{key} IN {}", self.texts.expression(list)),
+            Seek::Prefix(prefix) => format!("{key} STARTS WITH {}", self.texts.expression(prefix)),
+            Seek::Range(lower, upper) => {
+                let ends = [(lower, ">", ">="), (upper, "<", "<=")];
+                let tests: Vec<String> = ends
+                    .into_iter()
+                    .filter_map(|(bound, excluded, included)| match bound {
+                        Bound::Unbounded => None,
+                        Bound::Included(value) => Some((included, value)),
+                        Bound::Excluded(value) => Some((excluded, value)),
+                    })
+                    .map(|(symbol, value)| {
+                        format!("{key} {symbol} {}", self.texts.expression(value))
+                    })
+                    .collect();
+                tests.join(" AND ")
+            }
+        }
+    }
+
+    fn relationship(&self, slot: Option<Slot>, types: &[TypeToken], length: &str) -> String {
+        let name = slot.map_or("", |slot| self.texts.slot(slot));
+        let mut text = format!("[{name}");
+        for (place, name) in types.iter().enumerate() {
+            let _ = write!(text, "{}{}", if place == 0 { ":" } else { "|" }, name.name);
+        }
+        let _ = write!(text, "{length}]");
+        text
+    }
+
+    fn walk(&self, walk: &Walk, relationship: Option<Slot>, length: &str) -> String {
+        let relationship = self.relationship(relationship, &walk.types, length);
+        let (left, right) = match walk.direction {
+            Some(Direction::Outgoing) => ("-", "->"),
+            Some(Direction::Incoming) => ("<-", "-"),
+            None => ("-", "-"),
+        };
+        let (from, to) = (self.texts.slot(walk.from), self.texts.slot(walk.to));
+        let mut text = format!("({from}){left}{relationship}{right}({to})");
+        if !walk.distinct_from.is_empty() {
+            let _ = write!(text, " distinct from {}", self.texts.slots(&walk.distinct_from));
+        }
+        text
+    }
+
+    fn each(&self, each: Option<&(Slot, Box<Expression>)>) -> String {
+        each.map_or(String::new(), |(slot, predicate)| {
+            format!(
+                " WHERE all {}: {}",
+                self.texts.slot(*slot),
+                self.texts.expression(predicate)
+            )
+        })
+    }
+
+    fn assignments(&self, items: &[(Slot, Expression)]) -> String {
+        join(items, |(slot, expression)| {
+            let (name, text) = (self.texts.slot(*slot), self.texts.expression(expression));
+            if name == text { text } else { format!("{text} AS {name}") }
+        })
+    }
+
+    fn aggregate(&self, call: &AggregateCall) -> String {
+        let distinct = if call.distinct { "DISTINCT " } else { "" };
+        let arguments = match call.aggregator {
+            Aggregator::CountRows => "*".to_owned(),
+            _ => self.texts.list(&call.arguments),
+        };
+        let text = format!("{}({distinct}{arguments})", aggregate_name(call.aggregator));
+        let name = self.texts.slot(call.slot);
+        if name == text { text } else { format!("{text} AS {name}") }
+    }
+
+    fn creation(&self, creation: &Creation) -> String {
+        let properties = |properties: &Option<Expression>| {
+            properties.as_ref().map_or(String::new(), |properties| {
+                format!(" {}", self.texts.expression(properties))
+            })
+        };
+        let nodes = creation.nodes.iter().map(|node| {
+            let labels: String =
+                node.labels.iter().map(|label| format!(":{}", label.name)).collect();
+            format!("({}{labels}{})", self.texts.slot(node.slot), properties(&node.properties))
+        });
+        let relationships = creation.relationships.iter().map(|part| {
+            format!(
+                "({})-[{}:{}{}]->({})",
+                self.texts.slot(part.start),
+                self.texts.slot(part.slot),
+                part.type_token.name,
+                properties(&part.properties),
+                self.texts.slot(part.end)
+            )
+        });
+        let parts: Vec<String> = nodes.chain(relationships).collect();
+        parts.join(", ")
+    }
+
+    fn updates(&self, updates: &[Update]) -> String {
+        let labels = |labels: &[LabelToken]| -> String {
+            labels.iter().map(|label| format!(":{}", label.name)).collect()
+        };
+        join(updates, |update| match update {
+            Update::Property(of, key, value) => format!(
+                "SET {}.{} = {}",
+                self.texts.expression(of),
+                key.name,
+                self.texts.expression(value)
+            ),
+            Update::Replace(slot, value) => {
+                format!("SET {} = {}", self.texts.slot(*slot), self.texts.expression(value))
+            }
+            Update::Extend(slot, value) => {
+                format!("SET {} += {}", self.texts.slot(*slot), self.texts.expression(value))
+            }
+            Update::AddLabels(slot, names) => {
+                format!("SET {}{}", self.texts.slot(*slot), labels(names))
+            }
+            Update::RemoveLabels(slot, names) => {
+                format!("REMOVE {}{}", self.texts.slot(*slot), labels(names))
+            }
+        })
+    }
+
+    fn view(&self, view: &ViewClause) -> String {
+        let time = view.system_time.iter().map(|time| {
+            format!("AS OF {}", self.texts.expression(time))
+        });
+        let version = view.version.iter().map(|version| {
+            format!("AS OF VERSION {}", self.texts.expression(version))
+        });
+        let parts: Vec<String> = time.chain(version).collect();
+        parts.join(" ")
+    }
+
+    fn text(&self) -> String {
+        let mut columns: Vec<(&str, fn(&Line) -> &str, bool)> = vec![
+            ("operator", |line| &line.name, false),
+            ("details", |line| &line.details, false),
+            ("estimated", |line| &line.estimated, true),
+        ];
+        if self.profile.is_some() {
+            columns.push(("rows", |line| &line.rows, true));
+            columns.push(("ms", |line| &line.time, true));
+        }
+        let cells: Vec<Vec<String>> = std::iter::once(
+            columns.iter().map(|(title, ..)| (*title).to_owned()).collect(),
+        )
+        .chain(self.lines.iter().map(|line| {
+            columns.iter().map(|(_, cell, _)| cut(cell(line))).collect()
+        }))
+        .collect();
+        let widths: Vec<usize> = (0..columns.len())
+            .map(|place| cells.iter().map(|row| row[place].chars().count()).max().unwrap_or(0))
+            .collect();
+        let mut text = String::new();
+        for row in cells {
+            let mut line = String::new();
+            for ((cell, width), (.., is_number)) in row.iter().zip(&widths).zip(&columns) {
+                let gap = if line.is_empty() { "" } else { "  " };
+                let width = *width;
+                let _ = if *is_number {
+                    write!(line, "{gap}{cell:>width$}")
+                } else {
+                    write!(line, "{gap}{cell:<width$}")
+                };
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// The subqueries in an expression, those within others left out.
+fn subqueries<'e>(expression: &'e Expression, found: &mut Vec<(&'static str, &'e Pipeline)>) {
+    if let Expression::Subquery(pipeline, result) = expression {
+        let label = match result {
+            SubqueryResult::Exists => "EXISTS",
+            SubqueryResult::Count => "COUNT",
+            SubqueryResult::Collect(_) => "COLLECT",
+        };
+        found.push((label, pipeline));
+    }
+    slots::children(expression, &mut |child| subqueries(child, found));
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= DETAILS_CHARS_MAX {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(DETAILS_CHARS_MAX - 1).collect();
+    kept + "…"
+}
+
+fn length(min: u32, max: Option<u32>) -> String {
+    match (min, max) {
+        (1, None) => "*".to_owned(),
+        (min, None) => format!("*{min}.."),
+        (min, Some(max)) if min == max => format!("*{min}"),
+        (min, Some(max)) => format!("*{min}..{max}"),
+    }
+}
+
+fn stored(count: &StoredCount) -> String {
+    match count {
+        StoredCount::Nodes(label) => {
+            let label = label.as_ref().map_or(String::new(), |label| format!(":{}", label.name));
+            format!("count of ({label})")
+        }
+        StoredCount::Relationships(types) => {
+            let names: Vec<&str> = types.iter().map(|name| &*name.name).collect();
+            let colon = if names.is_empty() { "" } else { ":" };
+            format!("count of ()-[{colon}{}]->()", names.join("|"))
+        }
+    }
+}
+
+fn aggregate_name(aggregator: Aggregator) -> &'static str {
+    let mut all = functions::aggregates().iter();
+    all.find(|function| function.aggregator == aggregator)
+        .map_or("count", |function| function.name)
+}
+
+fn schema_change(change: &SchemaChange) -> String {
+    let name = |name: &Option<std::sync::Arc<str>>| {
+        name.as_ref().map_or(String::new(), |name| format!("{name} "))
+    };
+    match change {
+        SchemaChange::CreateIndex { name: own, label, key, .. } => {
+            format!("CREATE INDEX {}FOR (n:{label}) ON (n.{key})", name(own))
+        }
+        SchemaChange::CreateUnique { name: own, label, key, .. } => {
+            format!("CREATE CONSTRAINT {}FOR (n:{label}) REQUIRE n.{key} IS UNIQUE", name(own))
+        }
+        SchemaChange::DropIndex { name, .. } => format!("DROP INDEX {name}"),
+        SchemaChange::DropConstraint { name, .. } => format!("DROP CONSTRAINT {name}"),
+    }
+}
