@@ -53,6 +53,12 @@ pub enum EncodeError {
         /// The type as users know it.
         type_name: &'static str,
     },
+    /// A temporal value or point whose fields are out of bounds.
+    #[error("a value of type {type_name} has parts out of range")]
+    Malformed {
+        /// The type as users know it.
+        type_name: &'static str,
+    },
     /// The element is too large for one record.
     #[error(
         "a record of {bytes} bytes is larger than {} bytes",

@@ -25,10 +25,7 @@ use std::sync::Arc;
 
 use super::varint::{Reader, put_i64, put_u64};
 use super::{DecodeError, EncodeError};
-use crate::value::temporal::{
-    Date, DateTime, Duration, LocalDateTime, LocalTime, NANOSECONDS_PER_DAY, OFFSET_SECONDS_MAX,
-    Time,
-};
+use crate::value::temporal::{Date, DateTime, Duration, LocalDateTime, LocalTime, Time};
 use crate::value::{Point, Sealed, Value, Vector};
 
 mod tag {
@@ -61,8 +58,14 @@ mod tag {
 /// The number of integers and string lengths that share their byte with the tag.
 const SMALL: u8 = 64;
 
-/// Appends a value. Fails for values that live in queries only, without appending all of it.
+/// Appends a value. Fails for values that live in queries only, and for those that could not be read
+/// back ([`Value::is_well_formed`]), without appending all of it.
 pub fn encode_value(value: &Value, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    if !value.is_well_formed() {
+        return Err(EncodeError::Malformed {
+            type_name: value.type_name(),
+        });
+    }
     match value {
         Value::Null => out.push(tag::NULL),
         Value::Bool(b) => out.push(if *b { tag::TRUE } else { tag::FALSE }),
@@ -301,24 +304,25 @@ pub fn decode_value(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
 }
 
 fn decode_temporal(found: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
-    Ok(match found {
+    let offset = reader.offset();
+    let value = match found {
         tag::DATE => Value::Date(Date {
             epoch_day: reader.signed("date")?,
         }),
         tag::LOCAL_TIME => Value::LocalTime(LocalTime {
-            nanosecond_of_day: nanosecond_of_day(reader)?,
+            nanosecond_of_day: reader.varint("local time")?,
         }),
         tag::TIME => Value::Time(Time {
-            nanosecond_of_day: nanosecond_of_day(reader)?,
+            nanosecond_of_day: reader.varint("time")?,
             offset_seconds: offset_seconds(reader)?,
         }),
         tag::LOCAL_DATE_TIME => Value::LocalDateTime(LocalDateTime {
             epoch_second: reader.signed("local datetime")?,
-            nanosecond: nanosecond(reader)?,
+            nanosecond: reader.varint_u32("nanosecond")?,
         }),
         tag::DATE_TIME | tag::DATE_TIME_ZONE => {
             let epoch_second = reader.signed("datetime")?;
-            let nanosecond = nanosecond(reader)?;
+            let nanosecond = reader.varint_u32("nanosecond")?;
             let offset_seconds = offset_seconds(reader)?;
             let zone = if found == tag::DATE_TIME_ZONE {
                 let len = reader.count(1, "zone")?;
@@ -337,7 +341,7 @@ fn decode_temporal(found: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeEr
             let months = reader.signed("duration")?;
             let days = reader.signed("duration")?;
             let seconds = reader.signed("duration")?;
-            let nanoseconds = nanosecond(reader)?.cast_signed();
+            let nanoseconds = reader.varint_u32("nanosecond")?.cast_signed();
             Value::Duration(Arc::new(Duration {
                 months,
                 days,
@@ -345,7 +349,14 @@ fn decode_temporal(found: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeEr
                 nanoseconds,
             }))
         }
-    })
+    };
+    if !value.is_well_formed() {
+        return Err(DecodeError::Invalid {
+            what: "temporal value",
+            offset,
+        });
+    }
+    Ok(value)
 }
 
 fn byte_string<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
@@ -365,37 +376,10 @@ fn string(reader: &mut Reader<'_>, len: usize) -> Result<Arc<str>, DecodeError> 
     }
 }
 
-fn nanosecond(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
-    let offset = reader.offset();
-    let nanosecond = reader.varint_u32("nanosecond")?;
-    if nanosecond >= 1_000_000_000 {
-        return Err(DecodeError::Invalid {
-            what: "nanosecond",
-            offset,
-        });
-    }
-    Ok(nanosecond)
-}
-
-fn nanosecond_of_day(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
-    let offset = reader.offset();
-    let nanosecond = reader.varint("time of day")?;
-    if nanosecond >= NANOSECONDS_PER_DAY {
-        return Err(DecodeError::Invalid {
-            what: "time of day",
-            offset,
-        });
-    }
-    Ok(nanosecond)
-}
-
 fn offset_seconds(reader: &mut Reader<'_>) -> Result<i32, DecodeError> {
     let offset = reader.offset();
-    match i32::try_from(reader.signed("offset")?) {
-        Ok(seconds) if seconds.unsigned_abs() <= OFFSET_SECONDS_MAX.unsigned_abs() => Ok(seconds),
-        _ => Err(DecodeError::Invalid {
-            what: "offset",
-            offset,
-        }),
-    }
+    i32::try_from(reader.signed("offset")?).map_err(|_| DecodeError::Invalid {
+        what: "offset",
+        offset,
+    })
 }

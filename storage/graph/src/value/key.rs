@@ -25,10 +25,7 @@
 use std::sync::Arc;
 
 use super::order::{exact_int, rank};
-use super::temporal::{
-    Date, DateTime, Duration, LocalDateTime, LocalTime, NANOSECONDS_PER_DAY, OFFSET_SECONDS_MAX,
-    Time,
-};
+use super::temporal::{Date, DateTime, Duration, LocalDateTime, LocalTime, Time};
 use super::{Map, NodeRef, Point, RelationshipRef, Sealed, Value, Vector};
 use crate::encoding::DecodeError;
 use crate::encoding::varint::Reader;
@@ -276,38 +273,34 @@ fn decode(reader: &mut Reader<'_>, depth: usize) -> Result<Value, DecodeError> {
 fn temporal(found: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
     let offset = reader.offset();
     let invalid = |what| DecodeError::Invalid { what, offset };
-    Ok(match found {
+    let value = match found {
         rank::DATE => Value::Date(Date {
             epoch_day: get_i64(reader, "date")?,
         }),
         rank::LOCAL_TIME => {
             let nanosecond_of_day = u64::from_be_bytes(reader.array("local time")?);
-            if nanosecond_of_day >= NANOSECONDS_PER_DAY {
-                return Err(invalid("local time"));
-            }
             Value::LocalTime(LocalTime { nanosecond_of_day })
         }
         rank::TIME => {
             let utc = get_i64(reader, "time")?;
-            let offset_seconds = get_offset(reader)?;
-            let local = utc
-                .checked_add(i64::from(offset_seconds) * 1_000_000_000)
+            let offset_seconds = get_i32(reader, "time")?;
+            let local = utc.checked_add(i64::from(offset_seconds) * 1_000_000_000);
+            let nanosecond_of_day = local
                 .and_then(|n| u64::try_from(n).ok())
-                .filter(|n| *n < NANOSECONDS_PER_DAY)
                 .ok_or_else(|| invalid("time"))?;
             Value::Time(Time {
-                nanosecond_of_day: local,
+                nanosecond_of_day,
                 offset_seconds,
             })
         }
         rank::LOCAL_DATE_TIME => Value::LocalDateTime(LocalDateTime {
             epoch_second: get_i64(reader, "local datetime")?,
-            nanosecond: get_nanosecond(reader)?,
+            nanosecond: u32::from_be_bytes(reader.array("nanosecond")?),
         }),
         rank::DATE_TIME => {
             let epoch_second = get_i64(reader, "datetime")?;
-            let nanosecond = get_nanosecond(reader)?;
-            let offset_seconds = get_offset(reader)?;
+            let nanosecond = u32::from_be_bytes(reader.array("nanosecond")?);
+            let offset_seconds = get_i32(reader, "offset")?;
             let zone = match reader.u8("zone")? {
                 END => None,
                 MORE => Some(string(reader)?),
@@ -345,7 +338,11 @@ fn temporal(found: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
                 nanoseconds,
             }))
         }
-    })
+    };
+    if !value.is_well_formed() {
+        return Err(invalid("temporal value"));
+    }
+    Ok(value)
 }
 
 /// Floats as bytes that sort as the numbers do, zeros alike and NaN last.
@@ -501,28 +498,8 @@ fn get_i64(reader: &mut Reader<'_>, what: &'static str) -> Result<i64, DecodeErr
     Ok((u64::from_be_bytes(reader.array(what)?) ^ (1 << 63)).cast_signed())
 }
 
-fn get_offset(reader: &mut Reader<'_>) -> Result<i32, DecodeError> {
-    let offset = reader.offset();
-    let seconds = (u32::from_be_bytes(reader.array("offset")?) ^ (1 << 31)).cast_signed();
-    if seconds.unsigned_abs() > OFFSET_SECONDS_MAX.unsigned_abs() {
-        return Err(DecodeError::Invalid {
-            what: "offset",
-            offset,
-        });
-    }
-    Ok(seconds)
-}
-
-fn get_nanosecond(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
-    let offset = reader.offset();
-    let nanosecond = u32::from_be_bytes(reader.array("nanosecond")?);
-    if nanosecond >= 1_000_000_000 {
-        return Err(DecodeError::Invalid {
-            what: "nanosecond",
-            offset,
-        });
-    }
-    Ok(nanosecond)
+fn get_i32(reader: &mut Reader<'_>, what: &'static str) -> Result<i32, DecodeError> {
+    Ok((u32::from_be_bytes(reader.array(what)?) ^ (1 << 31)).cast_signed())
 }
 
 fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {

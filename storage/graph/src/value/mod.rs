@@ -167,6 +167,27 @@ impl Value {
         )
     }
 
+    /// Whether the parts of a temporal value, duration or point keep their bounds. Constructors see
+    /// to it; what comes as plain fields, from a client or from disk, is checked with this.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        let nanosecond = |n: u32| n < 1_000_000_000;
+        let clock = |n: u64| n < temporal::NANOSECONDS_PER_DAY;
+        let offset = |n: i32| n.unsigned_abs() <= temporal::OFFSET_SECONDS_MAX.unsigned_abs();
+        match self {
+            Self::Date(d) => d.is_in_range(),
+            Self::LocalTime(t) => clock(t.nanosecond_of_day),
+            Self::Time(t) => clock(t.nanosecond_of_day) && offset(t.offset_seconds),
+            Self::LocalDateTime(t) => t.is_in_range() && nanosecond(t.nanosecond),
+            Self::DateTime(t) => {
+                t.local().is_in_range() && nanosecond(t.nanosecond) && offset(t.offset_seconds)
+            }
+            Self::Duration(d) => nanosecond(d.nanoseconds.cast_unsigned()),
+            Self::Point(p) => matches!(p.dimensions, 2 | 3),
+            _ => true,
+        }
+    }
+
     /// Whether a property may hold the value. Null is not storable: setting it removes a property.
     #[must_use]
     pub fn is_storable(&self) -> bool {

@@ -79,6 +79,7 @@ impl Value {
             (Self::Null, _) | (_, Self::Null) => None,
             (Self::Int(a), Self::Int(b)) => Some(a == b),
             (Self::Float(a), Self::Float(b)) => Some(a == b),
+            (Self::String(a), Self::String(b)) => Some(a == b),
             (Self::Int(a), Self::Float(b)) | (Self::Float(b), Self::Int(a)) => {
                 Some(cmp_int_float(*a, *b) == Some(Ordering::Equal))
             }

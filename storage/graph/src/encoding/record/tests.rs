@@ -169,6 +169,39 @@ fn queries_only_values_are_refused() {
 }
 
 #[test]
+fn what_could_not_be_read_back_is_not_written() {
+    use crate::value::Point;
+    use crate::value::temporal::{Date, LocalDateTime};
+    for value in [
+        Value::from(Date {
+            epoch_day: i64::MAX,
+        }),
+        LocalDateTime {
+            epoch_second: i64::MIN,
+            nanosecond: 0,
+        }
+        .into(),
+        LocalDateTime {
+            epoch_second: 0,
+            nanosecond: 1_000_000_000,
+        }
+        .into(),
+        Value::Point(Arc::new(Point {
+            srid: 1,
+            coordinates: [0.0; 3],
+            dimensions: 4,
+        })),
+    ] {
+        let error = encode_record(
+            Version(1),
+            &relationship(vec![(KeyId(1), value)]),
+            &mut Vec::new(),
+        );
+        assert!(matches!(error, Err(EncodeError::Malformed { .. })));
+    }
+}
+
+#[test]
 fn setting_properties_keeps_them_sorted() {
     let mut properties = vec![
         (KeyId(9), Value::Int(1)),

@@ -74,6 +74,11 @@ impl Date {
         }
     }
 
+    /// See [`LocalDateTime::is_in_range`].
+    pub(crate) const fn is_in_range(self) -> bool {
+        EPOCH_DAY_MIN - 1 <= self.epoch_day && self.epoch_day <= EPOCH_DAY_MAX + 1
+    }
+
     pub(super) const fn ymd(self) -> Ymd {
         // A stored day may lie anywhere in 64 bits; the calendar of the eras does not care, but
         // the shift must not overflow.
@@ -361,6 +366,12 @@ impl LocalDateTime {
         LocalTime {
             nanosecond_of_day: nanoseconds.cast_unsigned(),
         }
+    }
+
+    /// Whether the date is in the supported years, or at most a day beyond, where an instant of
+    /// the last day may lie as seen in another zone.
+    pub(crate) const fn is_in_range(self) -> bool {
+        self.date().is_in_range()
     }
 
     /// Nanoseconds since 1970-01-01T00:00.
