@@ -1,7 +1,7 @@
 //! Errors of a query.
 
-use retrograph_cypher::diagnostic::Diagnostic;
-use retrograph_graph::GraphError;
+use retrograph_cypher::Diagnostic;
+use retrograph_graph::{CommitError, GraphError};
 
 /// What kind of mistake a value made while the query ran; the names are openCypher's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,10 @@ pub enum QueryError {
     Runtime(#[from] RuntimeError),
     /// The store refused or failed.
     #[error(transparent)]
-    Graph(#[from] GraphError),
+    Graph(GraphError),
+    /// The commit failed, or its outcome is unknown.
+    #[error(transparent)]
+    Commit(CommitError),
     /// The query was cancelled.
     #[error("the query was cancelled")]
     Cancelled,
@@ -86,5 +89,33 @@ pub enum QueryError {
 impl From<Diagnostic> for QueryError {
     fn from(diagnostic: Diagnostic) -> Self {
         Self::Compile(Box::new(diagnostic))
+    }
+}
+
+impl From<CommitError> for QueryError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Graph(error) => error.into(),
+            other => Self::Commit(other),
+        }
+    }
+}
+
+/// Errors of the store that are the query's own fault are told in openCypher's words.
+impl From<GraphError> for QueryError {
+    fn from(error: GraphError) -> Self {
+        let (kind, detail) = match &error {
+            GraphError::NodeStillConnected { .. } => {
+                (RuntimeKind::ConstraintVerificationFailed, "DeleteConnectedNode")
+            }
+            GraphError::NotUnique { .. } => {
+                (RuntimeKind::ConstraintValidationFailed, "UniquenessViolation")
+            }
+            GraphError::NoSuchElement(_) | GraphError::NoSuchEnd(_) => {
+                (RuntimeKind::EntityNotFound, "DeletedEntityAccess")
+            }
+            _ => return Self::Graph(error),
+        };
+        RuntimeError::new(kind, detail, error.to_string()).into()
     }
 }

@@ -1,0 +1,477 @@
+//! The public face: text in, rows out.
+//!
+//! [`Engine::run`] runs one statement by itself. A statement that reads sees the latest version, or
+//! the one that its time clause or the caller names, and its rows go to the sink as they are found. A
+//! statement that writes runs in a transaction of its own; its rows are held until the commit is
+//! acknowledged, so that a lost certification can be retried unseen. [`Engine::begin`] opens a
+//! transaction of several statements; there rows are shown at once, a failed statement is undone
+//! alone, and retrying is the caller's business.
+//!
+//! All of it happens on the caller's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::RwLock;
+use retrograph_cypher::ast::StatementMode;
+use retrograph_graph::clock::{Clock, MachineClock};
+use retrograph_graph::ids::{SystemTime, Version};
+use retrograph_graph::value::Value;
+use retrograph_graph::{Committed, Graph, GraphRead, Transaction};
+
+use crate::cache::PlanCache;
+use crate::error::{QueryError, RuntimeError};
+use crate::exec::batch::Batch;
+use crate::exec::context::{Context, Limits, Times, read_only};
+use crate::exec::pipeline::{Flow, Sink, run_nested};
+use crate::exec::vector::value_bytes;
+use crate::exec::{count_steps, resolve_view};
+use crate::functions::{Procedure, Procedures};
+use crate::options::{AsOf, Parameters, RunOptions};
+use crate::output::{Control, RowSink, Views};
+use crate::plan::Access;
+use crate::prepared::Prepared;
+use crate::summary::{Counters, StepProfile, Summary};
+
+/// The limits and surroundings of an engine.
+#[derive(Clone)]
+pub struct EngineSettings {
+    /// How much memory cached plans may take.
+    pub plan_cache_bytes_max: usize,
+    /// How much memory the blocking operators of one query may take, unless its caller says.
+    pub memory_bytes_max: usize,
+    /// How long a query may run, unless its caller says.
+    pub timeout: Option<Duration>,
+    /// How often a statement that lost certification is run again.
+    pub retries_max: u32,
+    /// The source of `datetime()` and its kin.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            plan_cache_bytes_max: 64 << 20,
+            memory_bytes_max: 1 << 30,
+            timeout: None,
+            retries_max: 16,
+            clock: Arc::new(MachineClock),
+        }
+    }
+}
+
+/// Runs queries over graphs.
+pub struct Engine {
+    settings: EngineSettings,
+    cache: PlanCache,
+    procedures: RwLock<Arc<Procedures>>,
+}
+
+/// A transaction of several statements. Dropping it rolls it back.
+pub struct OpenTransaction {
+    inner: Inner,
+    statements: AtomicU16,
+    started_us: i64,
+    options: RunOptions,
+}
+
+enum Inner {
+    /// Reads and writes the latest version.
+    Write(Box<Transaction>),
+    /// Reads one version.
+    Read(GraphRead),
+}
+
+/// What one execution of a plan leaves behind.
+struct Outcome {
+    rows: u64,
+    counters: Counters,
+    profile: Option<Vec<StepProfile>>,
+    views: Views,
+}
+
+impl OpenTransaction {
+    /// The version that the transaction reads.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        match &self.inner {
+            Inner::Write(transaction) => transaction.read().version(),
+            Inner::Read(read) => read.version(),
+        }
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// The commit lost certification, failed, or has an unknown outcome.
+    pub fn commit(self) -> Result<Committed, QueryError> {
+        match self.inner {
+            Inner::Write(transaction) => Ok(transaction.commit(self.options.commit)?),
+            Inner::Read(read) => Ok(Committed { version: read.version(), time: read.time()? }),
+        }
+    }
+
+    /// Gives up all writes.
+    pub fn rollback(self) {
+        if let Inner::Write(transaction) = self.inner {
+            transaction.rollback();
+        }
+    }
+}
+
+impl Engine {
+    /// An engine with the built-in procedures.
+    #[must_use]
+    pub fn new(settings: EngineSettings) -> Self {
+        let cache = PlanCache::new(settings.plan_cache_bytes_max);
+        Self { settings, cache, procedures: RwLock::default() }
+    }
+
+    /// Makes a procedure callable, in place of one of the same name.
+    pub fn register_procedure(&self, procedure: Procedure) {
+        let mut procedures = self.procedures.write();
+        let mut changed = Procedures::clone(&procedures);
+        changed.register(procedure);
+        *procedures = Arc::new(changed);
+        self.cache.clear();
+    }
+
+    /// Runs one statement by itself.
+    ///
+    /// # Errors
+    /// The text is wrong, a value was wrong, a limit was reached, the sink or the store failed, or
+    /// the commit did not succeed. The graph is then unchanged, but for a commit whose outcome is
+    /// unknown.
+    pub fn run(
+        &self,
+        graph: &Arc<Graph>,
+        text: &str,
+        parameters: &Parameters,
+        options: &RunOptions,
+        sink: &mut dyn RowSink,
+    ) -> Result<Summary, QueryError> {
+        let started = Instant::now();
+        let (prepared, is_plan_cached) = self.prepare(graph, text)?;
+        let compiled = Instant::now();
+        let parameters = prepared.parameters(parameters)?;
+        let limits = self.limits(options, compiled);
+        let run = Run { engine: self, prepared: &prepared, parameters: &parameters, limits: &limits };
+        if prepared.mode == Some(StatementMode::Explain) {
+            sink.columns(&[])?;
+            return Ok(run.summary(None, None, is_plan_cached, [started, compiled]));
+        }
+        sink.columns(&prepared.columns)?;
+        let now = self.settings.clock.now().0;
+        if prepared.plan.access == Access::Read {
+            let read = view_of(graph, options.as_of)?;
+            let read = run.resolve(read, now)?;
+            let (version, time) = (read.version(), read.time()?);
+            let outcome = run.execute(read, None, [now, now], &mut deliver(sink))?;
+            let read_at = Some((version, time));
+            return Ok(run.summary(Some(outcome), read_at, is_plan_cached, [started, compiled]));
+        }
+        if options.as_of.is_some() || options.is_read_only || prepared.plan.view.is_some() {
+            return Err(read_only());
+        }
+        let mut attempt = 0;
+        loop {
+            match run.attempt(graph, options, now, sink) {
+                Err(QueryError::Commit(error))
+                    if error.is_transient() && attempt < self.settings.retries_max =>
+                {
+                    attempt += 1;
+                    limits.check()?;
+                }
+                Err(error) => return Err(error),
+                Ok((outcome, committed)) => {
+                    let at = Some((committed.version, committed.time));
+                    return Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]));
+                }
+            }
+        }
+    }
+
+    /// Opens a transaction of several statements. With a state to read, or read-only, it cannot write.
+    ///
+    /// # Errors
+    /// The state to read does not exist.
+    pub fn begin(
+        &self,
+        graph: &Arc<Graph>,
+        options: RunOptions,
+    ) -> Result<OpenTransaction, QueryError> {
+        let inner = if options.as_of.is_some() || options.is_read_only {
+            Inner::Read(view_of(graph, options.as_of)?)
+        } else {
+            Inner::Write(Box::new(graph.begin(options.isolation)))
+        };
+        let started_us = self.settings.clock.now().0;
+        Ok(OpenTransaction { inner, statements: AtomicU16::new(0), started_us, options })
+    }
+
+    /// Runs a statement of an open transaction. Of the options, those that concern a statement count:
+    /// timeout, memory and cancellation. One statement at a time.
+    ///
+    /// # Errors
+    /// As for [`Self::run`]; the statement's own writes are undone, those of earlier ones remain.
+    pub fn run_in(
+        &self,
+        transaction: &OpenTransaction,
+        text: &str,
+        parameters: &Parameters,
+        options: &RunOptions,
+        sink: &mut dyn RowSink,
+    ) -> Result<Summary, QueryError> {
+        let started = Instant::now();
+        let graph = match &transaction.inner {
+            Inner::Write(transaction) => Arc::clone(transaction.graph()),
+            Inner::Read(read) => Arc::clone(read.graph()),
+        };
+        let (prepared, is_plan_cached) = self.prepare(&graph, text)?;
+        let compiled = Instant::now();
+        let parameters = prepared.parameters(parameters)?;
+        let limits = self.limits(options, compiled);
+        let run = Run { engine: self, prepared: &prepared, parameters: &parameters, limits: &limits };
+        if prepared.mode == Some(StatementMode::Explain) {
+            sink.columns(&[])?;
+            return Ok(run.summary(None, None, is_plan_cached, [started, compiled]));
+        }
+        let now = self.settings.clock.now().0;
+        let times = [now, transaction.started_us];
+        let is_reading = prepared.plan.access == Access::Read;
+        if !is_reading && prepared.plan.view.is_some() {
+            return Err(read_only());
+        }
+        match &transaction.inner {
+            Inner::Read(_) if !is_reading => Err(read_only()),
+            Inner::Read(read) => {
+                sink.columns(&prepared.columns)?;
+                let read = run.resolve(read.clone(), now)?;
+                let at = Some((read.version(), read.time()?));
+                let outcome = run.execute(read, None, times, &mut deliver(sink))?;
+                Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]))
+            }
+            Inner::Write(_) if is_reading && prepared.plan.view.is_some() => {
+                // A past view is the same for all and needs no certification.
+                sink.columns(&prepared.columns)?;
+                let read = run.resolve(graph.read_latest(), now)?;
+                let at = Some((read.version(), read.time()?));
+                let outcome = run.execute(read, None, times, &mut deliver(sink))?;
+                Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]))
+            }
+            Inner::Write(inner) => {
+                let statement = transaction.statements.fetch_add(1, Ordering::Relaxed);
+                if statement == u16::MAX {
+                    return Err(RuntimeError::argument(
+                        "a transaction takes at most 65,535 statements; commit and begin another",
+                    )
+                    .into());
+                }
+                sink.columns(&prepared.columns)?;
+                let outcome = run.statement(inner, statement, times, &mut deliver(sink))?;
+                Ok(run.summary(Some(outcome), None, is_plan_cached, [started, compiled]))
+            }
+        }
+    }
+
+    /// The plan of a text.
+    fn prepare(
+        &self,
+        graph: &Arc<Graph>,
+        text: &str,
+    ) -> Result<(Arc<Prepared>, bool), QueryError> {
+        let epoch = graph.schema_epoch();
+        self.cache.get(graph, text, epoch, || {
+            let procedures = Arc::clone(&self.procedures.read());
+            Prepared::new(text, &graph.read_latest(), epoch, &procedures)
+        })
+    }
+
+    fn limits(&self, options: &RunOptions, now: Instant) -> Limits {
+        let timeout = options.timeout.or(self.settings.timeout);
+        Limits {
+            cancel: options.cancel.clone(),
+            deadline: timeout.map(|timeout| (now + timeout, timeout)),
+            memory_bytes_max: options.memory_bytes_max.unwrap_or(self.settings.memory_bytes_max),
+        }
+    }
+}
+
+fn view_of(graph: &Arc<Graph>, as_of: Option<AsOf>) -> Result<GraphRead, QueryError> {
+    Ok(match as_of {
+        None => graph.read_latest(),
+        Some(AsOf::Version(version)) => graph.read_at(version)?,
+        Some(AsOf::Time(time)) => graph.read_at(graph.resolve(time)?)?,
+    })
+}
+
+/// Takes a result row with the views in which its elements are read.
+type RowConsumer<'s> = dyn FnMut(&[Value], &Views) -> Result<Control, QueryError> + 's;
+
+/// Hands rows to a sink as they come.
+fn deliver(sink: &mut dyn RowSink) -> impl FnMut(&[Value], &Views) -> Result<Control, QueryError> {
+    move |row, views| sink.row(row, views)
+}
+
+/// One run of a compiled statement.
+struct Run<'r> {
+    engine: &'r Engine,
+    prepared: &'r Prepared,
+    parameters: &'r [Value],
+    limits: &'r Limits,
+}
+
+impl Run<'_> {
+    /// The view that the text names, or the given one.
+    fn resolve(&self, read: GraphRead, now: i64) -> Result<GraphRead, QueryError> {
+        let Some(clause) = &self.prepared.plan.view else { return Ok(read) };
+        let clock = || self.engine.settings.clock.now().0;
+        let times = Times { statement_us: now, transaction_us: now, clock: &clock };
+        let graph = Arc::clone(read.graph());
+        let mut context = Context::new(read.clone(), self.parameters, self.limits, &times, 0);
+        match resolve_view(clause, &mut context)? {
+            Some(version) => Ok(graph.read_at(version)?),
+            None => Ok(read),
+        }
+    }
+
+    /// Runs the plan over a view, or in a transaction as the statement with this number.
+    fn execute(
+        &self,
+        read: GraphRead,
+        writer: Option<(&Transaction, u16)>,
+        [statement_us, transaction_us]: [i64; 2],
+        consume: &mut RowConsumer<'_>,
+    ) -> Result<Outcome, QueryError> {
+        let prepared = self.prepared;
+        let plan = &prepared.plan;
+        let clock = || self.engine.settings.clock.now().0;
+        let times = Times { statement_us, transaction_us, clock: &clock };
+        let mut context = Context::new(read, self.parameters, self.limits, &times, plan.width);
+        if let Some((transaction, statement)) = writer {
+            context.write_to(transaction, statement);
+        }
+        if prepared.mode == Some(StatementMode::Profile) {
+            context.profile(count_steps(&plan.pipeline));
+        }
+        let mut states = prepared.states();
+        let mut rows = 0u64;
+        let mut wants_more = true;
+        let mut row: Vec<Value> = Vec::with_capacity(prepared.slots.len());
+        let mut out = |context: &mut Context<'_>, batch: Batch| {
+            if prepared.slots.is_empty() || !wants_more {
+                return Ok(if wants_more { Flow::More } else { Flow::Stop });
+            }
+            for at in 0..batch.rows {
+                row.clear();
+                row.extend(prepared.slots.iter().map(|slot| batch.get(*slot, at)));
+                rows += 1;
+                if consume(&row, &context.views)? == Control::Stop {
+                    wants_more = false;
+                    return Ok(Flow::Stop);
+                }
+            }
+            Ok(Flow::More)
+        };
+        let out: &mut Sink<'_> = &mut out;
+        run_nested(&plan.pipeline.steps, &mut states, &mut context, Batch::unit(plan.width), out)?;
+        prepared.keep(states);
+        Ok(Outcome {
+            rows,
+            counters: context.counters,
+            profile: context.take_profile(),
+            views: context.views,
+        })
+    }
+
+    /// Runs the plan as a statement of a transaction; undoes its writes if it fails.
+    fn statement(
+        &self,
+        transaction: &Transaction,
+        statement: u16,
+        times: [i64; 2],
+        consume: &mut RowConsumer<'_>,
+    ) -> Result<Outcome, QueryError> {
+        let mark = transaction.mark();
+        let result = self
+            .execute(transaction.read(), Some((transaction, statement)), times, consume)
+            .and_then(|outcome| {
+                transaction.check_statement()?;
+                Ok(outcome)
+            });
+        if result.is_err() {
+            transaction.rollback_to(mark);
+        }
+        result
+    }
+
+    /// Runs the plan in a transaction of its own; shows the rows once it is committed.
+    fn attempt(
+        &self,
+        graph: &Arc<Graph>,
+        options: &RunOptions,
+        now: i64,
+        sink: &mut dyn RowSink,
+    ) -> Result<(Outcome, Committed), QueryError> {
+        let width = self.prepared.slots.len();
+        let transaction = graph.begin(options.isolation);
+        let mut held: Vec<Value> = Vec::new();
+        let mut bytes = 0;
+        let limit_bytes = self.limits.memory_bytes_max;
+        let result = self.statement(&transaction, 0, [now, now], &mut |row, _| {
+            bytes += row.iter().map(value_bytes).sum::<usize>();
+            if bytes > limit_bytes {
+                return Err(QueryError::OutOfMemory { operator: "Result", limit_bytes });
+            }
+            held.extend_from_slice(row);
+            Ok(Control::Continue)
+        });
+        let mut outcome = match result {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                transaction.rollback();
+                return Err(error);
+            }
+        };
+        let committed = transaction.commit(options.commit.clone())?;
+        if !held.is_empty() {
+            outcome.views.reads[0] = graph.read_at(committed.version)?;
+            for row in held.chunks(width) {
+                if sink.row(row, &outcome.views)? == Control::Stop {
+                    break;
+                }
+            }
+        }
+        Ok((outcome, committed))
+    }
+
+    fn summary(
+        &self,
+        outcome: Option<Outcome>,
+        at: Option<(Version, SystemTime)>,
+        is_plan_cached: bool,
+        [started, compiled]: [Instant; 2],
+    ) -> Summary {
+        let prepared = self.prepared;
+        let plan = prepared.mode.map(|_| format!("{:#?}", prepared.plan.pipeline));
+        let (rows, counters, profile) = match outcome {
+            Some(outcome) => (outcome.rows, outcome.counters, outcome.profile),
+            None => (0, Counters::default(), None),
+        };
+        Summary {
+            columns: Arc::clone(&prepared.columns),
+            rows,
+            access: prepared.plan.access,
+            version: at.map(|(version, _)| version),
+            time: at.map(|(_, time)| time),
+            counters,
+            plan,
+            profile,
+            notifications: prepared.notifications.clone(),
+            is_plan_cached,
+            compile_time: compiled - started,
+            run_time: compiled.elapsed(),
+        }
+    }
+}

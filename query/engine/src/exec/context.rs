@@ -1,0 +1,423 @@
+//! What one execution of a plan carries along: views, limits, counters, the transaction.
+//!
+//! The context knows the step that is running. On entering a step ([`Context::enter`]) the view of
+//! the query (number 0) is set to what the step's clause may see: in a transaction, the own writes of
+//! earlier clauses, or of its own clause too for steps that update. Element values say by number in
+//! which view they are read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version};
+use retrograph_graph::value::Value;
+use retrograph_graph::{GraphRead, Sequence, Transaction};
+
+use super::pipeline::State;
+use crate::error::{QueryError, RuntimeError, RuntimeKind};
+use crate::functions::CallContext;
+use crate::output::Views;
+use crate::plan::Step;
+use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
+use crate::summary::{Counters, StepProfile};
+
+/// Stops a running query from another thread.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// A token that has not been used.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the query to end; it fails with [`QueryError::Cancelled`] soon.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the query was asked to end.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How long and how large an execution may become.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Limits {
+    /// Asked now and then.
+    pub(crate) cancel: Option<CancelToken>,
+    /// When it has to be done, and the limit that says so.
+    pub(crate) deadline: Option<(Instant, Duration)>,
+    /// How many bytes blocking operators may hold together.
+    pub(crate) memory_bytes_max: usize,
+}
+
+/// The writing side of an execution.
+pub(crate) struct Writer<'a> {
+    /// The transaction.
+    pub(crate) transaction: &'a Transaction,
+    /// The number of the statement within it.
+    pub(crate) statement: u16,
+    /// Its view with all own writes.
+    latest: GraphRead,
+    /// The sequence below which view 0 sees own writes now.
+    seen: u32,
+}
+
+/// The elements that the statement has deleted.
+#[derive(Default)]
+pub(crate) struct Deleted {
+    /// Nodes.
+    pub(crate) nodes: hashbrown::HashSet<NodeId>,
+    /// Relationships with the type they had.
+    pub(crate) relationships: HashMap<RelationshipId, TypeId>,
+}
+
+/// Row counts and times of steps.
+struct Profiler {
+    steps: Vec<StepProfile>,
+    current: usize,
+    since: Instant,
+}
+
+/// What one execution carries along.
+pub(crate) struct Context<'a> {
+    /// The views by number; 0 is the query's own.
+    pub(crate) views: Views,
+    /// The number of the view that the running pipeline reads.
+    pub(crate) view: u8,
+    /// The transaction, for plans that write or run within one.
+    pub(crate) writer: Option<Writer<'a>>,
+    /// Whether the pipeline that finds the pattern of a MERGE is running: its steps see the writes
+    /// of their own clause.
+    pub(crate) is_merging: bool,
+    /// The values of the plan's parameters.
+    pub(crate) parameters: &'a [Value],
+    /// What changed so far.
+    pub(crate) counters: Counters,
+    /// What the statement deleted; none as long as it deleted nothing.
+    pub(crate) deleted: Option<Box<Deleted>>,
+    /// States of the pipelines of subquery expressions, by the address of the pipeline.
+    pub(crate) subqueries: HashMap<usize, Vec<State>>,
+    /// The number of slots of a row.
+    pub(crate) width: usize,
+    limits: &'a Limits,
+    memory_bytes: usize,
+    ticks: u32,
+    statement_time_us: i64,
+    transaction_time_us: i64,
+    clock: &'a dyn Fn() -> i64,
+    profiler: Option<Box<Profiler>>,
+}
+
+/// The times an execution is told.
+pub(crate) struct Times<'a> {
+    /// The start of the statement, in microseconds since 1970.
+    pub(crate) statement_us: i64,
+    /// The start of the transaction.
+    pub(crate) transaction_us: i64,
+    /// The clock.
+    pub(crate) clock: &'a dyn Fn() -> i64,
+}
+
+/// What [`Context::leave`] restores.
+pub(crate) struct Saved {
+    seen: u32,
+    profiled: usize,
+}
+
+/// How many units of work pass between two looks at the clock and the cancel token.
+const TICKS: u32 = 4096;
+
+impl Limits {
+    /// Fails if the query was cancelled or has run too long.
+    pub(crate) fn check(&self) -> Result<(), QueryError> {
+        if self.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
+            return Err(QueryError::Cancelled);
+        }
+        if let Some((deadline, limit)) = self.deadline
+            && Instant::now() >= deadline
+        {
+            let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+            return Err(QueryError::TimedOut { limit_ms });
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Context<'a> {
+    /// A context over a view; `width` is the number of slots of a row.
+    pub(crate) fn new(
+        read: GraphRead,
+        parameters: &'a [Value],
+        limits: &'a Limits,
+        times: &Times<'a>,
+        width: usize,
+    ) -> Self {
+        let mut views = Vec::with_capacity(2);
+        views.push(read);
+        Self {
+            views: Views { reads: views },
+            view: 0,
+            writer: None,
+            is_merging: false,
+            parameters,
+            counters: Counters::default(),
+            deleted: None,
+            subqueries: HashMap::new(),
+            width,
+            limits,
+            memory_bytes: 0,
+            ticks: 0,
+            statement_time_us: times.statement_us,
+            transaction_time_us: times.transaction_us,
+            clock: times.clock,
+            profiler: None,
+        }
+    }
+
+    /// Lets the execution write to a transaction.
+    pub(crate) fn write_to(&mut self, transaction: &'a Transaction, statement: u16) {
+        let latest = transaction.read();
+        let seen = u32::from(statement) << 16;
+        self.views.reads[0] = latest.below(Sequence(seen));
+        self.writer = Some(Writer { transaction, statement, latest, seen });
+    }
+
+    /// Counts rows and time by step; `steps` is how many there are.
+    pub(crate) fn profile(&mut self, steps: usize) {
+        self.profiler = Some(Box::new(Profiler {
+            steps: vec![StepProfile::default(); steps + 1],
+            current: steps,
+            since: Instant::now(),
+        }));
+    }
+
+    /// What was counted.
+    pub(crate) fn take_profile(&mut self) -> Option<Vec<StepProfile>> {
+        self.profiler.take().map(|mut profiler| {
+            profiler.steps.pop();
+            profiler.steps
+        })
+    }
+
+    /// The view that the running pipeline reads.
+    #[inline]
+    pub(crate) fn read(&self) -> &GraphRead {
+        &self.views.reads[usize::from(self.view)]
+    }
+
+    /// The view with this number.
+    #[inline]
+    pub(crate) fn read_in(&self, view: u8) -> &GraphRead {
+        &self.views.reads[usize::from(view)]
+    }
+
+    /// Sets the views to what a step may see. `updates` for steps that see their own clause.
+    #[inline]
+    pub(crate) fn enter(&mut self, step: &Step, updates: bool) -> Saved {
+        let mut saved = Saved { seen: 0, profiled: 0 };
+        if let Some(writer) = &self.writer {
+            let clause = u32::from(step.clause) + u32::from(self.is_merging || updates);
+            saved.seen = self.see((u32::from(writer.statement) << 16) + clause);
+        }
+        if let Some(profiler) = &mut self.profiler {
+            saved.profiled = profiler.switch(usize::from(step.id));
+        }
+        saved
+    }
+
+    /// Undoes [`Self::enter`].
+    #[inline]
+    pub(crate) fn leave(&mut self, saved: &Saved) {
+        self.see(saved.seen);
+        if let Some(profiler) = &mut self.profiler {
+            profiler.switch(saved.profiled);
+        }
+    }
+
+    /// Counts rows that leave the running step.
+    #[inline]
+    pub(crate) fn count_rows(&mut self, rows: usize) {
+        if let Some(profiler) = &mut self.profiler {
+            let current = profiler.current;
+            if let Some(step) = profiler.steps.get_mut(current) {
+                step.rows += rows as u64;
+            }
+        }
+    }
+
+    fn see(&mut self, sequence: u32) -> u32 {
+        let Some(writer) = &mut self.writer else { return 0 };
+        let before = writer.seen;
+        if before != sequence {
+            self.views.reads[0] = writer.latest.below(Sequence(sequence));
+            writer.seen = sequence;
+        }
+        before
+    }
+
+    /// The number of the view at a version, which the query may already have.
+    pub(crate) fn view_at(&mut self, version: Version) -> Result<u8, QueryError> {
+        for (number, view) in self.views.reads.iter().enumerate().skip(1) {
+            if view.version() == version {
+                return Ok(number as u8);
+            }
+        }
+        let number = u8::try_from(self.views.reads.len()).map_err(|_| {
+            RuntimeError::argument("a query can read at most 255 versions besides its own")
+        })?;
+        let view = self.views.reads[0].graph().read_at(version)?;
+        self.views.reads.push(view);
+        Ok(number)
+    }
+
+    /// Counts work done; looks at the clock and the cancel token once in a while.
+    #[inline]
+    pub(crate) fn tick(&mut self, work: usize) -> Result<(), QueryError> {
+        self.ticks = self.ticks.saturating_add(u32::try_from(work).unwrap_or(u32::MAX));
+        if self.ticks < TICKS { Ok(()) } else { self.check() }
+    }
+
+    #[cold]
+    fn check(&mut self) -> Result<(), QueryError> {
+        self.ticks = 0;
+        self.limits.check()
+    }
+
+    /// Takes memory for an operator.
+    pub(crate) fn charge(&mut self, operator: &'static str, bytes: usize) -> Result<(), QueryError> {
+        self.memory_bytes = self.memory_bytes.saturating_add(bytes);
+        if self.memory_bytes > self.limits.memory_bytes_max {
+            let limit_bytes = self.limits.memory_bytes_max;
+            return Err(QueryError::OutOfMemory { operator, limit_bytes });
+        }
+        Ok(())
+    }
+
+    /// Fails if an operator's own memory alone is above the limit; for memory that grows and shrinks
+    /// within one call.
+    pub(crate) fn charge_at_least(
+        &self,
+        operator: &'static str,
+        bytes: usize,
+    ) -> Result<(), QueryError> {
+        if self.memory_bytes.saturating_add(bytes) > self.limits.memory_bytes_max {
+            let limit_bytes = self.limits.memory_bytes_max;
+            return Err(QueryError::OutOfMemory { operator, limit_bytes });
+        }
+        Ok(())
+    }
+
+    /// Gives memory back.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.memory_bytes = self.memory_bytes.saturating_sub(bytes);
+    }
+
+    /// Runs `body` with what functions may use.
+    pub(crate) fn call<T>(&self, body: impl FnOnce(&mut CallContext<'_>) -> T) -> T {
+        let mut random = rand::random::<u64>;
+        body(&mut CallContext {
+            read: self.read(),
+            views: &self.views.reads,
+            statement_time_us: self.statement_time_us,
+            transaction_time_us: self.transaction_time_us,
+            now_us: self.clock,
+            random: &mut random,
+        })
+    }
+
+    /// The transaction and the sequence of writes of a step.
+    pub(crate) fn writer(&self, clause: u16) -> Result<(&'a Transaction, Sequence), QueryError> {
+        match &self.writer {
+            Some(writer) => {
+                let sequence = (u32::from(writer.statement) << 16) + u32::from(clause);
+                Ok((writer.transaction, Sequence(sequence)))
+            }
+            None => Err(read_only()),
+        }
+    }
+
+    /// What the statement deleted, to be added to.
+    pub(crate) fn deleted_mut(&mut self) -> &mut Deleted {
+        self.deleted.get_or_insert_default()
+    }
+
+    /// Whether the statement deleted an element of this view.
+    #[inline]
+    pub(crate) fn is_deleted(&self, element: ElementId, view: u8) -> bool {
+        match &self.deleted {
+            None => false,
+            Some(_) if view != 0 => false,
+            Some(deleted) => match element {
+                ElementId::Node(id) => deleted.nodes.contains(&id),
+                ElementId::Relationship(id) => deleted.relationships.contains_key(&id),
+            },
+        }
+    }
+
+    /// Fails for an element that the statement deleted.
+    pub(crate) fn check_access(&self, element: ElementId, view: u8) -> Result<(), QueryError> {
+        if self.is_deleted(element, view) { Err(deleted_access(element)) } else { Ok(()) }
+    }
+
+    /// The key of a name, if anything ever had it.
+    pub(crate) fn key(&self, token: &KeyToken) -> Option<KeyId> {
+        token.id.or_else(|| self.read().catalog().key(&token.name))
+    }
+
+    /// The label of a name, if anything ever had it.
+    pub(crate) fn label(&self, token: &LabelToken) -> Option<LabelId> {
+        token.id.or_else(|| self.read().catalog().label(&token.name))
+    }
+
+    /// The types of these names: `None` if there are names and none of them is known.
+    pub(crate) fn types(&self, tokens: &[TypeToken]) -> Option<Vec<TypeId>> {
+        let known: Vec<TypeId> = tokens
+            .iter()
+            .filter_map(|token| {
+                token.id.or_else(|| self.read().catalog().relationship_type(&token.name))
+            })
+            .collect();
+        (tokens.is_empty() || !known.is_empty()).then_some(known)
+    }
+}
+
+impl Profiler {
+    fn switch(&mut self, to: usize) -> usize {
+        let now = Instant::now();
+        if let Some(step) = self.steps.get_mut(self.current) {
+            step.time += now - self.since;
+        }
+        self.since = now;
+        std::mem::replace(&mut self.current, to)
+    }
+}
+
+/// The error for access to an element that the statement deleted.
+pub(crate) fn deleted_access(element: ElementId) -> QueryError {
+    let what = match element {
+        ElementId::Node(id) => format!("node {id}"),
+        ElementId::Relationship(id) => format!("relationship {id}"),
+    };
+    RuntimeError::new(
+        RuntimeKind::EntityNotFound,
+        "DeletedEntityAccess",
+        format!("{what} was deleted by this query, so it has no properties or labels any more"),
+    )
+    .into()
+}
+
+/// The error for a write where none is possible.
+pub(crate) fn read_only() -> QueryError {
+    RuntimeError::new(
+        RuntimeKind::SemanticError,
+        "ReadOnly",
+        "this query may only read: it runs at a past version or in a read-only transaction",
+    )
+    .into()
+}

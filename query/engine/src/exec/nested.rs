@@ -1,0 +1,322 @@
+//! Steps with pipelines inside: OPTIONAL MATCH, CALL { … }, UNION; and procedures.
+//!
+//! A rowwise pipeline takes the whole batch: each row is tagged with its number, and what leaves the
+//! pipeline says by its tag which row it came from. Any other pipeline runs once for each row, and
+//! the outer row's values are put back beside what leaves it.
+
+use std::sync::Arc;
+
+use retrograph_graph::ids::{SystemTime, Version};
+use retrograph_graph::value::Value;
+use retrograph_graph::value::temporal::DateTime;
+
+use super::batch::{Batch, all_rows};
+use super::context::Context;
+use super::expression::{eval, eval_single};
+use super::pipeline::{Flow, Rest, State, push, run_nested};
+use super::vector::Vector;
+use crate::error::{QueryError, RuntimeError};
+use crate::functions::Procedure;
+use crate::plan::{Expression, Pipeline, Slot, ViewClause};
+
+/// The tags of a batch mapped to those of the batch around it.
+fn outer_tags(tags: &[u32], outer: &Batch) -> Option<Vec<u32>> {
+    outer.tags.as_ref().map(|outer| tags.iter().map(|&tag| outer[tag as usize]).collect())
+}
+
+/// Puts the values of an outer row beside rows that came from it.
+fn attach(inner: &mut Batch, outer: &Batch, row: usize, live: &[Slot]) {
+    for &slot in live {
+        if inner.column(slot).is_absent() {
+            let column = outer.column(slot);
+            if !column.is_absent() {
+                inner.set(slot, Vector::Constant(column.get(row)));
+            }
+        }
+    }
+    inner.tags = outer.tags.as_ref().map(|tags| vec![tags[row]; inner.rows]);
+}
+
+/// The rows of a batch from `from` to before `to`, with nulls in some slots.
+fn unmatched(batch: &Batch, from: u32, to: u32, introduced: &[Slot], live: &[Slot]) -> Batch {
+    let rows: Vec<u32> = (from..to).collect();
+    let mut part = batch.gather(&rows, live);
+    for slot in introduced.iter().filter(|slot| live.contains(slot)) {
+        part.set(*slot, Vector::Constant(Value::Null));
+    }
+    part
+}
+
+/// OPTIONAL MATCH.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn optional(
+    inner: &Pipeline,
+    states: &mut [State],
+    is_rowwise: bool,
+    introduced: &[Slot],
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let rows = u32::try_from(batch.rows).unwrap_or(u32::MAX);
+    if !is_rowwise {
+        for row in 0..rows {
+            let mut flow = Flow::More;
+            let mut any = false;
+            run_nested(
+                &inner.steps,
+                states,
+                context,
+                entry(batch, row),
+                &mut |context, mut found: Batch| {
+                    any |= found.rows > 0;
+                    attach(&mut found, batch, row as usize, live);
+                    flow = rest.push(context, found)?;
+                    Ok(flow)
+                },
+            )?;
+            if flow == Flow::More && !any {
+                let part = unmatched(batch, row, row + 1, introduced, live);
+                flow = rest.push(context, part)?;
+            }
+            if flow == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        return Ok(Flow::More);
+    }
+    // The first row that has not been seen among the results.
+    let mut next = 0u32;
+    let mut tagged = batch.clone();
+    tagged.tags = Some(all_rows(batch.rows));
+    let flow = push(&inner.steps, states, context, tagged, &mut |context, mut found: Batch| {
+        let tags = found.tags.take().unwrap_or_default();
+        let mut expected = next;
+        let has_gap = tags.iter().any(|&tag| {
+            let is_gap = tag > expected;
+            expected = tag + 1;
+            is_gap
+        });
+        if !has_gap {
+            next = tags.last().map_or(next, |tag| tag + 1);
+            found.tags = outer_tags(&tags, batch);
+            return rest.push(context, found);
+        }
+        // Rows without a match come in their place among the others.
+        let mut merged = Batch { columns: Vec::new(), rows: 0, tags: None };
+        let mut begin = 0;
+        while begin < tags.len() {
+            if tags[begin] > next {
+                merged.append(&unmatched(batch, next, tags[begin], introduced, live), live);
+            }
+            let mut end = begin;
+            next = tags[begin];
+            while end < tags.len() && tags[end] <= next {
+                next = tags[end] + 1;
+                end += 1;
+                while end < tags.len() && tags[end] == next - 1 {
+                    end += 1;
+                }
+            }
+            let rows: Vec<u32> = (begin as u32..end as u32).collect();
+            let mut part = found.gather(&rows, live);
+            part.tags = outer_tags(&tags[begin..end], batch);
+            merged.append(&part, live);
+            begin = end;
+        }
+        rest.push(context, merged)
+    })?;
+    if flow == Flow::Stop {
+        return Ok(Flow::Stop);
+    }
+    if next < rows {
+        return rest.push(context, unmatched(batch, next, rows, introduced, live));
+    }
+    Ok(Flow::More)
+}
+
+/// One row of a batch as the entry of a pipeline.
+fn entry(batch: &Batch, row: u32) -> Batch {
+    let all: Vec<Slot> = (0..batch.columns.len()).map(|at| Slot(at as u16)).collect();
+    batch.row(row as usize, &all)
+}
+
+/// CALL { … }.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn apply(
+    inner: &Pipeline,
+    states: &mut [State],
+    is_rowwise: bool,
+    view: Option<&ViewClause>,
+    batch: Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let outer_view = context.view;
+    let inner_view = match view {
+        None => outer_view,
+        Some(clause) => match resolve(clause, context)? {
+            Some(version) => context.view_at(version)?,
+            None => outer_view,
+        },
+    };
+    let mut flow = Flow::More;
+    context.view = inner_view;
+    if is_rowwise {
+        push(&inner.steps, states, context, batch, &mut |context, found: Batch| {
+            context.view = outer_view;
+            flow = rest.push(context, found)?;
+            context.view = inner_view;
+            Ok(flow)
+        })?;
+    } else {
+        let rows = u32::try_from(batch.rows).unwrap_or(u32::MAX);
+        for row in 0..rows {
+            let entry = entry(&batch, row);
+            run_nested(&inner.steps, states, context, entry, &mut |context, mut found: Batch| {
+                attach(&mut found, &batch, row as usize, live);
+                context.view = outer_view;
+                flow = rest.push(context, found)?;
+                context.view = inner_view;
+                Ok(flow)
+            })?;
+            if flow == Flow::Stop {
+                break;
+            }
+        }
+    }
+    context.view = outer_view;
+    Ok(flow)
+}
+
+/// The version that a view clause names.
+pub(crate) fn resolve(
+    clause: &ViewClause,
+    context: &mut Context<'_>,
+) -> Result<Option<Version>, QueryError> {
+    if let Some(version) = &clause.version {
+        return match eval_single(version, context)? {
+            Value::Int(version) => match u64::try_from(version) {
+                Ok(version) => Ok(Some(Version(version))),
+                Err(_) => Err(RuntimeError::argument(format!(
+                    "AS OF VERSION takes the number of a version, which cannot be {version}"
+                ))
+                .into()),
+            },
+            other => Err(RuntimeError::type_error(format!(
+                "AS OF VERSION takes an integer, not {}",
+                other.type_name()
+            ))
+            .into()),
+        };
+    }
+    let Some(time) = &clause.system_time else { return Ok(None) };
+    let time = instant(&eval_single(time, context)?)?;
+    Ok(Some(context.views.get(0).graph().resolve(time)?))
+}
+
+/// The system time that a value names: a date-time with a zone.
+fn instant(value: &Value) -> Result<SystemTime, QueryError> {
+    match value {
+        Value::DateTime(time) => {
+            let micros = time
+                .epoch_second
+                .checked_mul(1_000_000)
+                .and_then(|micros| micros.checked_add(i64::from(time.nanosecond / 1000)));
+            micros.map(SystemTime).ok_or_else(|| {
+                RuntimeError::argument("AS OF takes an instant within 292,000 years of 1970").into()
+            })
+        }
+        Value::String(text) => match DateTime::parse(text) {
+            Ok(time) => instant(&Value::DateTime(Arc::new(time))),
+            Err(_) => Err(RuntimeError::argument(format!(
+                "AS OF takes a date-time such as '2026-01-10T12:00:00Z', which '{text}' is not"
+            ))
+            .into()),
+        },
+        other => Err(RuntimeError::type_error(format!(
+            "AS OF takes a date-time with a zone, not {}",
+            other.type_name()
+        ))
+        .into()),
+    }
+}
+
+/// UNION and UNION ALL.
+pub(crate) fn union(
+    branches: &[Pipeline],
+    states: &mut [Vec<State>],
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let rows = u32::try_from(batch.rows).unwrap_or(u32::MAX);
+    for row in 0..rows {
+        for (branch, states) in branches.iter().zip(states.iter_mut()) {
+            let mut flow = Flow::More;
+            let entry = entry(batch, row);
+            run_nested(&branch.steps, states, context, entry, &mut |context, mut found: Batch| {
+                attach(&mut found, batch, row as usize, live);
+                flow = rest.push(context, found)?;
+                Ok(flow)
+            })?;
+            if flow == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+    }
+    Ok(Flow::More)
+}
+
+/// A call of a procedure.
+pub(crate) struct ProcedureCall<'p> {
+    pub(crate) procedure: &'p Arc<Procedure>,
+    pub(crate) arguments: &'p [Expression],
+    pub(crate) yields: &'p [(u16, Slot)],
+    pub(crate) is_void: bool,
+}
+
+/// CALL procedure(…).
+pub(crate) fn call_procedure(
+    call: &ProcedureCall<'_>,
+    batch: Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let arguments = call
+        .arguments
+        .iter()
+        .map(|argument| Ok(eval(argument, &batch, context)?.into_owned()))
+        .collect::<Result<Vec<_>, QueryError>>()?;
+    for (row, number) in (0..batch.rows).zip(0u32..) {
+        let values: Vec<Value> = arguments.iter().map(|argument| argument.get(row)).collect();
+        let mut found: Vec<Vec<Value>> = Vec::new();
+        context.call(|functions| {
+            (call.procedure.body)(functions, &values, &mut |result| {
+                found.push(result);
+                Ok(())
+            })
+        })?;
+        if call.is_void || found.is_empty() {
+            continue;
+        }
+        context.tick(found.len())?;
+        let mut part = batch.gather(&vec![number; found.len()], live);
+        for (column, slot) in call.yields {
+            let column = usize::from(*column);
+            let values = found
+                .iter()
+                .map(|result| result.get(column).cloned().unwrap_or_default())
+                .collect();
+            part.set(*slot, Vector::from_values(values));
+        }
+        if rest.push(context, part)? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+    }
+    if call.is_void { rest.push(context, batch) } else { Ok(Flow::More) }
+}

@@ -1,0 +1,376 @@
+//! Sources: scans, seeks, UNWIND.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use retrograph_graph::ids::{IndexId, LabelId, NodeId, TypeId};
+use retrograph_graph::value::Value;
+use retrograph_graph::{GraphRead, ScanCursor};
+
+use super::batch::{BATCH_ROWS_MAX, Batch};
+use super::context::Context;
+use super::expression::eval;
+use super::fan::{Added, Fan};
+use super::pipeline::{Flow, Rest};
+use crate::error::{QueryError, RuntimeError};
+use crate::plan::expression::{LabelToken, TypeToken};
+use crate::plan::operator::{Seek, StoredCount};
+use crate::plan::{Expression, Slot};
+
+/// Draws pages of nodes from `page` and adds them to the fan as rows that extend `row`.
+fn draw_nodes(
+    fan: &mut Fan<'_>,
+    row: u32,
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+    page: impl Fn(&GraphRead, &mut ScanCursor, usize, &mut Vec<NodeId>) -> Result<(), QueryError>,
+) -> Result<Flow, QueryError> {
+    let mut cursor = ScanCursor::default();
+    loop {
+        let wanted = fan.wanted();
+        let Some(Added::Nodes(_, ids)) = fan.added.first_mut() else { return Ok(Flow::More) };
+        page(context.read(), &mut cursor, wanted, ids)?;
+        let drawn = ids.len() - fan.origins.len();
+        fan.origins.resize(ids.len(), row);
+        context.tick(drawn)?;
+        if fan.flush_full(context, rest)? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+        if cursor.is_done() {
+            return Ok(Flow::More);
+        }
+    }
+}
+
+fn node_fan<'b>(
+    node: Slot,
+    batch: &'b Batch,
+    live: &'b [Slot],
+    context: &Context<'_>,
+) -> Fan<'b> {
+    Fan::new(batch, live, context.view, vec![Added::Nodes(node, Vec::new())])
+}
+
+/// Every node, or every node with a label.
+pub(crate) fn nodes(
+    node: Slot,
+    label: Option<&LabelToken>,
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let label: Option<LabelId> = match label {
+        None => None,
+        Some(label) => match context.label(label) {
+            Some(label) => Some(label),
+            None => return Ok(Flow::More),
+        },
+    };
+    let mut fan = node_fan(node, batch, live, context);
+    for (_, row) in (0..batch.rows).zip(0u32..) {
+        let flow = draw_nodes(&mut fan, row, context, rest, |read, cursor, limit, ids| {
+            Ok(match label {
+                Some(label) => read.scan_label(label, cursor, limit, ids)?,
+                None => read.scan_nodes(cursor, limit, ids)?,
+            })
+        })?;
+        if flow == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+    }
+    fan.flush(context, rest)
+}
+
+/// Null and NaN compare with nothing.
+fn is_findable(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Float(number) => !number.is_nan(),
+        _ => true,
+    }
+}
+
+/// The nodes that an index finds.
+pub(crate) fn seek(
+    node: Slot,
+    index: IndexId,
+    seek: &Seek,
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let mut fan = node_fan(node, batch, live, context);
+    for (_, number) in (0..batch.rows).zip(0u32..) {
+        let entry;
+        let one = if batch.rows == 1 {
+            batch
+        } else {
+            entry = batch.gather_all(&[number]);
+            &entry
+        };
+        let flow = seek_row(&mut fan, number, index, seek, one, context, rest)?;
+        if flow == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+    }
+    fan.flush(context, rest)
+}
+
+fn seek_row(
+    fan: &mut Fan<'_>,
+    row: u32,
+    index: IndexId,
+    seek: &Seek,
+    one: &Batch,
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    match seek {
+        Seek::Equal(value) => {
+            let value = eval(value, one, context)?.get(0);
+            seek_value(fan, row, index, &value, context, rest)
+        }
+        Seek::In(list) => {
+            let list = eval(list, one, context)?.get(0);
+            let items = match list {
+                Value::List(items) => items,
+                Value::Null => return Ok(Flow::More),
+                other => {
+                    return Err(RuntimeError::type_error(format!(
+                        "IN takes a list, not {}",
+                        other.type_name()
+                    ))
+                    .into());
+                }
+            };
+            // Equal items find the same nodes, which must come once.
+            let mut seen: Vec<&Value> = Vec::with_capacity(items.len());
+            let mut order: Vec<&Value> = items.iter().filter(|item| is_findable(item)).collect();
+            order.sort_by(|left, right| left.cmp_order(right));
+            for item in order {
+                if seen.last().is_some_and(|last| last.equivalent(item)) {
+                    continue;
+                }
+                seen.push(item);
+                if seek_value(fan, row, index, item, context, rest)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+            }
+            Ok(Flow::More)
+        }
+        Seek::Range(lower, upper) => {
+            let lower = bound(lower, one, context)?;
+            let upper = bound(upper, one, context)?;
+            for bound in [&lower, &upper] {
+                if let Bound::Included(value) | Bound::Excluded(value) = bound
+                    && !is_findable(value)
+                {
+                    return Ok(Flow::More);
+                }
+            }
+            draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
+                Ok(read.seek_range(index, lower.as_ref(), upper.as_ref(), cursor, limit, ids)?)
+            })
+        }
+        Seek::Prefix(prefix) => match eval(prefix, one, context)?.get(0) {
+            Value::String(prefix) => {
+                draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
+                    Ok(read.seek_prefix(index, &prefix, cursor, limit, ids)?)
+                })
+            }
+            _ => Ok(Flow::More),
+        },
+    }
+}
+
+fn bound(
+    bound: &Bound<Expression>,
+    one: &Batch,
+    context: &mut Context<'_>,
+) -> Result<Bound<Value>, QueryError> {
+    Ok(match bound {
+        Bound::Included(of) => Bound::Included(eval(of, one, context)?.get(0)),
+        Bound::Excluded(of) => Bound::Excluded(eval(of, one, context)?.get(0)),
+        Bound::Unbounded => Bound::Unbounded,
+    })
+}
+
+fn seek_value(
+    fan: &mut Fan<'_>,
+    row: u32,
+    index: IndexId,
+    value: &Value,
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    if !is_findable(value) {
+        return Ok(Flow::More);
+    }
+    draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
+        Ok(read.seek_equal(index, value, cursor, limit, ids)?)
+    })
+}
+
+/// The nodes with these ids.
+pub(crate) fn by_id(
+    node: Slot,
+    ids: &Expression,
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let ids = eval(ids, batch, context)?.into_owned();
+    let mut fan = node_fan(node, batch, live, context);
+    for (row, number) in (0..batch.rows).zip(0u32..) {
+        let mut wanted: Vec<NodeId> = match ids.get(row) {
+            Value::List(items) => items.iter().filter_map(node_id).collect(),
+            value => node_id(&value).into_iter().collect(),
+        };
+        wanted.sort_unstable();
+        wanted.dedup();
+        for id in wanted {
+            if !context.read().node_exists(id)? {
+                continue;
+            }
+            if let Some(Added::Nodes(_, ids)) = fan.added.first_mut() {
+                ids.push(id);
+            }
+            fan.origins.push(number);
+            if fan.flush_full(context, rest)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+    }
+    fan.flush(context, rest)
+}
+
+fn node_id(value: &Value) -> Option<NodeId> {
+    match value {
+        Value::Int(id) => u64::try_from(*id).ok().map(NodeId),
+        Value::Float(id) => {
+            let whole = *id as u64;
+            (*id >= 0.0 && whole as f64 == *id).then_some(NodeId(whole))
+        }
+        Value::String(text) => text.strip_prefix("n:")?.parse().ok().map(NodeId),
+        _ => None,
+    }
+}
+
+/// A count as the store keeps it.
+pub(crate) fn stored_count(
+    count: &StoredCount,
+    context: &Context<'_>,
+) -> Result<Value, QueryError> {
+    let count = match count {
+        StoredCount::Nodes(None) => context.read().count_nodes(None)?,
+        StoredCount::Nodes(Some(label)) => match context.label(label) {
+            Some(label) => context.read().count_nodes(Some(label))?,
+            None => 0,
+        },
+        StoredCount::Relationships(types) => match context.types(types) {
+            None => 0,
+            Some(types) if types.is_empty() => context.read().count_relationships(None)?,
+            Some(types) => {
+                let mut sum = 0;
+                for type_id in types {
+                    sum += context.read().count_relationships(Some(type_id))?;
+                }
+                sum
+            }
+        },
+    };
+    Ok(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+/// Where the relationships of a scan go.
+pub(crate) struct RelationshipScan {
+    pub(crate) relationship: Slot,
+    pub(crate) start: Slot,
+    pub(crate) end: Slot,
+    pub(crate) is_directed: bool,
+}
+
+/// Every relationship of these types.
+pub(crate) fn relationships(
+    scan: &RelationshipScan,
+    types: &[TypeToken],
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let Some(types): Option<Vec<TypeId>> = context.types(types) else { return Ok(Flow::More) };
+    let added = vec![
+        Added::Relationships(scan.relationship, Vec::new()),
+        Added::Nodes(scan.start, Vec::new()),
+        Added::Nodes(scan.end, Vec::new()),
+    ];
+    let mut fan = Fan::new(batch, live, context.view, added);
+    let mut page = Vec::new();
+    for (_, row) in (0..batch.rows).zip(0u32..) {
+        let mut cursor = ScanCursor::default();
+        while !cursor.is_done() {
+            page.clear();
+            context.read().scan_relationships(&types, &mut cursor, fan.wanted(), &mut page)?;
+            context.tick(page.len())?;
+            if let [
+                Added::Relationships(_, relationships),
+                Added::Nodes(_, starts),
+                Added::Nodes(_, ends),
+            ] = &mut fan.added[..]
+            {
+                for &(relationship, _, start, end) in &page {
+                    relationships.push(relationship);
+                    starts.push(start);
+                    ends.push(end);
+                    fan.origins.push(row);
+                    if !scan.is_directed && start != end {
+                        relationships.push(relationship);
+                        starts.push(end);
+                        ends.push(start);
+                        fan.origins.push(row);
+                    }
+                }
+            }
+            if fan.flush_full(context, rest)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+    }
+    fan.flush(context, rest)
+}
+
+/// UNWIND.
+pub(crate) fn unwind(
+    list: &Expression,
+    item: Slot,
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let lists = eval(list, batch, context)?.into_owned();
+    let mut fan =
+        Fan::new(batch, live, context.view, vec![Added::Values(item, Vec::new())]);
+    for (row, number) in (0..batch.rows).zip(0u32..) {
+        let items: Arc<[Value]> = match lists.get(row) {
+            Value::Null => continue,
+            Value::List(items) => items,
+            other => Arc::from([other]),
+        };
+        for part in items.chunks(BATCH_ROWS_MAX) {
+            context.tick(part.len())?;
+            if let Some(Added::Values(_, values)) = fan.added.first_mut() {
+                values.extend_from_slice(part);
+            }
+            fan.origins.resize(fan.origins.len() + part.len(), number);
+            if fan.flush_full(context, rest)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+    }
+    fan.flush(context, rest)
+}

@@ -1,0 +1,593 @@
+//! Steps that write: CREATE, MERGE, SET, REMOVE, DELETE, FOREACH and changes of the schema.
+//!
+//! Writes go to the transaction with the sequence of their clause. SET, MERGE and FOREACH work row by
+//! row, each row seeing what the rows before it did.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId};
+use retrograph_graph::value::{Map, NodeRef, RelationshipRef, Value};
+use retrograph_graph::{GraphError, Transaction};
+
+use super::batch::{BATCH_ROWS_MAX, Batch};
+use super::context::{Context, read_only};
+use super::expression::eval;
+use super::fan::{node_vector, relationship_vector};
+use super::liveness::expression_slots;
+use super::pipeline::{Flow, Rest, State, run_nested};
+use super::vector::Vector;
+use crate::error::{QueryError, RuntimeError, RuntimeKind};
+use crate::functions::property;
+use crate::plan::expression::{KeyToken, LabelToken};
+use crate::plan::operator::{Creation, SchemaChange, Update};
+use crate::plan::{Expression, Pipeline, Slot};
+
+/// A property value as it may be stored.
+fn storable(key: &str, value: Value) -> Result<Value, QueryError> {
+    if value.is_null() || value.is_storable() {
+        return Ok(value);
+    }
+    let message = format!(
+        "property {key} cannot be {}: properties hold booleans, numbers, strings, bytes, temporal \
+         values, points, vectors, and lists of these without nulls",
+        value.type_name()
+    );
+    Err(RuntimeError::new(RuntimeKind::TypeError, "InvalidPropertyType", message).into())
+}
+
+/// The properties that a map or an element stands for.
+fn properties_of(value: &Value, context: &Context<'_>) -> Result<Arc<Map>, QueryError> {
+    match value {
+        Value::Map(map) => Ok(Arc::clone(map)),
+        Value::Null => Ok(Arc::default()),
+        Value::Node(node) => {
+            context.check_access(node.id.into(), node.view)?;
+            Ok(Arc::new(context.call(|call| property::properties_of(call, value))?.into_iter().collect()))
+        }
+        Value::Relationship(of) => {
+            context.check_access(of.id.into(), of.view)?;
+            Ok(Arc::new(context.call(|call| property::properties_of(call, value))?.into_iter().collect()))
+        }
+        other => Err(RuntimeError::type_error(format!(
+            "properties are given by a map, a node or a relationship, not by {}",
+            other.type_name()
+        ))
+        .into()),
+    }
+}
+
+/// Keys and values to be stored, without nulls; with `for_merge`, a null is an error.
+fn stored_properties(
+    map: &Map,
+    for_merge: bool,
+    transaction: &Transaction,
+) -> Result<Vec<(KeyId, Value)>, QueryError> {
+    let mut properties = Vec::with_capacity(map.len());
+    for (key, value) in map {
+        let value = storable(key, value.clone())?;
+        if !value.is_null() {
+            properties.push((transaction.key_id(key)?, value));
+        } else if for_merge {
+            let message = format!(
+                "MERGE cannot look for property {key} = null, since null equals nothing; \
+                 leave it out or give it a value"
+            );
+            let kind = RuntimeKind::SemanticError;
+            return Err(RuntimeError::new(kind, "MergeReadOwnWrites", message).into());
+        }
+    }
+    properties.sort_unstable_by_key(|(key, _)| *key);
+    Ok(properties)
+}
+
+fn label_ids(
+    labels: &[LabelToken],
+    transaction: &Transaction,
+) -> Result<Vec<LabelId>, QueryError> {
+    let mut ids = labels
+        .iter()
+        .map(|label| match label.id {
+            Some(id) => Ok(id),
+            None => transaction.label_id(&label.name),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+fn key_id(key: &KeyToken, transaction: &Transaction) -> Result<KeyId, QueryError> {
+    match key.id {
+        Some(id) => Ok(id),
+        None => Ok(transaction.key_id(&key.name)?),
+    }
+}
+
+/// CREATE: makes the elements for each row and binds their slots.
+pub(crate) fn create(
+    creation: &Creation,
+    clause: u16,
+    batch: &mut Batch,
+    context: &mut Context<'_>,
+) -> Result<(), QueryError> {
+    make(creation, clause, false, batch, context)
+}
+
+fn make(
+    creation: &Creation,
+    clause: u16,
+    for_merge: bool,
+    batch: &mut Batch,
+    context: &mut Context<'_>,
+) -> Result<(), QueryError> {
+    if context.view != 0 {
+        return Err(read_only());
+    }
+    let (transaction, sequence) = context.writer(clause)?;
+    for node in &creation.nodes {
+        let labels = label_ids(&node.labels, transaction)?;
+        let maps = node.properties.as_ref().map(|map| eval(map, batch, context)).transpose()?;
+        let mut ids: Vec<NodeId> = Vec::with_capacity(batch.rows);
+        for row in 0..batch.rows {
+            context.tick(1)?;
+            let properties = match &maps {
+                None => Vec::new(),
+                Some(maps) => {
+                    let map = properties_of(&maps.get(row), context)?;
+                    stored_properties(&map, for_merge, transaction)?
+                }
+            };
+            context.counters.nodes_created += 1;
+            context.counters.labels_added += labels.len() as u64;
+            context.counters.properties_set += properties.len() as u64;
+            ids.push(transaction.create_node(sequence, &labels, properties)?);
+        }
+        batch.set(node.slot, node_vector(ids, 0));
+    }
+    for relationship in &creation.relationships {
+        let type_id = match relationship.type_token.id {
+            Some(id) => id,
+            None => transaction.type_id(&relationship.type_token.name)?,
+        };
+        let maps =
+            relationship.properties.as_ref().map(|map| eval(map, batch, context)).transpose()?;
+        let mut ids: Vec<RelationshipId> = Vec::with_capacity(batch.rows);
+        for row in 0..batch.rows {
+            context.tick(1)?;
+            let start = end_node(relationship.start, batch, row)?;
+            let end = end_node(relationship.end, batch, row)?;
+            let properties = match &maps {
+                None => Vec::new(),
+                Some(maps) => {
+                    let map = properties_of(&maps.get(row), context)?;
+                    stored_properties(&map, for_merge, transaction)?
+                }
+            };
+            context.counters.relationships_created += 1;
+            context.counters.properties_set += properties.len() as u64;
+            ids.push(transaction.create_relationship(
+                sequence, type_id, start, end, properties,
+            )?);
+        }
+        batch.set(relationship.slot, relationship_vector(ids, 0));
+    }
+    Ok(())
+}
+
+/// The node at which a relationship to be created starts or ends.
+fn end_node(slot: Slot, batch: &Batch, row: usize) -> Result<NodeId, QueryError> {
+    match batch.get(slot, row) {
+        Value::Node(NodeRef { id, view: 0 }) => Ok(id),
+        Value::Node(_) => Err(past_element()),
+        Value::Null => Err(RuntimeError::new(
+            RuntimeKind::EntityNotFound,
+            "MissingNode",
+            "a relationship cannot start or end at null: OPTIONAL MATCH found no node for it",
+        )
+        .into()),
+        other => Err(RuntimeError::type_error(format!(
+            "a relationship starts and ends at a node, not at {}",
+            other.type_name()
+        ))
+        .into()),
+    }
+}
+
+/// The error for a write to an element of a past view.
+fn past_element() -> QueryError {
+    RuntimeError::new(
+        RuntimeKind::SemanticError,
+        "PastElement",
+        "an element that was read at a past version cannot be changed; match it at the present first",
+    )
+    .into()
+}
+
+/// A MERGE.
+pub(crate) struct Merge<'p> {
+    pub(crate) find: &'p Pipeline,
+    pub(crate) create: &'p Creation,
+    pub(crate) on_match: &'p [Update],
+    pub(crate) on_create: &'p [Update],
+}
+
+/// MERGE: finds or creates for each row in turn.
+pub(crate) fn merge(
+    merge: &Merge<'_>,
+    states: &mut [State],
+    clause: u16,
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let all: Vec<Slot> = (0..batch.columns.len()).map(|at| Slot(at as u16)).collect();
+    let mut done = Batch { columns: Vec::new(), rows: 0, tags: None };
+    for row in 0..batch.rows {
+        let entry = batch.row(row, &all);
+        let mut found: Vec<Batch> = Vec::new();
+        let was_merging = std::mem::replace(&mut context.is_merging, true);
+        let run = run_nested(&merge.find.steps, states, context, entry.clone(), &mut |_, rows| {
+            found.push(rows);
+            Ok(Flow::More)
+        });
+        context.is_merging = was_merging;
+        run?;
+        if found.is_empty() {
+            let mut made = entry;
+            make(merge.create, clause, true, &mut made, context)?;
+            update(merge.on_create, clause, &made, context)?;
+            found.push(made);
+        } else {
+            for rows in &mut found {
+                for slot in &all {
+                    if rows.column(*slot).is_absent() {
+                        rows.set(*slot, entry.column(*slot).clone());
+                    }
+                }
+                update(merge.on_match, clause, rows, context)?;
+            }
+        }
+        for mut rows in found {
+            rows.tags = batch.tags.as_ref().map(|tags| vec![tags[row]; rows.rows]);
+            done.append(&rows, live);
+        }
+        if done.rows >= BATCH_ROWS_MAX && rest.push(context, std::mem::take(&mut done))? == Flow::Stop
+        {
+            return Ok(Flow::Stop);
+        }
+    }
+    rest.push(context, done)
+}
+
+/// The slots that updates read.
+pub(crate) fn update_slots(updates: &[Update]) -> Vec<Slot> {
+    let mut slots = BTreeSet::new();
+    for update in updates {
+        match update {
+            Update::Property(target, _, value) => {
+                expression_slots(target, &mut slots);
+                expression_slots(value, &mut slots);
+            }
+            Update::Replace(target, value) | Update::Extend(target, value) => {
+                slots.insert(*target);
+                expression_slots(value, &mut slots);
+            }
+            Update::AddLabels(target, _) | Update::RemoveLabels(target, _) => {
+                slots.insert(*target);
+            }
+        }
+    }
+    slots.into_iter().collect()
+}
+
+/// SET and REMOVE, row by row.
+pub(crate) fn update(
+    updates: &[Update],
+    clause: u16,
+    batch: &Batch,
+    context: &mut Context<'_>,
+) -> Result<(), QueryError> {
+    if updates.is_empty() {
+        return Ok(());
+    }
+    let slots = update_slots(updates);
+    for row in 0..batch.rows {
+        context.tick(1)?;
+        let one = batch.row(row, &slots);
+        for update in updates {
+            apply_update(update, clause, &one, context)?;
+        }
+    }
+    Ok(())
+}
+
+/// The element that an update is about; `None` for null.
+fn target(value: &Value, context: &Context<'_>) -> Result<Option<ElementId>, QueryError> {
+    let (element, view): (ElementId, u8) = match value {
+        Value::Null => return Ok(None),
+        Value::Node(NodeRef { id, view }) => ((*id).into(), *view),
+        Value::Relationship(RelationshipRef { id, view }) => ((*id).into(), *view),
+        other => {
+            return Err(RuntimeError::type_error(format!(
+                "only nodes and relationships can be changed, not {}",
+                other.type_name()
+            ))
+            .into());
+        }
+    };
+    if view != 0 {
+        return Err(past_element());
+    }
+    context.check_access(element, view)?;
+    Ok(Some(element))
+}
+
+fn apply_update(
+    update: &Update,
+    clause: u16,
+    one: &Batch,
+    context: &mut Context<'_>,
+) -> Result<(), QueryError> {
+    let (transaction, sequence) = context.writer(clause)?;
+    match update {
+        Update::Property(of, key, value) => {
+            let of = eval(of, one, context)?.get(0);
+            let value = eval(value, one, context)?.get(0);
+            let Some(element) = target(&of, context)? else { return Ok(()) };
+            let value = storable(&key.name, value)?;
+            let id = key_id(key, transaction)?;
+            if !value.is_null() || !context.read().property(element, id)?.is_null() {
+                context.counters.properties_set += 1;
+                transaction.set_property(sequence, element, id, value)?;
+            }
+        }
+        Update::Replace(of, value) => {
+            let value = eval(value, one, context)?.get(0);
+            let Some(element) = target(&one.get(*of, 0), context)? else { return Ok(()) };
+            let map = properties_of(&value, context)?;
+            let properties = stored_properties(&map, false, transaction)?;
+            let kept = |key: &KeyId| properties.iter().any(|(other, _)| other == key);
+            let removed =
+                own_keys(element, context)?.iter().filter(|key| !kept(key)).count();
+            context.counters.properties_set += (properties.len() + removed) as u64;
+            transaction.replace_properties(sequence, element, properties)?;
+        }
+        Update::Extend(of, value) => {
+            let value = eval(value, one, context)?.get(0);
+            let Some(element) = target(&one.get(*of, 0), context)? else { return Ok(()) };
+            let map = properties_of(&value, context)?;
+            for (key, value) in map.iter() {
+                let value = storable(key, value.clone())?;
+                let id = transaction.key_id(key)?;
+                if !value.is_null() || !context.read().property(element, id)?.is_null() {
+                    context.counters.properties_set += 1;
+                    transaction.set_property(sequence, element, id, value)?;
+                }
+            }
+        }
+        Update::AddLabels(of, labels) => {
+            let Some(node) = target_node(&one.get(*of, 0), context)? else { return Ok(()) };
+            let mut new = Vec::new();
+            for label in label_ids(labels, transaction)? {
+                if !context.read().has_label(node, label)? {
+                    new.push(label);
+                }
+            }
+            if !new.is_empty() {
+                context.counters.labels_added += new.len() as u64;
+                transaction.add_labels(sequence, node, &new)?;
+            }
+        }
+        Update::RemoveLabels(of, labels) => {
+            let Some(node) = target_node(&one.get(*of, 0), context)? else { return Ok(()) };
+            let mut old = Vec::new();
+            for label in labels {
+                if let Some(label) = context.label(label)
+                    && !old.contains(&label)
+                    && context.read().has_label(node, label)?
+                {
+                    old.push(label);
+                }
+            }
+            if !old.is_empty() {
+                context.counters.labels_removed += old.len() as u64;
+                transaction.remove_labels(sequence, node, &old)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn target_node(value: &Value, context: &Context<'_>) -> Result<Option<NodeId>, QueryError> {
+    match target(value, context)? {
+        None => Ok(None),
+        Some(ElementId::Node(id)) => Ok(Some(id)),
+        Some(ElementId::Relationship(_)) => Err(RuntimeError::type_error(
+            "labels belong to nodes; the type of a relationship cannot be changed",
+        )
+        .into()),
+    }
+}
+
+fn own_keys(element: ElementId, context: &Context<'_>) -> Result<Vec<KeyId>, QueryError> {
+    let properties = match element {
+        ElementId::Node(id) => context.read().node(id)?.map(|node| node.properties()),
+        ElementId::Relationship(id) => context.read().relationship(id)?.map(|of| of.properties()),
+    };
+    let properties = properties.transpose()?.unwrap_or_default();
+    Ok(properties.into_iter().map(|(key, _)| key).collect())
+}
+
+/// DELETE and DETACH DELETE.
+pub(crate) fn delete(
+    expressions: &[Expression],
+    detach: bool,
+    clause: u16,
+    batch: &Batch,
+    context: &mut Context<'_>,
+) -> Result<(), QueryError> {
+    let mut values: Vec<Vector> = Vec::with_capacity(expressions.len());
+    for expression in expressions {
+        values.push(eval(expression, batch, context)?.into_owned());
+    }
+    for row in 0..batch.rows {
+        for vector in &values {
+            context.tick(1)?;
+            delete_value(&vector.get(row), detach, clause, context)?;
+        }
+    }
+    Ok(())
+}
+
+fn delete_value(
+    value: &Value,
+    detach: bool,
+    clause: u16,
+    context: &mut Context<'_>,
+) -> Result<(), QueryError> {
+    match value {
+        Value::Null => Ok(()),
+        Value::Node(NodeRef { view: 1.., .. }) | Value::Relationship(RelationshipRef { view: 1.., .. }) => {
+            Err(past_element())
+        }
+        Value::Node(node) => delete_node(node.id, detach, clause, context),
+        Value::Relationship(of) => delete_relationship(of.id, clause, context),
+        Value::Path(path) if path.view != 0 => Err(past_element()),
+        Value::Path(path) => {
+            for (id, _) in &path.relationships {
+                delete_relationship(*id, clause, context)?;
+            }
+            path.nodes.iter().try_for_each(|id| delete_node(*id, detach, clause, context))
+        }
+        other => Err(RuntimeError::type_error(format!(
+            "DELETE takes nodes, relationships and paths, not {}",
+            other.type_name()
+        ))
+        .into()),
+    }
+}
+
+fn delete_relationship(
+    id: RelationshipId,
+    clause: u16,
+    context: &mut Context<'_>,
+) -> Result<(), QueryError> {
+    let (transaction, sequence) = context.writer(clause)?;
+    let Some((type_id, ..)) = context.read().ends(id)? else { return Ok(()) };
+    transaction.delete_relationship(sequence, id)?;
+    context.counters.relationships_deleted += 1;
+    context.deleted_mut().relationships.insert(id, type_id);
+    Ok(())
+}
+
+fn delete_node(
+    id: NodeId,
+    detach: bool,
+    clause: u16,
+    context: &mut Context<'_>,
+) -> Result<(), QueryError> {
+    let (transaction, sequence) = context.writer(clause)?;
+    if !context.read().node_exists(id)? {
+        return Ok(());
+    }
+    if detach {
+        let mut relationships = Vec::new();
+        context.read().expand(id, None, &[], |_, relationship, _| {
+            relationships.push(relationship);
+        })?;
+        context.tick(relationships.len())?;
+        for relationship in relationships {
+            delete_relationship(relationship, clause, context)?;
+        }
+    }
+    transaction.delete_node(sequence, id)?;
+    context.counters.nodes_deleted += 1;
+    context.deleted_mut().nodes.insert(id);
+    Ok(())
+}
+
+/// FOREACH.
+pub(crate) fn foreach(
+    list: &Expression,
+    item: Slot,
+    body: &Pipeline,
+    states: &mut [State],
+    batch: &Batch,
+    context: &mut Context<'_>,
+) -> Result<(), QueryError> {
+    let all: Vec<Slot> = (0..batch.columns.len()).map(|at| Slot(at as u16)).collect();
+    for row in 0..batch.rows {
+        let one = batch.row(row, &all);
+        let items = match eval(list, &one, context)?.get(0) {
+            Value::Null => continue,
+            Value::List(items) => items,
+            other => {
+                return Err(RuntimeError::type_error(format!(
+                    "FOREACH takes a list, not {}",
+                    other.type_name()
+                ))
+                .into());
+            }
+        };
+        for value in items.iter() {
+            context.tick(1)?;
+            let mut entry = one.clone();
+            entry.set(item, Vector::Constant(value.clone()));
+            run_nested(&body.steps, states, context, entry, &mut |_, _| Ok(Flow::More))?;
+        }
+    }
+    Ok(())
+}
+
+/// CREATE and DROP of indexes and constraints.
+pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result<(), QueryError> {
+    let (transaction, _) = context.writer(0)?;
+    let counters = &mut context.counters;
+    match change {
+        SchemaChange::CreateIndex { name, label, key, if_not_exists } => {
+            let name = name.clone().unwrap_or_else(|| format!("index_{label}_{key}").into());
+            let made = transaction.create_index(
+                &name,
+                transaction.label_id(label)?,
+                transaction.key_id(key)?,
+            );
+            counters.indexes_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
+        }
+        SchemaChange::CreateUnique { name, label, key, if_not_exists } => {
+            let name = name.clone().unwrap_or_else(|| format!("unique_{label}_{key}").into());
+            let made = transaction.create_unique_constraint(
+                &name,
+                transaction.label_id(label)?,
+                transaction.key_id(key)?,
+            );
+            counters.constraints_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
+        }
+        SchemaChange::DropIndex { name, if_exists } => {
+            counters.indexes_removed +=
+                u64::from(was_dropped(transaction.drop_index(name), *if_exists)?);
+        }
+        SchemaChange::DropConstraint { name, if_exists } => {
+            counters.constraints_removed +=
+                u64::from(was_dropped(transaction.drop_constraint(name), *if_exists)?);
+        }
+    }
+    Ok(())
+}
+
+fn was_made(result: Result<(), GraphError>, if_not_exists: bool) -> Result<bool, QueryError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(GraphError::SchemaExists { .. }) if if_not_exists => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn was_dropped(result: Result<(), GraphError>, if_exists: bool) -> Result<bool, QueryError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(GraphError::NoSuchSchema { .. }) if if_exists => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
