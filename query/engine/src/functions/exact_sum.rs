@@ -50,6 +50,42 @@ fn two_product(a: f64, b: f64) -> (f64, f64) {
     (product, a.mul_add(b, -product))
 }
 
+/// Fewer numbers than this are added one by one.
+const BULK_MIN: usize = 16;
+/// The most numbers whose high bits fit a digit of 64 bits together.
+const BULK_MAX: usize = 1024;
+
+/// Numbers below this are too close to the least float to be cut.
+const CUT_MIN: f64 = 1e-250;
+/// Twice the power of two above [`BULK_MAX`]: a number is less than twice its own power of two.
+const GRID_FACTOR: f64 = 4096.0;
+
+/// The greatest magnitude of some numbers other than NaN.
+fn greatest_magnitude(numbers: &[f64]) -> f64 {
+    let mut greatest = [0.0_f64; 8];
+    for lanes in numbers.chunks(8) {
+        for (number, greatest) in lanes.iter().zip(&mut greatest) {
+            let magnitude = number.abs();
+            *greatest = if magnitude > *greatest {
+                magnitude
+            } else {
+                *greatest
+            };
+        }
+    }
+    greatest.into_iter().fold(0.0, f64::max)
+}
+
+/// 2 to the power of an exponent from -1074 to 1023.
+fn power_of_two(exponent: i32) -> f64 {
+    let bits = if exponent < -1022 {
+        1 << (exponent + 1074)
+    } else {
+        (i64::from(exponent) + 1023) << 52
+    };
+    f64::from_bits(bits.cast_unsigned())
+}
+
 /// Adds a finite number to an expansion whose parts grow in magnitude.
 fn grow(parts: &mut Parts, mut number: f64) {
     let mut kept = 0;
@@ -122,10 +158,110 @@ impl ExactSum {
         }
     }
 
-    /// Adds numbers.
+    /// Adds numbers; for many, several times faster than one by one.
     pub fn add_all(&mut self, numbers: &[f64]) {
+        if numbers.len() < BULK_MIN {
+            numbers.iter().for_each(|number| self.add(*number));
+            return;
+        }
+        for batch in numbers.chunks(BULK_MAX) {
+            self.add_batch(batch);
+        }
+    }
+
+    /// Adds at most [`BULK_MAX`] numbers by cutting them, all at once, at the same power of two: the
+    /// upper parts have so few bits that their plain sum is exact, the lower parts are cut again
+    /// (Rump, Ogita and Oishi 2008). What two cuts leave over, numbers of very different magnitude,
+    /// goes the slower way.
+    fn add_batch(&mut self, numbers: &[f64]) {
+        const LANES: usize = 8;
+        const CUTS: usize = 2;
+        let mut rest = [0.0_f64; BULK_MAX];
+        rest[..numbers.len()].copy_from_slice(numbers);
+        let rest = &mut rest[..numbers.len().next_multiple_of(LANES)];
+        let mut greatest = greatest_magnitude(rest);
+        if !(CUT_MIN..HUGE).contains(&greatest) || numbers.iter().any(|number| number.is_nan()) {
+            self.add_digits(numbers);
+            return;
+        }
+        for _ in 0..CUTS {
+            // At least the greatest magnitude times the count, and a power of two.
+            let grid = f64::from_bits(greatest.to_bits() & (0x7ff << 52)) * GRID_FACTOR;
+            let mut sums = [0.0; LANES];
+            for lanes in rest.chunks_exact_mut(LANES) {
+                for (number, sum) in lanes.iter_mut().zip(&mut sums) {
+                    let upper = (grid + *number) - grid;
+                    *number -= upper;
+                    *sum += upper;
+                }
+            }
+            grow(&mut self.parts, sums.iter().sum());
+            greatest = greatest_magnitude(rest);
+            if greatest < CUT_MIN {
+                break;
+            }
+        }
+        self.any = true;
+        self.only_negative_zeros = false;
+        if greatest > 0.0 {
+            // Few numbers are left, of those that are close to zero.
+            let left = rest.iter().filter(|number| **number != 0.0);
+            let left: SmallVec<[f64; 64]> = left.copied().collect();
+            self.add_digits(&left);
+        }
+    }
+
+    /// Adds at most [`BULK_MAX`] numbers by way of an array of integers that together cover the range
+    /// of floats: digit `i` counts units of 2^(32 i − 1074). A number adds its lower bits to one digit
+    /// and up to 52 higher bits to the next, so no digit overflows.
+    fn add_digits(&mut self, numbers: &[f64]) {
+        const SIGN: u64 = 1 << 63;
+        const FRACTION: u64 = (1 << 52) - 1;
+        let mut digits = [0_i64; 66];
+        let mut beyond_negative_zero = 0;
         for number in numbers {
-            self.add(*number);
+            let bits = number.to_bits();
+            let exponent = (bits >> 52) & 0x7ff;
+            if exponent == 0x7ff {
+                self.add(*number);
+                continue;
+            }
+            beyond_negative_zero |= bits ^ SIGN;
+            let mantissa = (bits & FRACTION) | (u64::from(exponent > 0) << 52);
+            // Subnormal numbers have the exponent of the least normal ones.
+            let shift = exponent.saturating_sub(1);
+            let within = shift & 31;
+            let low = ((mantissa << within) & 0xffff_ffff).cast_signed();
+            let high = (mantissa >> (32 - within)).cast_signed();
+            let negate = -i64::from(bits & SIGN != 0);
+            let place = (shift >> 5) as usize;
+            digits[place] += (low ^ negate) - negate;
+            digits[place + 1] += (high ^ negate) - negate;
+        }
+        let negative_zeros = numbers.iter().all(|number| number.to_bits() == SIGN);
+        if beyond_negative_zero != 0 || negative_zeros {
+            self.only_negative_zeros =
+                beyond_negative_zero == 0 && (!self.any || self.only_negative_zeros);
+            self.any = true;
+        }
+        let mut exponent = -1074;
+        for digit in digits {
+            if digit != 0 {
+                #[allow(clippy::cast_precision_loss)]
+                self.add_scaled((digit & 0xffff_ffff) as f64, exponent);
+                #[allow(clippy::cast_precision_loss)]
+                self.add_scaled((digit >> 32) as f64, exponent + 32);
+            }
+            exponent += 32;
+        }
+    }
+
+    /// Adds `piece`, an integer of at most 32 bits, times a power of two.
+    fn add_scaled(&mut self, piece: f64, exponent: i32) {
+        if exponent < 900 {
+            grow(&mut self.parts, piece * power_of_two(exponent));
+        } else {
+            grow(&mut self.huge, piece * power_of_two(exponent - 128));
         }
     }
 
@@ -428,6 +564,27 @@ mod tests {
             merged.merge(&other);
             for again in [sum_of(&backward), merged.value()] {
                 prop_assert!(forward.to_bits() == again.to_bits() || (forward.is_nan() && again.is_nan()));
+            }
+        }
+
+        #[test]
+        fn many_at_once_are_the_same_as_one_by_one(
+            numbers in proptest::collection::vec(any::<f64>(), 0..3000),
+            tame in proptest::collection::vec(-1e9_f64..1e9, 0..3000),
+            flips in any::<u64>(),
+        ) {
+            let subnormal: Vec<f64> = numbers.iter().map(|number| number * 1e-300 * 1e-10).collect();
+            let zeros: Vec<f64> = (0..40)
+                .map(|place| if flips >> place & flips & 1 == 1 { 0.0 } else { -0.0 })
+                .collect();
+            for numbers in [numbers, tame, subnormal, zeros] {
+                let mut single = ExactSum::default();
+                numbers.iter().for_each(|number| single.add(*number));
+                let (single, many) = (single.value(), sum_of(&numbers));
+                prop_assert!(
+                    single.to_bits() == many.to_bits() || (single.is_nan() && many.is_nan()),
+                    "{} or {}", single, many
+                );
             }
         }
 
