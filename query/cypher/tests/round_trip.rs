@@ -5,7 +5,7 @@ mod generate;
 use generate::Generator;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use retrograph_cypher::ast::Statement;
+use retrograph_cypher::ast::{Clause, Expression, Statement, StatementBody};
 use retrograph_cypher::{Detail, parse};
 
 proptest! {
@@ -32,6 +32,20 @@ proptest! {
         }
     }
 
+    /// Equality ignores spans, so they are checked on their own: the text of a projected expression,
+    /// which names its column, reads as that expression.
+    #[test]
+    fn spans_cover_what_was_written(choices in vec(any::<u8>(), 0..400)) {
+        let text = Generator::new(&choices).statement().to_string();
+        let Ok(tree) = parse(&text) else { return Ok(()) };
+        for expression in projected(&tree) {
+            let column = expression.span.text(&text);
+            let alone = parse(&format!("RETURN {column}"));
+            let alone = alone.map_err(|error| TestCaseError::fail(format!("{column}: {error}")))?;
+            prop_assert_eq!(projected(&alone), vec![expression], "{}", text);
+        }
+    }
+
     #[test]
     fn no_text_makes_the_parser_panic(text in ".{0,200}") {
         if let Err(error) = parse(&text) {
@@ -50,6 +64,25 @@ proptest! {
             }
         }
     }
+}
+
+/// The expressions of the outermost `WITH` and `RETURN` clauses.
+fn projected(statement: &Statement) -> Vec<&Expression> {
+    let StatementBody::Query(query) = &statement.body else {
+        return Vec::new();
+    };
+    let parts = std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
+    let projections = parts
+        .flat_map(|part| &part.clauses)
+        .filter_map(|clause| match clause {
+            Clause::With(with) => Some(&with.projection),
+            Clause::Return(last) => Some(&last.projection),
+            _ => None,
+        });
+    projections
+        .flat_map(|projection| &projection.items)
+        .map(|item| &item.expression)
+        .collect()
 }
 
 /// Where the trees part, without the spans.

@@ -238,8 +238,13 @@ impl Parser<'_> {
 
     fn list_or_comprehension(&mut self) -> Result<ExpressionKind> {
         self.open(TokenKind::LeftBracket, "`[`")?;
+        // `[null IN xs]` is a list of one truth value.
+        let is_literal = matches!(
+            self.keyword(),
+            Some(Keyword::Null | Keyword::True | Keyword::False)
+        );
         let is_list_comprehension =
-            Self::is_name(self.kind()) && self.keyword_at(1) == Some(Keyword::In);
+            Self::is_name(self.kind()) && !is_literal && self.keyword_at(1) == Some(Keyword::In);
         let named = Self::is_name(self.kind()) && self.peek(1) == TokenKind::Equal;
         let pattern = self.position + if named { 2 } else { 0 };
         let kind = if is_list_comprehension {

@@ -30,23 +30,54 @@ impl Parser<'_> {
         if opening.kind != TokenKind::LeftParen || opening.partner == 0 {
             return false;
         }
-        let is_node = match self.token_at(index + 1).kind {
-            TokenKind::RightParen
-            | TokenKind::Colon
-            | TokenKind::LeftBrace
-            | TokenKind::Dollar
-            | TokenKind::Word(Some(Keyword::Where)) => true,
-            TokenKind::Word(_) | TokenKind::Quoted => matches!(
-                self.token_at(index + 2).kind,
-                TokenKind::RightParen
-                    | TokenKind::Colon
-                    | TokenKind::LeftBrace
-                    | TokenKind::Dollar
-                    | TokenKind::Word(Some(Keyword::Where))
-            ),
-            _ => false,
-        };
-        is_node && self.is_relationship_at(opening.partner as usize + 1)
+        self.is_node_at(index) && self.is_relationship_at(opening.partner as usize + 1)
+    }
+
+    /// Whether the brackets at a token index hold what a node holds, and not an expression.
+    fn is_node_at(&self, opening: usize) -> bool {
+        let closing = self.token_at(opening).partner as usize;
+        let mut at = opening + 1;
+        if self.token_at(at).kind != TokenKind::Word(Some(Keyword::Where))
+            && Self::is_name(self.token_at(at).kind)
+        {
+            at += 1;
+        }
+        if self.token_at(at).kind == TokenKind::Colon {
+            at = self.label_end(at + 1, closing);
+        }
+        // `(NOT $a)`, `(COUNT { … })`.
+        let is_operator = matches!(
+            self.token_at(opening + 1).kind,
+            TokenKind::Word(Some(Keyword::Not | Keyword::Exists | Keyword::Count))
+        );
+        match self.token_at(at).kind {
+            TokenKind::LeftBrace | TokenKind::Dollar if is_operator => return false,
+            TokenKind::LeftBrace => at = self.token_at(at).partner as usize + 1,
+            TokenKind::Dollar => at += 2,
+            _ => {}
+        }
+        at == closing || self.token_at(at).kind == TokenKind::Word(Some(Keyword::Where))
+    }
+
+    /// The token behind the label expression that starts at a token index.
+    fn label_end(&self, start: usize, closing: usize) -> usize {
+        let mut is_operand_next = true;
+        for at in start..closing {
+            let kind = self.token_at(at).kind;
+            let continues = match kind {
+                TokenKind::Bang | TokenKind::LeftParen | TokenKind::Percent => is_operand_next,
+                TokenKind::Pipe | TokenKind::Ampersand | TokenKind::RightParen => !is_operand_next,
+                // `A|:B` has a colon before an operand, `A:B` one behind.
+                TokenKind::Colon => true,
+                kind => Self::is_name(kind) && is_operand_next,
+            };
+            if !continues {
+                return at;
+            }
+            is_operand_next =
+                !Self::is_name(kind) && !matches!(kind, TokenKind::Percent | TokenKind::RightParen);
+        }
+        closing
     }
 
     /// Whether a whole relationship pattern and a `(` stand at a token index.
