@@ -214,6 +214,47 @@ fn a_panicking_answer_does_not_leave_the_others_waiting() {
 }
 
 #[test]
+fn the_next_round_is_written_but_not_answered_while_one_is_being_answered() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = LogStore::open(directory.path(), LogOptions::default()).expect("opened");
+    let answered: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let (open_gate, gate) = sync_channel::<()>(0);
+    let (is_answering, answering) = sync_channel::<()>(0);
+    let first = Arc::clone(&answered);
+    let done = move |_| {
+        is_answering.send(()).expect("the test waits");
+        gate.recv().expect("the test opens the gate");
+        first.lock().push(1);
+    };
+    store
+        .append(GROUP, vec![entry(1)], Box::new(done))
+        .expect("queued");
+    answering.recv().expect("the first is answered");
+    std::thread::scope(|scope| {
+        let second = Arc::clone(&answered);
+        let shared = &store.shared;
+        scope.spawn(move || {
+            let (sender, answer) = sync_channel(1);
+            let done = move |result| {
+                second.lock().push(2);
+                sender.send(result).expect("the test waits");
+            };
+            let change = Change::Append(vec![entry(2)]);
+            shared
+                .submit(GROUP, change, Box::new(done))
+                .expect("queued");
+            shared.wait(&answer).expect("answered").expect("written");
+        });
+        while store.stats().synced_rounds < 2 {
+            std::thread::yield_now();
+        }
+        assert_eq!(*answered.lock(), []);
+        open_gate.send(()).expect("the first answer waits");
+    });
+    assert_eq!(*answered.lock(), [1, 2]);
+}
+
+#[test]
 fn a_store_knows_its_votes_after_reopening() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = LogStore::open(directory.path(), LogOptions::default()).expect("opened");
