@@ -19,8 +19,8 @@ use crate::types::{LogIndex, MemberId, Term};
 /// entries and must come to the same state, so an entry is applied or the member stops; there is no
 /// refusing it.
 pub trait StateMachine: Send + Sync + 'static {
-    /// The last entry contained in the state, as it would be found after a crash right now only if
-    /// it is durable; 0 if none is. Read once, at opening.
+    /// The last entry contained in the state that was opened; 0 if none is. Read once, when the
+    /// driver opens.
     fn applied_index(&self) -> LogIndex;
 
     /// Applies the entry that follows the last one.
