@@ -30,7 +30,13 @@ impl Binder<'_> {
             .suggest(&name, all.iter().map(|procedure| procedure.name.as_str())));
         };
         let arguments = self.procedure_arguments(call, &procedure, is_standalone)?;
-        self.run_procedure(&procedure, arguments, call.yields.as_ref(), is_standalone, steps)
+        self.run_procedure(
+            &procedure,
+            arguments,
+            call.yields.as_ref(),
+            is_standalone,
+            steps,
+        )
     }
 
     /// Appends a call with bound arguments and brings what it yields into scope.
@@ -52,7 +58,12 @@ impl Binder<'_> {
                     let ty = procedure.results[usize::from(place)].1.clone();
                     let slot = self.declare_new(variable, ty.clone())?;
                     let (name, span) = (variable.name.clone(), item.span);
-                    columns.push(Column { name, slot, ty, span });
+                    columns.push(Column {
+                        name,
+                        slot,
+                        ty,
+                        span,
+                    });
                     places.push((place, slot));
                 }
             }
@@ -62,7 +73,12 @@ impl Binder<'_> {
                     let span = yields.map(|yields| yields.span).unwrap_or_default();
                     let variable = Identifier::new(name.as_str(), span);
                     let slot = self.declare_new(&variable, ty.clone())?;
-                    columns.push(Column { name: variable.name, slot, ty: ty.clone(), span });
+                    columns.push(Column {
+                        name: variable.name,
+                        slot,
+                        ty: ty.clone(),
+                        span,
+                    });
                     places.push((place, slot));
                 }
             }
@@ -123,7 +139,12 @@ impl Binder<'_> {
         for (written, (name, wanted)) in written.iter().zip(&procedure.parameters) {
             let typed = self.expression(written)?;
             let place = format!("parameter `{name}` of {}()", call.name);
-            check(&typed.ty, std::slice::from_ref(wanted), written.span, &place)?;
+            check(
+                &typed.ty,
+                std::slice::from_ref(wanted),
+                written.span,
+                &place,
+            )?;
             arguments.push(typed.expression);
         }
         Ok(arguments)
@@ -131,7 +152,10 @@ impl Binder<'_> {
 }
 
 fn result_place(procedure: &Procedure, field: &Identifier) -> Bound<u16> {
-    let place = procedure.results.iter().position(|(name, _)| **name == *field.name);
+    let place = procedure
+        .results
+        .iter()
+        .position(|(name, _)| **name == *field.name);
     match place.and_then(|place| u16::try_from(place).ok()) {
         Some(place) => Ok(place),
         None => Err(Diagnostic::error(
@@ -140,6 +164,9 @@ fn result_place(procedure: &Procedure, field: &Identifier) -> Bound<u16> {
             format!("{}() does not yield `{field}`", procedure.name),
         )
         .note(format!("its signature is {}", procedure.signature()))
-        .suggest(&field.name, procedure.results.iter().map(|(name, _)| name.as_str()))),
+        .suggest(
+            &field.name,
+            procedure.results.iter().map(|(name, _)| name.as_str()),
+        )),
     }
 }

@@ -153,12 +153,18 @@ impl Binder<'_> {
         let labels = self.created_labels(node)?;
         let slot = self.fresh_variable(node.variable.as_ref(), Type::Node)?;
         draft.settle(properties.as_ref());
-        draft.creation.nodes.push(CreateNode { slot, labels, properties });
+        draft.creation.nodes.push(CreateNode {
+            slot,
+            labels,
+            properties,
+        });
         Ok(slot)
     }
 
     fn created_labels(&mut self, node: &NodePattern) -> Bound<Vec<LabelToken>> {
-        let Some(labels) = &node.labels else { return Ok(Vec::new()) };
+        let Some(labels) = &node.labels else {
+            return Ok(Vec::new());
+        };
         let Some(labels) = labels.as_labels() else {
             return Err(Diagnostic::error(
                 Detail::UnexpectedSyntax,
@@ -180,7 +186,9 @@ impl Binder<'_> {
         &mut self,
         properties: Option<&ast::Expression>,
     ) -> Bound<Option<Expression>> {
-        let Some(properties) = properties else { return Ok(None) };
+        let Some(properties) = properties else {
+            return Ok(None);
+        };
         if let ExpressionKind::Map(entries) = &properties.kind {
             for entry in entries {
                 self.creates_name(NameKind::Key, &entry.key);
@@ -229,11 +237,21 @@ impl Binder<'_> {
         };
         if properties.as_ref().is_some_and(|properties| {
             let reads = expression_reads(properties);
-            draft.creation.relationships.iter().any(|part| reads.contains(&part.slot))
+            draft
+                .creation
+                .relationships
+                .iter()
+                .any(|part| reads.contains(&part.slot))
         }) {
             draft.settle(properties.as_ref());
         }
-        let part = CreateRelationship { slot, type_token, start, end, properties };
+        let part = CreateRelationship {
+            slot,
+            type_token,
+            start,
+            end,
+            properties,
+        };
         draft.creation.relationships.push(part);
         Ok(())
     }
@@ -249,8 +267,13 @@ impl Merged {
     /// Gives every nameless element a name that no query can write, so that looking for the pattern
     /// fills the slots that making it fills.
     fn new(pattern: &PathPattern, parts: &[PathPart]) -> Self {
-        let mut merged =
-            Self { pattern: PathPattern { variable: None, ..pattern.clone() }, names: Vec::new() };
+        let mut merged = Self {
+            pattern: PathPattern {
+                variable: None,
+                ..pattern.clone()
+            },
+            names: Vec::new(),
+        };
         let names = &mut merged.names;
         let mut name = |variable: &mut Option<Identifier>, part: Option<&PathPart>| {
             let (slot, ty) = match part {

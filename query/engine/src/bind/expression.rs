@@ -25,7 +25,11 @@ impl Binder<'_> {
     }
 
     /// Binds a truth value, where a pattern may stand for its own existence.
-    pub(super) fn predicate(&mut self, written: &ast::Expression, place: &str) -> Bound<Expression> {
+    pub(super) fn predicate(
+        &mut self,
+        written: &ast::Expression,
+        place: &str,
+    ) -> Bound<Expression> {
         let typed = self.predicate_or_value(written)?;
         check_boolean(&typed.ty, written.span, place)?;
         Ok(typed.expression)
@@ -68,20 +72,23 @@ impl Binder<'_> {
             }
             ExpressionKind::Function(call) => self.function(call, written),
             ExpressionKind::CountStar => self.aggregate(written, None),
-            ExpressionKind::Unary { operator, operand } => {
-                self.unary(*operator, operand, patterns)
-            }
-            ExpressionKind::Binary { operator, left, right } => {
-                self.binary(*operator, left, right)
-            }
+            ExpressionKind::Unary { operator, operand } => self.unary(*operator, operand, patterns),
+            ExpressionKind::Binary {
+                operator,
+                left,
+                right,
+            } => self.binary(*operator, left, right),
             ExpressionKind::Logical { operator, operands } => {
                 self.logical(*operator, operands, patterns)
             }
             ExpressionKind::Comparison(comparison) => self.comparison(comparison),
             ExpressionKind::IsNull { operand, negated } => {
                 let (operand, _) = self.boxed(operand)?;
-                let test =
-                    if *negated { Expression::IsNotNull(operand) } else { Expression::IsNull(operand) };
+                let test = if *negated {
+                    Expression::IsNotNull(operand)
+                } else {
+                    Expression::IsNull(operand)
+                };
                 Ok(Typed::new(test, Type::Boolean))
             }
             ExpressionKind::HasLabels { subject, labels } => self.has_labels(subject, labels),
@@ -94,9 +101,7 @@ impl Binder<'_> {
             }
             ExpressionKind::Quantified(quantified) => self.quantified(quantified),
             ExpressionKind::Reduce(reduce) => self.reduce(reduce),
-            ExpressionKind::Pattern(pattern) => {
-                self.pattern_expression(pattern, patterns, span)
-            }
+            ExpressionKind::Pattern(pattern) => self.pattern_expression(pattern, patterns, span),
             ExpressionKind::Subquery { kind, body } => self.subquery_expression(*kind, body, span),
             ExpressionKind::MapProjection { variable, items } => {
                 self.map_projection(variable, items)
@@ -109,7 +114,10 @@ impl Binder<'_> {
         if self.aggregates == super::Aggregates::Inside {
             return None;
         }
-        let known = self.substitutions.iter().find(|known| known.written == *written)?;
+        let known = self
+            .substitutions
+            .iter()
+            .find(|known| known.written == *written)?;
         // The item of a comprehension may have the name of a variable of the projection.
         let is_hidden = self
             .scope
@@ -120,9 +128,10 @@ impl Binder<'_> {
 
     fn variable(&mut self, name: &Identifier) -> Bound<Typed> {
         match self.scope.get(&name.name) {
-            Some(variable) => {
-                Ok(Typed::new(Expression::Slot(variable.slot), variable.ty.clone()))
-            }
+            Some(variable) => Ok(Typed::new(
+                Expression::Slot(variable.slot),
+                variable.ty.clone(),
+            )),
             None => Err(self.undefined(name)),
         }
     }
@@ -169,7 +178,9 @@ impl Binder<'_> {
             | Type::String
             | Type::Bytes
             | Type::List(_)
-            | Type::Vector => return Err(no_properties(&ty, subject.span).kind(ErrorKind::TypeError)),
+            | Type::Vector => {
+                return Err(no_properties(&ty, subject.span).kind(ErrorKind::TypeError));
+            }
             _ => {}
         }
         let key = self.key(key);
@@ -194,7 +205,9 @@ impl Binder<'_> {
         let (of, ty) = self.boxed(subject)?;
         check(&ty, &[Type::list()], subject.span, "`[..]`")?;
         let mut end = |written: Option<&ast::Expression>| -> Bound<Option<Box<Expression>>> {
-            let Some(written) = written else { return Ok(None) };
+            let Some(written) = written else {
+                return Ok(None);
+            };
             let (bound, ty) = self.boxed(written)?;
             check(&ty, &[Type::Integer], written.span, "`[..]`")?;
             Ok(Some(bound))
@@ -235,7 +248,12 @@ impl Binder<'_> {
     ) -> Bound<Typed> {
         let (a, left_type) = self.boxed(left)?;
         let (b, right_type) = self.boxed(right)?;
-        let test = |test| Ok(Typed::new(Expression::StringTest(test, a.clone(), b.clone()), Type::Boolean));
+        let test = |test| {
+            Ok(Typed::new(
+                Expression::StringTest(test, a.clone(), b.clone()),
+                Type::Boolean,
+            ))
+        };
         let arithmetic = match operator {
             BinaryOperator::In => {
                 check(&right_type, &[Type::list()], right.span, "IN")?;
@@ -306,7 +324,12 @@ impl Binder<'_> {
 
     fn has_labels(&mut self, subject: &ast::Expression, labels: &LabelExpression) -> Bound<Typed> {
         let (of, ty) = self.boxed(subject)?;
-        check(&ty, &[Type::Node, Type::Relationship], subject.span, "a label test")?;
+        check(
+            &ty,
+            &[Type::Node, Type::Relationship],
+            subject.span,
+            "a label test",
+        )?;
         let expression = self.label_test(&of, &ty, labels);
         Ok(Typed::new(expression, Type::Boolean))
     }
@@ -320,7 +343,10 @@ impl Binder<'_> {
     ) -> Expression {
         match labels {
             LabelExpression::All(labels) => {
-                let tokens = labels.iter().map(|label| self.label_tested(label, ty)).collect();
+                let tokens = labels
+                    .iter()
+                    .map(|label| self.label_tested(label, ty))
+                    .collect();
                 Expression::HasLabels(Box::new(of.clone()), tokens)
             }
             LabelExpression::Formula(formula) => self.label_formula(of, ty, formula),
@@ -333,15 +359,14 @@ impl Binder<'_> {
         ty: &Type,
     ) -> crate::plan::expression::LabelToken {
         // What may be a relationship is tested for its type, which need not be a label.
-        if *ty == Type::Node { self.label_read(label) } else { self.label(label) }
+        if *ty == Type::Node {
+            self.label_read(label)
+        } else {
+            self.label(label)
+        }
     }
 
-    fn label_formula(
-        &mut self,
-        of: &Expression,
-        ty: &Type,
-        formula: &LabelFormula,
-    ) -> Expression {
+    fn label_formula(&mut self, of: &Expression, ty: &Type, formula: &LabelFormula) -> Expression {
         match formula {
             LabelFormula::Label(label) => {
                 Expression::HasLabels(Box::new(of.clone()), vec![self.label_tested(label, ty)])
@@ -349,11 +374,17 @@ impl Binder<'_> {
             LabelFormula::Any(_) => has_any_label(of.clone()),
             LabelFormula::Not(part) => Expression::Not(Box::new(self.label_formula(of, ty, part))),
             LabelFormula::And(parts) => Expression::And(
-                parts.iter().map(|part| self.label_formula(of, ty, part)).collect(),
+                parts
+                    .iter()
+                    .map(|part| self.label_formula(of, ty, part))
+                    .collect(),
             ),
-            LabelFormula::Or(parts) => {
-                Expression::Or(parts.iter().map(|part| self.label_formula(of, ty, part)).collect())
-            }
+            LabelFormula::Or(parts) => Expression::Or(
+                parts
+                    .iter()
+                    .map(|part| self.label_formula(of, ty, part))
+                    .collect(),
+            ),
         }
     }
 
@@ -384,7 +415,14 @@ impl Binder<'_> {
             }
             None => None,
         };
-        Ok(Typed::new(Expression::Case { operand, arms, otherwise }, ty))
+        Ok(Typed::new(
+            Expression::Case {
+                operand,
+                arms,
+                otherwise,
+            },
+            ty,
+        ))
     }
 
     /// Binds something with a variable of its own in scope.
@@ -411,7 +449,12 @@ impl Binder<'_> {
 
     fn list_comprehension(&mut self, written: &ast::ListComprehension) -> Bound<Typed> {
         let (list, list_type) = self.boxed(&written.list)?;
-        check(&list_type, &[Type::list()], written.list.span, "a list comprehension")?;
+        check(
+            &list_type,
+            &[Type::list()],
+            written.list.span,
+            "a list comprehension",
+        )?;
         let item_type = item_of(&list_type);
         let (item, (filter, map)) =
             self.with_local(&written.variable, item_type.clone(), |binder| {
@@ -428,7 +471,12 @@ impl Binder<'_> {
         let ty = map.as_ref().map_or(item_type, |(_, ty)| ty.clone());
         let map = map.map(|(map, _)| map);
         Ok(Typed::new(
-            Expression::ListComprehension { item, list, filter, map },
+            Expression::ListComprehension {
+                item,
+                list,
+                filter,
+                map,
+            },
             Type::List(Box::new(if ty == Type::Null { Type::Any } else { ty })),
         ))
     }
@@ -441,13 +489,23 @@ impl Binder<'_> {
             ast::Quantifier::Single => Quantifier::Single,
         };
         let (list, list_type) = self.boxed(&written.list)?;
-        check(&list_type, &[Type::list()], written.list.span, "a quantifier")?;
+        check(
+            &list_type,
+            &[Type::list()],
+            written.list.span,
+            "a quantifier",
+        )?;
         let (item, predicate) =
             self.with_local(&written.variable, item_of(&list_type), |binder| {
                 Ok(Box::new(binder.where_predicate(&written.predicate)?))
             })?;
         Ok(Typed::new(
-            Expression::Quantified { quantifier, item, list, predicate },
+            Expression::Quantified {
+                quantifier,
+                item,
+                list,
+                predicate,
+            },
             Type::Boolean,
         ))
     }
@@ -464,7 +522,13 @@ impl Binder<'_> {
                 })
             })?;
         Ok(Typed::new(
-            Expression::Reduce { accumulator, initial, item, list, body },
+            Expression::Reduce {
+                accumulator,
+                initial,
+                item,
+                list,
+                body,
+            },
             join(&initial_type, &body_type),
         ))
     }
@@ -491,7 +555,10 @@ impl Binder<'_> {
                 ),
             });
         }
-        Ok(Typed::new(Expression::MapProjection(Box::new(of.expression), bound), Type::Map))
+        Ok(Typed::new(
+            Expression::MapProjection(Box::new(of.expression), bound),
+            Type::Map,
+        ))
     }
 }
 

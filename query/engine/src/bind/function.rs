@@ -44,8 +44,18 @@ impl Binder<'_> {
             arguments.push(typed.expression);
             types.push(typed.ty);
         }
-        let most = if function.variadic { usize::MAX } else { function.parameters.len() };
-        check_count(call, written, function.required, most, &function.signature())?;
+        let most = if function.variadic {
+            usize::MAX
+        } else {
+            function.parameters.len()
+        };
+        check_count(
+            call,
+            written,
+            function.required,
+            most,
+            &function.signature(),
+        )?;
         check_arguments(&name, function.parameters, &call.arguments, &types)?;
         let ty = match (function.name, types.first()) {
             ("head" | "last", Some(list)) => item_of(list),
@@ -56,7 +66,13 @@ impl Binder<'_> {
     }
 
     fn coalesce(&mut self, call: &FunctionCall, written: &ast::Expression) -> Bound<Typed> {
-        check_count(call, written, 1, usize::MAX, "coalesce(value :: ANY, …) :: ANY")?;
+        check_count(
+            call,
+            written,
+            1,
+            usize::MAX,
+            "coalesce(value :: ANY, …) :: ANY",
+        )?;
         let mut arguments = Vec::with_capacity(call.arguments.len());
         let mut ty = Type::Null;
         for argument in &call.arguments {
@@ -69,7 +85,13 @@ impl Binder<'_> {
 
     /// `exists(n.key)` and `exists((n)-->())`.
     fn exists(&mut self, call: &FunctionCall, written: &ast::Expression) -> Bound<Typed> {
-        check_count(call, written, 1, 1, "exists(property or pattern) :: BOOLEAN")?;
+        check_count(
+            call,
+            written,
+            1,
+            1,
+            "exists(property or pattern) :: BOOLEAN",
+        )?;
         let argument = &call.arguments[0];
         match &argument.kind {
             ExpressionKind::Pattern(pattern) => {
@@ -141,7 +163,15 @@ impl Binder<'_> {
         let Some((function, call)) = function else {
             let slot = self.slot(name);
             let (aggregator, distinct, arguments) = (Aggregator::CountRows, false, Vec::new());
-            return Ok((AggregateCall { slot, aggregator, distinct, arguments }, Type::Integer));
+            return Ok((
+                AggregateCall {
+                    slot,
+                    aggregator,
+                    distinct,
+                    arguments,
+                },
+                Type::Integer,
+            ));
         };
         let mut arguments = Vec::with_capacity(call.arguments.len());
         let mut types = Vec::with_capacity(call.arguments.len());
@@ -155,15 +185,25 @@ impl Binder<'_> {
         check_arguments(function.name, function.parameters, &call.arguments, &types)?;
         let first = types.into_iter().next().unwrap_or(Type::Any);
         let ty = match function.aggregator {
-            Aggregator::Collect => {
-                Type::List(Box::new(if first == Type::Null { Type::Any } else { first }))
-            }
+            Aggregator::Collect => Type::List(Box::new(if first == Type::Null {
+                Type::Any
+            } else {
+                first
+            })),
             Aggregator::Min | Aggregator::Max => first,
             Aggregator::Sum if first == Type::Integer => Type::Integer,
             _ => function.returns.clone(),
         };
         let (aggregator, distinct) = (function.aggregator, call.distinct);
-        Ok((AggregateCall { slot: self.slot(name), aggregator, distinct, arguments }, ty))
+        Ok((
+            AggregateCall {
+                slot: self.slot(name),
+                aggregator,
+                distinct,
+                arguments,
+            },
+            ty,
+        ))
     }
 }
 
@@ -194,7 +234,11 @@ fn check_count(
         (least, usize::MAX) => format!("at least {least}"),
         (least, most) => format!("{least} to {most}"),
     };
-    let noun = if wanted == "1" || wanted == "at least 1" { "argument" } else { "arguments" };
+    let noun = if wanted == "1" || wanted == "at least 1" {
+        "argument"
+    } else {
+        "arguments"
+    };
     Err(Diagnostic::error(
         Detail::InvalidNumberOfArguments,
         written.span,
@@ -211,7 +255,9 @@ fn check_arguments(
 ) -> Bound<()> {
     for (place, (argument, ty)) in written.iter().zip(types).enumerate() {
         // The last parameter of a variadic function stands for all that follow.
-        let Some(parameter) = parameters.get(place).or(parameters.last()) else { continue };
+        let Some(parameter) = parameters.get(place).or(parameters.last()) else {
+            continue;
+        };
         if !parameter.accepts.is_empty() {
             check(ty, parameter.accepts, argument.span, &format!("{name}()"))?;
         }

@@ -93,10 +93,14 @@ pub fn compile_with(
         view,
         clauses: binder.clauses,
         parameters: binder.parameters,
+        step_count: 0,
         slot_names: binder.slots,
     };
     rewrite::finish(&mut plan, rewrites);
-    Ok(Compiled { plan, warnings: binder.warnings })
+    Ok(Compiled {
+        plan,
+        warnings: binder.warnings,
+    })
 }
 
 /// The result of binding something.
@@ -124,13 +128,26 @@ struct Steps {
 
 impl Steps {
     fn new(first: Operator, rows: f64) -> Self {
-        let step = Step { operator: first, clause: 0, id: 0, rows_estimated: rows };
-        Self { steps: vec![step], rows }
+        let step = Step {
+            operator: first,
+            clause: 0,
+            id: 0,
+            rows_estimated: rows,
+        };
+        Self {
+            steps: vec![step],
+            rows,
+        }
     }
 
     fn push(&mut self, operator: Operator, clause: u16) {
         let rows_estimated = self.rows;
-        self.steps.push(Step { operator, clause, id: 0, rows_estimated });
+        self.steps.push(Step {
+            operator,
+            clause,
+            id: 0,
+            rows_estimated,
+        });
     }
 
     fn finish(self) -> Pipeline {
@@ -183,6 +200,8 @@ struct Binder<'a> {
     substitutions: Vec<Substitution>,
     /// Variables that exist, but not where the expression stands, for better messages.
     out_of_scope: Vec<Arc<str>>,
+    /// Variables that a WITH did not pass on.
+    forgotten: Vec<Arc<str>>,
 }
 
 impl<'a> Binder<'a> {
@@ -210,6 +229,7 @@ impl<'a> Binder<'a> {
             calls: Vec::new(),
             substitutions: Vec::new(),
             out_of_scope: Vec::new(),
+            forgotten: Vec::new(),
         }
     }
 
@@ -219,13 +239,19 @@ impl<'a> Binder<'a> {
             self.has_too_many_slots = true;
             return Slot(u16::MAX);
         };
-        self.slots.push(name.into());
+        let name = name.into();
+        let is_nameless = name.trim().is_empty();
+        self.slots.push(if is_nameless {
+            Arc::from(format!("_{number}"))
+        } else {
+            name
+        });
         Slot(number)
     }
 
     /// A new slot for an element without a name.
     fn nameless_slot(&mut self) -> Slot {
-        self.slot(format!("_{}", self.slots.len()))
+        self.slot("")
     }
 
     fn check_slots(&self, span: Span) -> Bound<()> {
@@ -260,15 +286,24 @@ impl<'a> Binder<'a> {
     }
 
     fn label(&mut self, name: &ast::Identifier) -> LabelToken {
-        Token { name: name.name.clone(), id: self.schema.label(&name.name) }
+        Token {
+            name: name.name.clone(),
+            id: self.schema.label(&name.name),
+        }
     }
 
     fn type_token(&mut self, name: &ast::Identifier) -> TypeToken {
-        Token { name: name.name.clone(), id: self.schema.relationship_type(&name.name) }
+        Token {
+            name: name.name.clone(),
+            id: self.schema.relationship_type(&name.name),
+        }
     }
 
     fn key(&mut self, name: &ast::Identifier) -> KeyToken {
-        Token { name: name.name.clone(), id: self.schema.key(&name.name) }
+        Token {
+            name: name.name.clone(),
+            id: self.schema.key(&name.name),
+        }
     }
 
     /// A label that is read: warns if it never existed.
@@ -308,16 +343,18 @@ impl<'a> Binder<'a> {
             return;
         }
         let (detail, message) = match kind {
-            NameKind::Label => {
-                (Detail::UnknownLabel, format!("no node has ever had the label `{name}`"))
-            }
+            NameKind::Label => (
+                Detail::UnknownLabel,
+                format!("no node has ever had the label `{name}`"),
+            ),
             NameKind::RelationshipType => (
                 Detail::UnknownRelationshipType,
                 format!("no relationship has ever had the type `{name}`"),
             ),
-            NameKind::Key => {
-                (Detail::UnknownPropertyKey, format!("nothing has ever had the property `{name}`"))
-            }
+            NameKind::Key => (
+                Detail::UnknownPropertyKey,
+                format!("nothing has ever had the property `{name}`"),
+            ),
         };
         let names = self.schema.names(kind);
         let warning = Diagnostic::warning(detail, name.span, message)
@@ -364,10 +401,18 @@ impl<'a> Binder<'a> {
         )
         .label("not in scope here");
         if self.out_of_scope.iter().any(|known| **known == *name.name) {
-            return error.help(format!("`{name}` ends before this clause; let WITH pass it on"));
+            return error.help("with DISTINCT or an aggregate, only the columns are left here");
         }
-        let names: Vec<Arc<str>> =
-            self.scope.visible().map(|variable| variable.name.clone()).collect();
+        if self.forgotten.iter().any(|known| **known == *name.name) {
+            return error.help(format!(
+                "a WITH before does not pass `{name}` on; list it there"
+            ));
+        }
+        let names: Vec<Arc<str>> = self
+            .scope
+            .visible()
+            .map(|variable| variable.name.clone())
+            .collect();
         error.suggest(&name.name, names.iter().map(|name| &**name))
     }
 }

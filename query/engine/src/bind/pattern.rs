@@ -32,7 +32,6 @@ enum Element<'p> {
 
 impl Binder<'_> {
     /// Binds the patterns of a MATCH and what is demanded of them; their variables come into scope.
-    /// A node pattern's `ast` may repeat a variable, a relationship pattern's may not.
     pub(super) fn query_graph(
         &mut self,
         patterns: &[PathPattern],
@@ -57,6 +56,7 @@ impl Binder<'_> {
             let predicate = self.where_predicate(predicate)?;
             graph.demand(predicate, true);
         }
+        graph.absorb_quantifiers();
         Ok(graph)
     }
 
@@ -92,10 +92,14 @@ impl Binder<'_> {
         for step in &pattern.steps {
             let relationship = &step.relationship;
             let is_list = relationship.length.is_some() || pattern.selector.is_some();
-            let slot = self.relationship_variable(relationship, is_list, names, graph)?;
+            let slot = self.relationship_variable(relationship, is_list, names, elements)?;
             let right = self.node_pattern(&step.node, names, graph, elements)?;
             let length = length_of(relationship.length.as_ref(), pattern.selector)?;
-            let types = relationship.types.iter().map(|name| self.type_read(name)).collect();
+            let types = relationship
+                .types
+                .iter()
+                .map(|name| self.type_read(name))
+                .collect();
             graph.relationships.push(PatternRelationship {
                 slot,
                 left,
@@ -143,14 +147,19 @@ impl Binder<'_> {
         relationship: &RelationshipPattern,
         is_list: bool,
         names: Names,
-        graph: &QueryGraph,
+        elements: &[Element<'_>],
     ) -> Bound<Slot> {
         let Some(variable) = &relationship.variable else {
             return Ok(self.nameless_slot());
         };
-        let ty = if is_list { Type::List(Box::new(Type::Relationship)) } else { Type::Relationship };
+        let ty = if is_list {
+            Type::List(Box::new(Type::Relationship))
+        } else {
+            Type::Relationship
+        };
         let slot = self.pattern_variable(variable, &ty, names)?;
-        if graph.relationships.iter().any(|earlier| earlier.slot == slot) {
+        let is_same = |earlier: &Element<'_>| matches!(earlier, Element::Relationship(_, other) if other.variable.as_ref() == Some(variable));
+        if elements.iter().any(is_same) {
             return Err(Diagnostic::error(
                 Detail::RelationshipUniquenessViolation,
                 variable.span,
@@ -162,12 +171,7 @@ impl Binder<'_> {
     }
 
     /// The slot of a variable in a pattern: bound already, or introduced by it.
-    fn pattern_variable(
-        &mut self,
-        variable: &Identifier,
-        ty: &Type,
-        names: Names,
-    ) -> Bound<Slot> {
+    fn pattern_variable(&mut self, variable: &Identifier, ty: &Type, names: Names) -> Bound<Slot> {
         let Some(known) = self.scope.get(&variable.name) else {
             if names == Names::Bound {
                 return Err(self.undefined(variable).help(
@@ -184,12 +188,7 @@ impl Binder<'_> {
         Ok(slot)
     }
 
-    fn demand_node(
-        &mut self,
-        slot: Slot,
-        node: &NodePattern,
-        graph: &mut QueryGraph,
-    ) -> Bound<()> {
+    fn demand_node(&mut self, slot: Slot, node: &NodePattern, graph: &mut QueryGraph) -> Bound<()> {
         let of = Expression::Slot(slot);
         if let Some(labels) = &node.labels {
             let test = self.label_test(&of, &Type::Node, labels);
@@ -251,7 +250,10 @@ impl Binder<'_> {
         relationship: &RelationshipPattern,
         graph: &mut QueryGraph,
     ) -> Bound<()> {
-        let place = graph.relationships.iter().position(|part| part.slot == slot);
+        let place = graph
+            .relationships
+            .iter()
+            .position(|part| part.slot == slot);
         let is_list = place.is_some_and(|place| graph.relationships[place].length != Length::One);
         if is_list {
             let each = self.each_relationship(relationship)?;
@@ -352,9 +354,11 @@ fn length_of(range: Option<&LengthRange>, selector: Option<PathSelector>) -> Bou
             span,
             "a shortest path has no least length but 0 or 1",
         )),
-        Some(selector) => {
-            Ok(Length::Shortest { min, max, all: selector == PathSelector::AllShortest })
-        }
+        Some(selector) => Ok(Length::Shortest {
+            min,
+            max,
+            all: selector == PathSelector::AllShortest,
+        }),
     }
 }
 
@@ -368,14 +372,21 @@ impl Binder<'_> {
             [name] => {
                 self.creates_name(crate::plan::schema::NameKind::RelationshipType, name);
                 let id = self.schema.relationship_type(&name.name);
-                Ok(Token { name: name.name.clone(), id })
+                Ok(Token {
+                    name: name.name.clone(),
+                    id,
+                })
             }
             types => Err(Diagnostic::error(
                 Detail::NoSingleRelationshipType,
                 relationship.span,
                 format!(
                     "a relationship to create has exactly one type, but {} are given",
-                    if types.is_empty() { "none".to_owned() } else { types.len().to_string() }
+                    if types.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        types.len().to_string()
+                    }
                 ),
             )),
         }
@@ -387,7 +398,9 @@ impl Binder<'_> {
         variable: Option<&Identifier>,
         ty: Type,
     ) -> Bound<Slot> {
-        let Some(variable) = variable else { return Ok(self.nameless_slot()) };
+        let Some(variable) = variable else {
+            return Ok(self.nameless_slot());
+        };
         if let Some(known) = self.scope.get(&variable.name) {
             return Err(already_bound(variable, known.span));
         }

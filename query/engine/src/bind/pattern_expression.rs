@@ -54,8 +54,7 @@ impl Binder<'_> {
         }
         let pipeline = self.nested(|binder| {
             let bound = binder.bound_slots();
-            let graph =
-                binder.query_graph(std::slice::from_ref(pattern), None, Names::Bound)?;
+            let graph = binder.query_graph(std::slice::from_ref(pattern), None, Names::Bound)?;
             Ok(binder.pattern_pipeline(&graph, &bound))
         })?;
         let exists = Expression::Subquery(Box::new(pipeline), SubqueryResult::Exists);
@@ -66,12 +65,18 @@ impl Binder<'_> {
     /// `allShortestPaths(…)` is the list.
     fn shortest_path(&mut self, pattern: &PathPattern, selector: PathSelector) -> Bound<Typed> {
         let name = ast::Identifier::new("", pattern.span);
-        let named = PathPattern { variable: Some(name.clone()), ..pattern.clone() };
+        let named = PathPattern {
+            variable: Some(name.clone()),
+            ..pattern.clone()
+        };
         let (pipeline, path) = self.nested(|binder| {
             let bound = binder.bound_slots();
             let graph =
                 binder.query_graph(std::slice::from_ref(&named), None, Names::Introduced)?;
-            let path = binder.scope.get("").map(|variable| Expression::Slot(variable.slot));
+            let path = binder
+                .scope
+                .get("")
+                .map(|variable| Expression::Slot(variable.slot));
             Ok((binder.pattern_pipeline(&graph, &bound), path))
         })?;
         let path = path.unwrap_or(Expression::Literal(Value::Null));
@@ -102,7 +107,11 @@ impl Binder<'_> {
             Ok((pipeline, binder.expression(&written.projection)?))
         })?;
         let result = SubqueryResult::Collect(Box::new(item.expression));
-        let ty = if item.ty == Type::Null { Type::Any } else { item.ty };
+        let ty = if item.ty == Type::Null {
+            Type::Any
+        } else {
+            item.ty
+        };
         Ok(Typed::new(
             Expression::Subquery(Box::new(pipeline), result),
             Type::List(Box::new(ty)),
@@ -117,7 +126,10 @@ impl Binder<'_> {
         span: Span,
     ) -> Bound<Typed> {
         let pipeline = match body {
-            SubqueryBody::Patterns { patterns, predicate } => self.nested(|binder| {
+            SubqueryBody::Patterns {
+                patterns,
+                predicate,
+            } => self.nested(|binder| {
                 let bound = binder.bound_slots();
                 let graph =
                     binder.query_graph(patterns, predicate.as_deref(), Names::Introduced)?;
@@ -146,7 +158,10 @@ impl Binder<'_> {
             SubqueryKind::Exists => (SubqueryResult::Exists, Type::Boolean),
             SubqueryKind::Count => (SubqueryResult::Count, Type::Integer),
         };
-        Ok(Typed::new(Expression::Subquery(Box::new(pipeline), result), ty))
+        Ok(Typed::new(
+            Expression::Subquery(Box::new(pipeline), result),
+            ty,
+        ))
     }
 
     fn query_in_expression(&mut self, query: &ast::Query) -> Bound<Pipeline> {
@@ -156,7 +171,11 @@ impl Binder<'_> {
         let calls = std::mem::take(&mut self.calls);
         let substitutions = std::mem::take(&mut self.substitutions);
         let clause = self.clause;
-        let bound = self.query(query, Steps::new(Operator::Argument, 1.0), Place::Expression);
+        let bound = self.query(
+            query,
+            Steps::new(Operator::Argument, 1.0),
+            Place::Expression,
+        );
         self.scope = outside;
         self.aggregates = aggregates;
         self.calls = calls;

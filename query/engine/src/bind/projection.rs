@@ -83,16 +83,13 @@ impl Binder<'_> {
             steps.push(Operator::Filter(bound), self.clause);
         }
         self.substitutions.clear();
+        self.forgotten.extend(names_lost(&before, &after));
         self.scope = after;
         Ok(columns)
     }
 
     /// The items with their names, `*` replaced by what it stands for.
-    fn items<'p>(
-        &mut self,
-        projection: &'p Projection,
-        is_with: bool,
-    ) -> Bound<Vec<Item<'p>>> {
+    fn items<'p>(&mut self, projection: &'p Projection, is_with: bool) -> Bound<Vec<Item<'p>>> {
         let mut items = Vec::new();
         if projection.star {
             let variables = self.scope.star();
@@ -121,7 +118,11 @@ impl Binder<'_> {
                 .help("give one of them another name with AS"));
             }
             let source = ItemSource::Written(&item.expression);
-            items.push(Item { name, span: item.span, source });
+            items.push(Item {
+                name,
+                span: item.span,
+                source,
+            });
         }
         Ok(items)
     }
@@ -144,7 +145,15 @@ impl Binder<'_> {
                 (slot, Some((slot, expression)))
             }
         };
-        (Column { name: item.name.clone(), slot, ty, span: item.span }, assignment)
+        (
+            Column {
+                name: item.name.clone(),
+                slot,
+                ty,
+                span: item.span,
+            },
+            assignment,
+        )
     }
 
     fn plain_projection(
@@ -204,14 +213,21 @@ impl Binder<'_> {
                 ));
             }
             let expression = self.expression(&item.expression)?.expression;
-            keys.push(SortKey { expression, descending: item.descending });
+            keys.push(SortKey {
+                expression,
+                descending: item.descending,
+            });
         }
         Ok(keys)
     }
 
     fn sort(&mut self, keys: Vec<SortKey>, steps: &mut Steps) {
         if !keys.is_empty() {
-            let sort = Operator::Sort { keys, limit: None, live: Vec::new() };
+            let sort = Operator::Sort {
+                keys,
+                limit: None,
+                live: Vec::new(),
+            };
             steps.push(sort, self.clause);
         }
     }
@@ -251,7 +267,11 @@ impl Binder<'_> {
         self.aggregates = outer;
         let calls = std::mem::replace(&mut self.calls, outer_calls);
         let (assignments, sort_keys) = sorted?;
-        steps.rows = if keys.is_empty() { 1.0 } else { steps.rows.powf(0.75).max(1.0) };
+        steps.rows = if keys.is_empty() {
+            1.0
+        } else {
+            steps.rows.powf(0.75).max(1.0)
+        };
         let aggregates = calls.into_iter().map(|(_, call, _)| call).collect();
         steps.push(Operator::Aggregate { keys, aggregates }, self.clause);
         if !assignments.is_empty() {
@@ -273,20 +293,38 @@ impl Binder<'_> {
     ) -> Bound<Vec<(Slot, Expression)>> {
         let mut allowed: SlotSet = self.substitutions.iter().map(|known| known.slot).collect();
         allowed.extend(columns.iter().flatten().filter_map(|column| {
-            before.slots().any(|slot| slot == column.slot).then_some(column.slot)
+            before
+                .slots()
+                .any(|slot| slot == column.slot)
+                .then_some(column.slot)
         }));
         allowed.extend(
-            before.visible().filter(|known| known.is_imported).map(|known| known.slot),
+            before
+                .visible()
+                .filter(|known| known.is_imported)
+                .map(|known| known.slot),
         );
         let mut assignments = Vec::new();
         for (place, item) in items.iter().enumerate() {
-            let ItemSource::Written(expression) = &item.source else { continue };
+            let ItemSource::Written(expression) = &item.source else {
+                continue;
+            };
             if columns[place].is_some() {
                 continue;
             }
             let value = self.expression(expression)?;
             self.check_grouped(&value.expression, expression, &allowed)?;
             let (column, assignment) = self.column(item, value);
+            if self
+                .calls
+                .iter()
+                .any(|(_, call, _)| call.slot == column.slot)
+            {
+                // The column is the aggregate itself, so plans call it by its name.
+                if let Some(name) = self.slots.get_mut(usize::from(column.slot.0)) {
+                    *name = item.name.clone();
+                }
+            }
             columns[place] = Some(column);
             assignments.extend(assignment);
         }
@@ -337,7 +375,10 @@ impl Binder<'_> {
                 check_sort_names(written, items, &self.scope, before)?;
             }
             let expression = self.expression(written)?.expression;
-            keys.push(SortKey { expression, descending: item.descending });
+            keys.push(SortKey {
+                expression,
+                descending: item.descending,
+            });
         }
         self.out_of_scope.clear();
         self.check_new_calls(calls_before, projection, before)?;
@@ -346,15 +387,12 @@ impl Binder<'_> {
     }
 
     /// An aggregate that only ORDER BY names is computed with the others, before the columns exist.
-    fn check_new_calls(
-        &self,
-        first: usize,
-        projection: &Projection,
-        before: &Scope,
-    ) -> Bound<()> {
+    fn check_new_calls(&self, first: usize, projection: &Projection, before: &Scope) -> Bound<()> {
         for (written, call, _) in &self.calls[first..] {
             let reads: SlotSet = call.arguments.iter().flat_map(expression_reads).collect();
-            let is_late = reads.iter().any(|slot| !before.slots().any(|known| known == *slot));
+            let is_late = reads
+                .iter()
+                .any(|slot| !before.slots().any(|known| known == *slot));
             if projection.distinct || is_late {
                 return Err(Diagnostic::error(
                     Detail::InvalidAggregation,
@@ -447,7 +485,9 @@ fn variable(column: &Column) -> Variable {
 
 /// The names that a projection does not pass on.
 fn names_lost(before: &Scope, after: &Scope) -> Vec<Arc<str>> {
-    let lost = before.visible().filter(|known| after.get(&known.name).is_none());
+    let lost = before
+        .visible()
+        .filter(|known| after.get(&known.name).is_none());
     lost.map(|known| known.name.clone()).collect()
 }
 
@@ -514,13 +554,18 @@ fn check_sort_names(
     before: &Scope,
 ) -> Bound<()> {
     for item in items {
-        let ItemSource::Written(key) = &item.source else { continue };
+        let ItemSource::Written(key) = &item.source else {
+            continue;
+        };
         if contains_aggregate(key) || is_simple(key) {
             continue;
         }
         for known in before.visible() {
             let is_lost = after.get(&known.name).is_none();
-            if is_lost && mentions(key, &known.name) && mentions_beside_aggregate(written, &known.name) {
+            if is_lost
+                && mentions(key, &known.name)
+                && mentions_beside_aggregate(written, &known.name)
+            {
                 return Err(ambiguous(written.span, &known.name));
             }
         }

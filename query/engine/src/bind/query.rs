@@ -35,8 +35,7 @@ pub(super) struct BoundQuery {
 }
 
 /// The pipeline, columns, view and access of a plan.
-pub(super) type Statement =
-    (Pipeline, Vec<(Arc<str>, Slot)>, Option<ViewClause>, Access);
+pub(super) type Statement = (Pipeline, Vec<(Arc<str>, Slot)>, Option<ViewClause>, Access);
 
 impl Binder<'_> {
     /// Binds a whole statement that is a query.
@@ -45,10 +44,17 @@ impl Binder<'_> {
             Some(time) => Some(self.view(time, query)?),
             None => None,
         };
-        let access = if is_updating(query) { Access::Write } else { Access::Read };
+        let access = if is_updating(query) {
+            Access::Write
+        } else {
+            Access::Read
+        };
         let bound = self.query(query, Steps::new(Operator::Unit, 1.0), Place::Top)?;
-        let columns =
-            bound.columns.into_iter().map(|column| (column.name, column.slot)).collect();
+        let columns = bound
+            .columns
+            .into_iter()
+            .map(|column| (column.name, column.slot))
+            .collect();
         Ok((bound.steps.finish(), columns, view, access))
     }
 
@@ -93,14 +99,21 @@ impl Binder<'_> {
             let slots = columns.iter().map(|column| column.slot).collect();
             steps.push(Operator::Distinct(slots), self.clause);
         }
-        Ok(BoundQuery { steps, columns, returns })
+        Ok(BoundQuery {
+            steps,
+            columns,
+            returns,
+        })
     }
 
     /// The columns of a union: each branch copies its own there.
     fn union_columns(&mut self, columns: Vec<Column>) -> Vec<Column> {
         columns
             .into_iter()
-            .map(|column| Column { slot: self.slot(column.name.clone()), ..column })
+            .map(|column| Column {
+                slot: self.slot(column.name.clone()),
+                ..column
+            })
             .collect()
     }
 
@@ -146,13 +159,20 @@ impl Binder<'_> {
                 updating => self.updating_clause(updating, &mut steps)?,
             }
         }
-        Ok(BoundQuery { steps, columns, returns })
+        Ok(BoundQuery {
+            steps,
+            columns,
+            returns,
+        })
     }
 
     fn match_clause(&mut self, clause: &Match, steps: &mut Steps) -> Bound<()> {
         let bound = self.bound_slots();
-        let graph =
-            self.query_graph(&clause.patterns, clause.predicate.as_ref(), Names::Introduced)?;
+        let graph = self.query_graph(
+            &clause.patterns,
+            clause.predicate.as_ref(),
+            Names::Introduced,
+        )?;
         if !clause.optional {
             let solution = self.solve(&graph, &bound, steps.rows);
             steps.steps.extend(solution.steps);
@@ -164,7 +184,10 @@ impl Binder<'_> {
         inner.steps.extend(solution.steps);
         steps.rows = steps.rows.max(solution.rows);
         let introduced = graph.introduces(&bound);
-        let optional = Operator::Optional { inner: inner.finish(), introduced };
+        let optional = Operator::Optional {
+            inner: inner.finish(),
+            introduced,
+        };
         steps.push(optional, self.clause);
         Ok(())
     }
@@ -178,7 +201,13 @@ impl Binder<'_> {
         };
         steps.rows *= items;
         let item = self.declare_new(&clause.variable, item_of(&list.ty))?;
-        steps.push(Operator::Unwind { list: list.expression, item }, self.clause);
+        steps.push(
+            Operator::Unwind {
+                list: list.expression,
+                item,
+            },
+            self.clause,
+        );
         Ok(())
     }
 }
@@ -197,11 +226,7 @@ fn check_union_kinds(query: &ast::Query) -> Bound<()> {
 }
 
 /// What a branch of a union computes for the columns of the first, by name.
-fn align(
-    columns: &[Column],
-    branch: &BoundQuery,
-    span: Span,
-) -> Bound<Vec<(Slot, Expression)>> {
+fn align(columns: &[Column], branch: &BoundQuery, span: Span) -> Bound<Vec<(Slot, Expression)>> {
     let source = |column: &Column| branch.columns.iter().find(|own| own.name == column.name);
     let sources: Option<Vec<&Column>> = columns.iter().map(source).collect();
     match sources {
@@ -213,7 +238,11 @@ fn align(
         _ => {
             let names = |columns: &[Column]| {
                 let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-                if names.is_empty() { "no columns".to_owned() } else { names.join(", ") }
+                if names.is_empty() {
+                    "no columns".to_owned()
+                } else {
+                    names.join(", ")
+                }
             };
             Err(Diagnostic::error(
                 Detail::DifferentColumnsInUnion,
@@ -231,10 +260,18 @@ fn check_composition(query: &SingleQuery, place: Place) -> Bound<()> {
     let error = |span: Span, message: String| {
         Diagnostic::error(Detail::InvalidClauseComposition, span, message)
     };
-    let Some((last, before)) = query.clauses.split_last() else { return Ok(()) };
-    if let Some(early) = before.iter().find(|clause| matches!(clause, Clause::Return(_))) {
-        return Err(error(early.span(), "RETURN ends a query, but more follows".to_owned())
-            .help("use WITH to go on"));
+    let Some((last, before)) = query.clauses.split_last() else {
+        return Ok(());
+    };
+    if let Some(early) = before
+        .iter()
+        .find(|clause| matches!(clause, Clause::Return(_)))
+    {
+        return Err(error(
+            early.span(),
+            "RETURN ends a query, but more follows".to_owned(),
+        )
+        .help("use WITH to go on"));
     }
     let may_end = match last {
         Clause::Return(_) => true,
@@ -245,6 +282,9 @@ fn check_composition(query: &SingleQuery, place: Place) -> Bound<()> {
     if may_end || place == Place::Expression {
         return Ok(());
     }
-    Err(error(last.span(), format!("a query cannot end with {}", last.keyword()))
-        .help("end it with RETURN or an updating clause"))
+    Err(error(
+        last.span(),
+        format!("a query cannot end with {}", last.keyword()),
+    )
+    .help("end it with RETURN or an updating clause"))
 }

@@ -24,9 +24,10 @@ impl Binder<'_> {
                 key: single_key(&create.properties, create.span)?,
                 if_not_exists: create.if_not_exists,
             },
-            SchemaCommand::DropIndex(drop) => {
-                SchemaChange::DropIndex { name: drop.name.name.clone(), if_exists: drop.if_exists }
-            }
+            SchemaCommand::DropIndex(drop) => SchemaChange::DropIndex {
+                name: drop.name.name.clone(),
+                if_exists: drop.if_exists,
+            },
             SchemaCommand::DropConstraint(drop) => SchemaChange::DropConstraint {
                 name: drop.name.name.clone(),
                 if_exists: drop.if_exists,
@@ -55,7 +56,10 @@ impl Binder<'_> {
         let mut steps = Steps::new(Operator::Unit, 1.0);
         let yields = show.yields.as_ref();
         let columns = self.run_procedure(&procedure, Vec::new(), yields, true, &mut steps)?;
-        let columns = columns.into_iter().map(|column| (column.name, column.slot)).collect();
+        let columns = columns
+            .into_iter()
+            .map(|column| (column.name, column.slot))
+            .collect();
         Ok((steps.finish(), columns, None, Access::Read))
     }
 }

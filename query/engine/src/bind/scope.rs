@@ -33,7 +33,10 @@ pub struct Scope {
 impl Scope {
     /// The variable of this name.
     pub fn get(&self, name: &str) -> Option<&Variable> {
-        self.variables.iter().rev().find(|variable| &*variable.name == name)
+        self.variables
+            .iter()
+            .rev()
+            .find(|variable| &*variable.name == name)
     }
 
     /// Adds a variable.
@@ -53,32 +56,48 @@ impl Scope {
 
     /// All variables that no other hides.
     pub fn visible(&self) -> impl Iterator<Item = &Variable> {
-        self.variables.iter().enumerate().filter_map(|(place, variable)| {
-            let is_hidden =
-                self.variables[place + 1..].iter().any(|later| later.name == variable.name);
-            (!is_hidden).then_some(variable)
-        })
+        self.variables
+            .iter()
+            .enumerate()
+            .filter_map(|(place, variable)| {
+                let is_hidden = self.variables[place + 1..]
+                    .iter()
+                    .any(|later| later.name == variable.name);
+                (!is_hidden).then_some(variable)
+            })
     }
 
     /// The variables that `*` stands for, by name.
     pub fn star(&self) -> Vec<Variable> {
-        let mut variables: Vec<Variable> =
-            self.visible().filter(|variable| !variable.is_imported).cloned().collect();
+        let mut variables: Vec<Variable> = self
+            .visible()
+            .filter(|variable| !variable.is_imported)
+            .cloned()
+            .collect();
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         variables
     }
 
     /// What stays in scope behind `WITH`, before its own items: the imported variables.
     pub fn imported(&self) -> Self {
-        let variables =
-            self.variables.iter().filter(|variable| variable.is_imported).cloned().collect();
+        let variables = self
+            .variables
+            .iter()
+            .filter(|variable| variable.is_imported)
+            .cloned()
+            .collect();
         Self { variables }
     }
 
     /// The scope as a subquery sees it from within.
     pub fn as_imported(&self) -> Self {
-        let import = |variable: &Variable| Variable { is_imported: true, ..variable.clone() };
-        Self { variables: self.visible().map(import).collect() }
+        let import = |variable: &Variable| Variable {
+            is_imported: true,
+            ..variable.clone()
+        };
+        Self {
+            variables: self.visible().map(import).collect(),
+        }
     }
 
     /// The slots of all variables, hidden ones included.

@@ -18,7 +18,11 @@ impl Binder<'_> {
         let outside = self.scope.clone();
         self.scope = self.imports(call, &outside)?;
         let own_clause = self.clause;
-        let bound = self.query(&call.query, Steps::new(Operator::Argument, 1.0), Place::Call);
+        let bound = self.query(
+            &call.query,
+            Steps::new(Operator::Argument, 1.0),
+            Place::Call,
+        );
         self.scope = outside;
         let bound = bound?;
         let clause = own_clause;
@@ -41,8 +45,9 @@ impl Binder<'_> {
         for column in &bound.columns {
             if let Some(known) = self.scope.get(&column.name) {
                 let name = ast::Identifier::new(column.name.clone(), column.span);
-                return Err(already_bound(&name, known.span)
-                    .help("return it under another name with AS"));
+                return Err(
+                    already_bound(&name, known.span).help("return it under another name with AS")
+                );
             }
         }
         for column in &bound.columns {
@@ -56,7 +61,13 @@ impl Binder<'_> {
             });
         }
         steps.rows *= bound.steps.rows;
-        steps.push(Operator::Apply { inner: bound.steps.finish(), view }, clause);
+        steps.push(
+            Operator::Apply {
+                inner: bound.steps.finish(),
+                view,
+            },
+            clause,
+        );
         Ok(())
     }
 
@@ -70,7 +81,10 @@ impl Binder<'_> {
                     let Some(variable) = outside.get(&name.name) else {
                         return Err(self.undefined(name));
                     };
-                    scope.push(Variable { is_imported: true, ..variable.clone() });
+                    scope.push(Variable {
+                        is_imported: true,
+                        ..variable.clone()
+                    });
                 }
             }
             // Each part of a union may begin with a WITH of its own.
@@ -91,7 +105,9 @@ impl Binder<'_> {
 
 /// The variables that a query imports by beginning with `WITH a, b`.
 fn leading_with(query: &ast::SingleQuery, outside: &Scope) -> Vec<Variable> {
-    let Some(Clause::With(with)) = query.clauses.first() else { return Vec::new() };
+    let Some(Clause::With(with)) = query.clauses.first() else {
+        return Vec::new();
+    };
     if with.projection.star {
         return outside.visible().cloned().collect();
     }
@@ -100,5 +116,8 @@ fn leading_with(query: &ast::SingleQuery, outside: &Scope) -> Vec<Variable> {
         (ExpressionKind::Variable(name), None) => Some(name),
         _ => None,
     });
-    names.filter_map(|name| outside.get(&name.name)).cloned().collect()
+    names
+        .filter_map(|name| outside.get(&name.name))
+        .cloned()
+        .collect()
 }

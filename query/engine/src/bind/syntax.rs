@@ -113,7 +113,10 @@ fn walk<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression) -> boo
         ExpressionKind::Logical { operands, .. } => operands.iter().for_each(|part| walk(part, f)),
         ExpressionKind::Comparison(comparison) => {
             walk(&comparison.first, f);
-            comparison.links.iter().for_each(|link| walk(&link.operand, f));
+            comparison
+                .links
+                .iter()
+                .for_each(|link| walk(&link.operand, f));
         }
         ExpressionKind::Case(case) => {
             case.subject.iter().for_each(|subject| walk(subject, f));
@@ -121,16 +124,27 @@ fn walk<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression) -> boo
                 walk(&branch.when, f);
                 walk(&branch.then, f);
             }
-            case.otherwise.iter().for_each(|otherwise| walk(otherwise, f));
+            case.otherwise
+                .iter()
+                .for_each(|otherwise| walk(otherwise, f));
         }
         ExpressionKind::ListComprehension(comprehension) => {
             walk(&comprehension.list, f);
-            comprehension.predicate.iter().for_each(|predicate| walk(predicate, f));
-            comprehension.projection.iter().for_each(|projection| walk(projection, f));
+            comprehension
+                .predicate
+                .iter()
+                .for_each(|predicate| walk(predicate, f));
+            comprehension
+                .projection
+                .iter()
+                .for_each(|projection| walk(projection, f));
         }
         ExpressionKind::PatternComprehension(comprehension) => {
             walk_pattern(&comprehension.pattern, f);
-            comprehension.predicate.iter().for_each(|predicate| walk(predicate, f));
+            comprehension
+                .predicate
+                .iter()
+                .for_each(|predicate| walk(predicate, f));
             walk(&comprehension.projection, f);
         }
         ExpressionKind::Quantified(quantified) => {
@@ -156,12 +170,19 @@ fn walk<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression) -> boo
 fn walk_pattern<'e>(pattern: &'e PathPattern, f: &mut dyn FnMut(&'e Expression) -> bool) {
     let nodes = std::iter::once(&pattern.start).chain(pattern.steps.iter().map(|step| &step.node));
     for node in nodes {
-        node.properties.iter().chain(&node.predicate).for_each(|part| walk(part, f));
+        node.properties
+            .iter()
+            .chain(&node.predicate)
+            .for_each(|part| walk(part, f));
     }
     for step in &pattern.steps {
         let relationship = &step.relationship;
-        relationship.properties.iter().chain(&relationship.predicate).for_each(|part| {
-            walk(part, f);
-        });
+        relationship
+            .properties
+            .iter()
+            .chain(&relationship.predicate)
+            .for_each(|part| {
+                walk(part, f);
+            });
     }
 }

@@ -28,14 +28,22 @@ impl Binder<'_> {
         match &time.system {
             None => {}
             Some(SystemTime::AsOf(instant)) => {
-                let accepted = [Type::DateTime, Type::LocalDateTime, Type::Date, Type::String];
+                let accepted = [
+                    Type::DateTime,
+                    Type::LocalDateTime,
+                    Type::Date,
+                    Type::String,
+                ];
                 view.system_time = Some(self.constant(instant, &accepted)?);
             }
             Some(SystemTime::Version(number)) => {
                 view.version = Some(self.constant(number, &[Type::Integer])?);
             }
             Some(SystemTime::Range { from, to }) => {
-                return Err(unserved(from.span.to(to.span), "FOR SYSTEM_TIME FROM … TO …"));
+                return Err(unserved(
+                    from.span.to(to.span),
+                    "FOR SYSTEM_TIME FROM … TO …",
+                ));
             }
         }
         Ok(view)

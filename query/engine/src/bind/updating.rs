@@ -21,7 +21,11 @@ impl Binder<'_> {
 
     fn set_item(&mut self, item: &SetItem) -> Bound<Update> {
         match &item.kind {
-            SetItemKind::Property { subject, key, value } => {
+            SetItemKind::Property {
+                subject,
+                key,
+                value,
+            } => {
                 let of = self.element(subject, "SET")?;
                 let value = self.expression(value)?.expression;
                 self.creates_name(NameKind::Key, key);
@@ -52,7 +56,12 @@ impl Binder<'_> {
     /// An expression whose properties are written.
     fn element(&mut self, written: &ast::Expression, place: &str) -> Bound<Expression> {
         let typed = self.expression(written)?;
-        check(&typed.ty, &[Type::Node, Type::Relationship], written.span, place)?;
+        check(
+            &typed.ty,
+            &[Type::Node, Type::Relationship],
+            written.span,
+            place,
+        )?;
         Ok(typed.expression)
     }
 
@@ -113,7 +122,13 @@ impl Binder<'_> {
             expressions.push(typed.expression);
         }
         let detach = clause.detach;
-        steps.push(Operator::Delete { expressions, detach }, self.clause);
+        steps.push(
+            Operator::Delete {
+                expressions,
+                detach,
+            },
+            self.clause,
+        );
         Ok(())
     }
 
@@ -129,7 +144,10 @@ impl Binder<'_> {
                 return Err(Diagnostic::error(
                     Detail::InvalidClauseComposition,
                     inner.span(),
-                    format!("FOREACH holds updating clauses only, not {}", inner.keyword()),
+                    format!(
+                        "FOREACH holds updating clauses only, not {}",
+                        inner.keyword()
+                    ),
                 )
                 .help("use UNWIND or CALL { … } to read within a loop"));
             }
@@ -140,7 +158,11 @@ impl Binder<'_> {
             self.updating_clause(inner, &mut body)?;
         }
         self.scope.truncate(depth);
-        let foreach = Operator::Foreach { list: list.expression, item, body: body.finish() };
+        let foreach = Operator::Foreach {
+            list: list.expression,
+            item,
+            body: body.finish(),
+        };
         steps.push(foreach, own_clause);
         Ok(())
     }

@@ -67,7 +67,10 @@ fn scan(schema: &dyn Schema, node: Slot, label: Option<&LabelToken>) -> Access {
         None => schema.nodes(None) as f64,
     };
     Access {
-        operator: Operator::ScanNodes { node, label: label.cloned() },
+        operator: Operator::ScanNodes {
+            node,
+            label: label.cloned(),
+        },
         rows,
         label: label.cloned(),
         solved: Vec::new(),
@@ -83,7 +86,11 @@ fn scans<'a>(
     if node.labels.is_empty() {
         return Box::new(std::iter::once(scan(schema, node.slot, None)));
     }
-    Box::new(node.labels.iter().map(|label| scan(schema, node.slot, Some(label))))
+    Box::new(
+        node.labels
+            .iter()
+            .map(|label| scan(schema, node.slot, Some(label))),
+    )
 }
 
 fn seeks(schema: &dyn Schema, node: &PatternNode, candidates: &Candidates<'_>) -> Vec<Access> {
@@ -93,9 +100,16 @@ fn seeks(schema: &dyn Schema, node: &PatternNode, candidates: &Candidates<'_>) -
             continue;
         }
         if let Some(ids) = ids_of(&predicate.expression, node.slot, candidates.bound) {
-            let rows = if matches!(predicate.expression, Expression::In(..)) { 10.0 } else { 1.0 };
+            let rows = if matches!(predicate.expression, Expression::In(..)) {
+                10.0
+            } else {
+                1.0
+            };
             found.push(Access {
-                operator: Operator::SeekNodeIds { node: node.slot, ids },
+                operator: Operator::SeekNodeIds {
+                    node: node.slot,
+                    ids,
+                },
                 rows,
                 label: None,
                 solved: Vec::new(),
@@ -118,7 +132,11 @@ fn index_seek(
     place: usize,
     candidates: &Candidates<'_>,
 ) -> Option<Access> {
-    let (key, bounded) = bounded(&candidates.predicates[place].expression, node, candidates.bound)?;
+    let (key, bounded) = bounded(
+        &candidates.predicates[place].expression,
+        node,
+        candidates.bound,
+    )?;
     let index = schema.index(label.id?, key.id?)?;
     let count = cost::nodes_with(schema, label);
     let per_value = rows_per_value(&index, count);
@@ -127,13 +145,21 @@ fn index_seek(
     let (seek, rows) = match bounded {
         Bounded::Equal(value) => (Seek::Equal(value.clone()), per_value),
         Bounded::In(list) => {
-            let items = if let Expression::List(items) = list { items.len() as f64 } else { 10.0 };
+            let items = if let Expression::List(items) = list {
+                items.len() as f64
+            } else {
+                10.0
+            };
             (Seek::In(list.clone()), per_value * items)
         }
         Bounded::Prefix(prefix) => (Seek::Prefix(prefix.clone()), (count * 0.05).max(1.0)),
         Bounded::Lower(bound) => {
             let upper = opposite(node, place, key, candidates);
-            let rows = if upper.is_some() { count * 0.1 } else { count * 0.3 };
+            let rows = if upper.is_some() {
+                count * 0.1
+            } else {
+                count * 0.3
+            };
             narrowed.extend(solved.drain(..));
             narrowed.extend(upper.iter().map(|(place, _)| *place));
             let upper = upper.map_or(Bound::Unbounded, |(_, bound)| bound.cloned());
@@ -141,7 +167,10 @@ fn index_seek(
         }
         Bounded::Upper(bound) => {
             narrowed.extend(solved.drain(..));
-            (Seek::Range(Bound::Unbounded, bound.cloned()), (count * 0.3).max(1.0))
+            (
+                Seek::Range(Bound::Unbounded, bound.cloned()),
+                (count * 0.3).max(1.0),
+            )
         }
     };
     Some(Access {
@@ -161,7 +190,13 @@ fn seek_operator(
     key: &KeyToken,
     seek: Seek,
 ) -> Operator {
-    Operator::SeekNodes { node, index, label: label.clone(), key: key.clone(), seek }
+    Operator::SeekNodes {
+        node,
+        index,
+        label: label.clone(),
+        key: key.clone(),
+        seek,
+    }
 }
 
 fn rows_per_value(index: &IndexInfo, count: f64) -> f64 {
@@ -178,15 +213,19 @@ fn opposite<'a>(
     key: &KeyToken,
     candidates: &Candidates<'a>,
 ) -> Option<(usize, Bound<&'a Expression>)> {
-    candidates.predicates.iter().enumerate().find_map(|(other, predicate)| {
-        if other == place || candidates.placed[other] {
-            return None;
-        }
-        match bounded(&predicate.expression, node, candidates.bound)? {
-            (found, Bounded::Upper(bound)) if found.name == key.name => Some((other, bound)),
-            _ => None,
-        }
-    })
+    candidates
+        .predicates
+        .iter()
+        .enumerate()
+        .find_map(|(other, predicate)| {
+            if other == place || candidates.placed[other] {
+                return None;
+            }
+            match bounded(&predicate.expression, node, candidates.bound)? {
+                (found, Bounded::Upper(bound)) if found.name == key.name => Some((other, bound)),
+                _ => None,
+            }
+        })
 }
 
 /// Reads a predicate as a bound on a property of `node` by a value known from `bound` slots.

@@ -60,12 +60,7 @@ pub fn keeps(predicate: &Expression) -> f64 {
 }
 
 /// How many rows one row becomes when it walks a part of a pattern to a node not yet bound.
-pub fn fan_out(
-    schema: &dyn Schema,
-    types: &[TypeToken],
-    is_directed: bool,
-    length: Length,
-) -> f64 {
+pub fn fan_out(schema: &dyn Schema, types: &[TypeToken], is_directed: bool, length: Length) -> f64 {
     let ways = if is_directed { 1.0 } else { 2.0 };
     let degree = ways * relationships(schema, types) / nodes(schema);
     let (min, max) = match length {
@@ -73,7 +68,9 @@ pub fn fan_out(
         Length::Shortest { .. } => return 1.0,
         Length::Variable { min, max } => (min, max),
     };
-    let max = max.unwrap_or(u32::MAX).min(min.saturating_add(DEPTH_ESTIMATED_MAX));
+    let max = max
+        .unwrap_or(u32::MAX)
+        .min(min.saturating_add(DEPTH_ESTIMATED_MAX));
     let mut sum = 0.0;
     for hops in min..=max {
         sum += degree.powi(hops.min(DEPTH_ESTIMATED_MAX * 2) as i32);

@@ -24,18 +24,34 @@ const DETAILS_CHARS_MAX: usize = 100;
 /// The plan as text; with a profile, by step number, also what each step did.
 #[must_use]
 pub fn render(plan: &Plan, profile: Option<&[StepProfile]>) -> String {
-    let mut table = Table { texts: Texts::of(plan), profile, lines: Vec::new() };
+    let mut table = Table {
+        texts: Texts::of(plan),
+        profile,
+        lines: Vec::new(),
+    };
     if let Some(view) = &plan.view {
         let details = table.view(view);
-        table.lines.push(Line { name: "View".to_owned(), details, ..Line::default() });
+        table.lines.push(Line {
+            name: "View".to_owned(),
+            details,
+            ..Line::default()
+        });
     }
     table.pipeline(&plan.pipeline, 0);
     if !plan.columns.is_empty() {
         let details = join(&plan.columns, |(name, slot)| {
             let slot = table.texts.slot(*slot);
-            if **name == *slot { name.to_string() } else { format!("{slot} AS {name}") }
+            if **name == *slot {
+                name.to_string()
+            } else {
+                format!("{slot} AS {name}")
+            }
         });
-        table.lines.push(Line { name: "Return".to_owned(), details, ..Line::default() });
+        table.lines.push(Line {
+            name: "Return".to_owned(),
+            details,
+            ..Line::default()
+        });
     }
     table.text()
 }
@@ -65,13 +81,17 @@ impl Table<'_> {
 
     fn step(&mut self, step: &Step, depth: usize) {
         let (name, details) = self.describe(&step.operator);
-        let done = self.profile.and_then(|profile| profile.get(usize::from(step.id)));
+        let done = self
+            .profile
+            .and_then(|profile| profile.get(usize::from(step.id)));
         self.lines.push(Line {
             name: format!("{}{name}", "  ".repeat(depth)),
             details,
             estimated: format!("{:.0}", step.rows_estimated.ceil()),
             rows: done.map_or(String::new(), |done| done.rows.to_string()),
-            time: done.map_or(String::new(), |done| format!("{:.3}", done.time.as_secs_f64() * 1e3)),
+            time: done.map_or(String::new(), |done| {
+                format!("{:.3}", done.time.as_secs_f64() * 1e3)
+            }),
         });
         match &step.operator {
             Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => {
@@ -80,7 +100,9 @@ impl Table<'_> {
             Operator::Merge { find, .. } => self.pipeline(find, depth + 1),
             Operator::Foreach { body, .. } => self.pipeline(body, depth + 1),
             Operator::Union(branches) => {
-                branches.iter().for_each(|branch| self.pipeline(branch, depth + 1));
+                branches
+                    .iter()
+                    .for_each(|branch| self.pipeline(branch, depth + 1));
             }
             _ => {}
         }
@@ -90,7 +112,10 @@ impl Table<'_> {
         });
         for (label, pipeline) in inner {
             let name = format!("{}{label}", "  ".repeat(depth + 1));
-            self.lines.push(Line { name, ..Line::default() });
+            self.lines.push(Line {
+                name,
+                ..Line::default()
+            });
             self.pipeline(pipeline, depth + 2);
         }
     }
@@ -101,29 +126,59 @@ impl Table<'_> {
             Operator::Unit => ("Unit", String::new()),
             Operator::Argument => ("Argument", String::new()),
             Operator::ScanNodes { node, label } => ("ScanNodes", self.node(*node, label.as_ref())),
-            Operator::SeekNodes { node, label, key, seek, .. } => {
+            Operator::SeekNodes {
+                node,
+                label,
+                key,
+                seek,
+                ..
+            } => {
                 let key = format!("{}.{}", texts.slot(*node), key.name);
                 let node = self.node(*node, Some(label));
-                ("SeekNodes", format!("{node} WHERE {}", self.seek(&key, seek)))
+                (
+                    "SeekNodes",
+                    format!("{node} WHERE {}", self.seek(&key, seek)),
+                )
             }
             Operator::SeekNodeIds { node, ids } => {
                 let ids = texts.expression(ids);
-                ("SeekNodeIds", format!("({}) WITH id {ids}", texts.slot(*node)))
+                (
+                    "SeekNodeIds",
+                    format!("({}) WITH id {ids}", texts.slot(*node)),
+                )
             }
-            Operator::CountStore { slot, count } => {
-                ("CountStore", format!("{} AS {}", stored(count), texts.slot(*slot)))
-            }
-            Operator::ScanRelationships { relationship, start, end, types, directed } => {
+            Operator::CountStore { slot, count } => (
+                "CountStore",
+                format!("{} AS {}", stored(count), texts.slot(*slot)),
+            ),
+            Operator::ScanRelationships {
+                relationship,
+                start,
+                end,
+                types,
+                directed,
+            } => {
                 let arrow = if *directed { "->" } else { "-" };
                 let relationship = self.relationship(Some(*relationship), types, "");
                 let (start, end) = (texts.slot(*start), texts.slot(*end));
-                ("ScanRelationships", format!("({start})-{relationship}{arrow}({end})"))
+                (
+                    "ScanRelationships",
+                    format!("({start})-{relationship}{arrow}({end})"),
+                )
             }
             Operator::Expand { walk, relationship } => {
                 let name = if walk.into { "ExpandInto" } else { "Expand" };
                 (name, self.walk(walk, *relationship, ""))
             }
-            Operator::ExpandVariable { walk, relationships, min, max, each, ends_only, .. } => {
+            Operator::ExpandVariable {
+                walk,
+                relationships,
+                min,
+                max,
+                each,
+                ends_only,
+                ..
+            } => {
                 let name = match (walk.into, ends_only) {
                     (_, true) => "ExpandVariable (distinct ends)",
                     (true, false) => "ExpandVariableInto",
@@ -132,22 +187,40 @@ impl Table<'_> {
                 let walk = self.walk(walk, *relationships, &length(*min, *max));
                 (name, walk + &self.each(each.as_ref()))
             }
-            Operator::BindEnds { relationship, walk, .. } => {
-                ("BindEnds", self.walk(walk, Some(*relationship), ""))
-            }
-            Operator::BindWalk { relationships, walk, min, max } => {
-                ("BindWalk", self.walk(walk, Some(*relationships), &length(*min, *max)))
-            }
-            Operator::ShortestPath { walk, relationships, min, max, all, each } => {
+            Operator::BindEnds {
+                relationship, walk, ..
+            } => ("BindEnds", self.walk(walk, Some(*relationship), "")),
+            Operator::BindWalk {
+                relationships,
+                walk,
+                min,
+                max,
+            } => (
+                "BindWalk",
+                self.walk(walk, Some(*relationships), &length(*min, *max)),
+            ),
+            Operator::ShortestPath {
+                walk,
+                relationships,
+                min,
+                max,
+                all,
+                each,
+            } => {
                 let walk = self.walk(walk, Some(*relationships), &length(*min, *max));
-                let name = if *all { "AllShortestPaths" } else { "ShortestPath" };
+                let name = if *all {
+                    "AllShortestPaths"
+                } else {
+                    "ShortestPath"
+                };
                 (name, walk + &self.each(each.as_ref()))
             }
             Operator::Filter(predicate) => ("Filter", texts.expression(predicate)),
             Operator::Project(items) => ("Project", self.assignments(items)),
-            Operator::Unwind { list, item } => {
-                ("Unwind", format!("{} AS {}", texts.expression(list), texts.slot(*item)))
-            }
+            Operator::Unwind { list, item } => (
+                "Unwind",
+                format!("{} AS {}", texts.expression(list), texts.slot(*item)),
+            ),
             Operator::Aggregate { keys, aggregates } => {
                 let mut details = join(aggregates, |call| self.aggregate(call));
                 if !keys.is_empty() {
@@ -169,11 +242,17 @@ impl Table<'_> {
             Operator::Skip(count) => ("Skip", texts.expression(count)),
             Operator::Limit(count) => ("Limit", texts.expression(count)),
             Operator::Optional { introduced, .. } => ("Optional", texts.slots(introduced)),
-            Operator::Apply { view, .. } => {
-                ("Apply", view.as_ref().map_or(String::new(), |view| self.view(view)))
-            }
+            Operator::Apply { view, .. } => (
+                "Apply",
+                view.as_ref().map_or(String::new(), |view| self.view(view)),
+            ),
             Operator::Union(_) => ("Union", String::new()),
-            Operator::CallProcedure { procedure, arguments, yields, .. } => {
+            Operator::CallProcedure {
+                procedure,
+                arguments,
+                yields,
+                ..
+            } => {
                 let mut details = format!("{}({})", procedure.name, texts.list(arguments));
                 if !yields.is_empty() {
                     let slots: Vec<Slot> = yields.iter().map(|(_, slot)| *slot).collect();
@@ -182,7 +261,12 @@ impl Table<'_> {
                 ("CallProcedure", details)
             }
             Operator::Create(creation) => ("Create", self.creation(creation)),
-            Operator::Merge { create, on_match, on_create, .. } => {
+            Operator::Merge {
+                create,
+                on_match,
+                on_create,
+                ..
+            } => {
                 let mut details = self.creation(create);
                 for (event, updates) in [("MATCH", on_match), ("CREATE", on_create)] {
                     if !updates.is_empty() {
@@ -192,12 +276,17 @@ impl Table<'_> {
                 ("Merge", details)
             }
             Operator::Update(updates) => ("Update", self.updates(updates)),
-            Operator::Delete { expressions, detach } => {
-                (if *detach { "DetachDelete" } else { "Delete" }, texts.list(expressions))
-            }
-            Operator::Foreach { list, item, .. } => {
-                ("Foreach", format!("{} IN {}", texts.slot(*item), texts.expression(list)))
-            }
+            Operator::Delete {
+                expressions,
+                detach,
+            } => (
+                if *detach { "DetachDelete" } else { "Delete" },
+                texts.list(expressions),
+            ),
+            Operator::Foreach { list, item, .. } => (
+                "Foreach",
+                format!("{} IN {}", texts.slot(*item), texts.expression(list)),
+            ),
             Operator::Barrier { live } => ("Barrier", texts.slots(live)),
             Operator::Schema(change) => ("Schema", schema_change(change)),
         }
@@ -251,7 +340,11 @@ impl Table<'_> {
         let (from, to) = (self.texts.slot(walk.from), self.texts.slot(walk.to));
         let mut text = format!("({from}){left}{relationship}{right}({to})");
         if !walk.distinct_from.is_empty() {
-            let _ = write!(text, " distinct from {}", self.texts.slots(&walk.distinct_from));
+            let _ = write!(
+                text,
+                " distinct from {}",
+                self.texts.slots(&walk.distinct_from)
+            );
         }
         text
     }
@@ -269,7 +362,11 @@ impl Table<'_> {
     fn assignments(&self, items: &[(Slot, Expression)]) -> String {
         join(items, |(slot, expression)| {
             let (name, text) = (self.texts.slot(*slot), self.texts.expression(expression));
-            if name == text { text } else { format!("{text} AS {name}") }
+            if name == text {
+                text
+            } else {
+                format!("{text} AS {name}")
+            }
         })
     }
 
@@ -281,7 +378,11 @@ impl Table<'_> {
         };
         let text = format!("{}({distinct}{arguments})", aggregate_name(call.aggregator));
         let name = self.texts.slot(call.slot);
-        if name == text { text } else { format!("{text} AS {name}") }
+        if name == text {
+            text
+        } else {
+            format!("{text} AS {name}")
+        }
     }
 
     fn creation(&self, creation: &Creation) -> String {
@@ -291,9 +392,16 @@ impl Table<'_> {
             })
         };
         let nodes = creation.nodes.iter().map(|node| {
-            let labels: String =
-                node.labels.iter().map(|label| format!(":{}", label.name)).collect();
-            format!("({}{labels}{})", self.texts.slot(node.slot), properties(&node.properties))
+            let labels: String = node
+                .labels
+                .iter()
+                .map(|label| format!(":{}", label.name))
+                .collect();
+            format!(
+                "({}{labels}{})",
+                self.texts.slot(node.slot),
+                properties(&node.properties)
+            )
         });
         let relationships = creation.relationships.iter().map(|part| {
             format!(
@@ -311,7 +419,10 @@ impl Table<'_> {
 
     fn updates(&self, updates: &[Update]) -> String {
         let labels = |labels: &[LabelToken]| -> String {
-            labels.iter().map(|label| format!(":{}", label.name)).collect()
+            labels
+                .iter()
+                .map(|label| format!(":{}", label.name))
+                .collect()
         };
         join(updates, |update| match update {
             Update::Property(of, key, value) => format!(
@@ -321,10 +432,18 @@ impl Table<'_> {
                 self.texts.expression(value)
             ),
             Update::Replace(slot, value) => {
-                format!("SET {} = {}", self.texts.slot(*slot), self.texts.expression(value))
+                format!(
+                    "SET {} = {}",
+                    self.texts.slot(*slot),
+                    self.texts.expression(value)
+                )
             }
             Update::Extend(slot, value) => {
-                format!("SET {} += {}", self.texts.slot(*slot), self.texts.expression(value))
+                format!(
+                    "SET {} += {}",
+                    self.texts.slot(*slot),
+                    self.texts.expression(value)
+                )
             }
             Update::AddLabels(slot, names) => {
                 format!("SET {}{}", self.texts.slot(*slot), labels(names))
@@ -336,12 +455,14 @@ impl Table<'_> {
     }
 
     fn view(&self, view: &ViewClause) -> String {
-        let time = view.system_time.iter().map(|time| {
-            format!("AS OF {}", self.texts.expression(time))
-        });
-        let version = view.version.iter().map(|version| {
-            format!("AS OF VERSION {}", self.texts.expression(version))
-        });
+        let time = view
+            .system_time
+            .iter()
+            .map(|time| format!("AS OF {}", self.texts.expression(time)));
+        let version = view
+            .version
+            .iter()
+            .map(|version| format!("AS OF VERSION {}", self.texts.expression(version)));
         let parts: Vec<String> = time.chain(version).collect();
         parts.join(" ")
     }
@@ -357,14 +478,25 @@ impl Table<'_> {
             columns.push(("ms", |line| &line.time, true));
         }
         let cells: Vec<Vec<String>> = std::iter::once(
-            columns.iter().map(|(title, ..)| (*title).to_owned()).collect(),
+            columns
+                .iter()
+                .map(|(title, ..)| (*title).to_owned())
+                .collect(),
         )
-        .chain(self.lines.iter().map(|line| {
-            columns.iter().map(|(_, cell, _)| cut(cell(line))).collect()
-        }))
+        .chain(
+            self.lines
+                .iter()
+                .map(|line| columns.iter().map(|(_, cell, _)| cut(cell(line))).collect()),
+        )
         .collect();
         let widths: Vec<usize> = (0..columns.len())
-            .map(|place| cells.iter().map(|row| row[place].chars().count()).max().unwrap_or(0))
+            .map(|place| {
+                cells
+                    .iter()
+                    .map(|row| row[place].chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         let mut text = String::new();
         for row in cells {
@@ -418,7 +550,9 @@ fn length(min: u32, max: Option<u32>) -> String {
 fn stored(count: &StoredCount) -> String {
     match count {
         StoredCount::Nodes(label) => {
-            let label = label.as_ref().map_or(String::new(), |label| format!(":{}", label.name));
+            let label = label
+                .as_ref()
+                .map_or(String::new(), |label| format!(":{}", label.name));
             format!("count of ({label})")
         }
         StoredCount::Relationships(types) => {
@@ -437,14 +571,28 @@ fn aggregate_name(aggregator: Aggregator) -> &'static str {
 
 fn schema_change(change: &SchemaChange) -> String {
     let name = |name: &Option<std::sync::Arc<str>>| {
-        name.as_ref().map_or(String::new(), |name| format!("{name} "))
+        name.as_ref()
+            .map_or(String::new(), |name| format!("{name} "))
     };
     match change {
-        SchemaChange::CreateIndex { name: own, label, key, .. } => {
+        SchemaChange::CreateIndex {
+            name: own,
+            label,
+            key,
+            ..
+        } => {
             format!("CREATE INDEX {}FOR (n:{label}) ON (n.{key})", name(own))
         }
-        SchemaChange::CreateUnique { name: own, label, key, .. } => {
-            format!("CREATE CONSTRAINT {}FOR (n:{label}) REQUIRE n.{key} IS UNIQUE", name(own))
+        SchemaChange::CreateUnique {
+            name: own,
+            label,
+            key,
+            ..
+        } => {
+            format!(
+                "CREATE CONSTRAINT {}FOR (n:{label}) REQUIRE n.{key} IS UNIQUE",
+                name(own)
+            )
         }
         SchemaChange::DropIndex { name, .. } => format!("DROP INDEX {name}"),
         SchemaChange::DropConstraint { name, .. } => format!("DROP CONSTRAINT {name}"),

@@ -148,7 +148,11 @@ pub enum Expression {
     /// `of[index]` on a list, map, node or relationship.
     Index(Box<Expression>, Box<Expression>),
     /// `of[from..to]`.
-    Slice(Box<Expression>, Option<Box<Expression>>, Option<Box<Expression>>),
+    Slice(
+        Box<Expression>,
+        Option<Box<Expression>>,
+        Option<Box<Expression>>,
+    ),
     /// A list.
     List(Vec<Expression>),
     /// A map.

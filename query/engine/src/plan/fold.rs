@@ -16,7 +16,10 @@ pub fn pipeline(pipeline: &mut Pipeline) {
         visit::expressions(&mut step.operator, &mut expression);
     }
     pipeline.steps.retain(|step| {
-        !matches!(&step.operator, Operator::Filter(Expression::Literal(Value::Bool(true))))
+        !matches!(
+            &step.operator,
+            Operator::Filter(Expression::Literal(Value::Bool(true)))
+        )
     });
 }
 
@@ -34,8 +37,10 @@ fn folded(expression: &mut Expression) -> Option<Expression> {
             Value::List(items?.into())
         }
         Expression::Map(entries) => {
-            let entries: Option<Map> =
-                entries.iter().map(|(key, value)| Some((key.clone(), literal(value)?))).collect();
+            let entries: Option<Map> = entries
+                .iter()
+                .map(|(key, value)| Some((key.clone(), literal(value)?)))
+                .collect();
             Value::Map(Arc::new(entries?))
         }
         Expression::Negate(of) => match literal(of)? {

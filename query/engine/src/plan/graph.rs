@@ -2,7 +2,7 @@
 
 use retrograph_graph::ids::Direction;
 
-use super::expression::{Expression, LabelToken, PathPart, Slot, TypeToken};
+use super::expression::{Expression, LabelToken, PathPart, Quantifier, Slot, TypeToken};
 use super::slots::{SlotSet, expression_reads, may_raise};
 
 /// A node of a pattern. Each slot occurs once, however often the pattern names it.
@@ -99,7 +99,10 @@ impl QueryGraph {
         let place = match self.nodes.iter().position(|node| node.slot == slot) {
             Some(place) => place,
             None => {
-                self.nodes.push(PatternNode { slot, labels: Vec::new() });
+                self.nodes.push(PatternNode {
+                    slot,
+                    labels: Vec::new(),
+                });
                 self.nodes.len() - 1
             }
         };
@@ -110,7 +113,9 @@ impl QueryGraph {
     pub fn demand(&mut self, expression: Expression, in_where: bool) {
         match expression {
             Expression::And(parts) => {
-                parts.into_iter().for_each(|part| self.demand(part, in_where));
+                parts
+                    .into_iter()
+                    .for_each(|part| self.demand(part, in_where));
             }
             Expression::HasLabels(of, labels) => match *of {
                 Expression::Slot(slot) if self.nodes.iter().any(|node| node.slot == slot) => {
@@ -130,13 +135,84 @@ impl QueryGraph {
     fn add(&mut self, expression: Expression, in_where: bool) {
         let may_raise = may_raise(&expression, &self.elements());
         let reads = expression_reads(&expression);
-        self.predicates.push(Predicate { expression, reads, may_raise, in_where });
+        self.predicates.push(Predicate {
+            expression,
+            reads,
+            may_raise,
+            in_where,
+        });
+    }
+
+    /// Lets a walk check what `all(r IN relationships(p) WHERE …)` or `none(…)` demands of each of its
+    /// relationships: it then stops early, and a shortest path is the shortest that meets it.
+    pub fn absorb_quantifiers(&mut self) {
+        let predicates = std::mem::take(&mut self.predicates);
+        for predicate in predicates {
+            match self.each_demanded(&predicate.expression) {
+                Some((place, item, test)) => self.relationships[place].each = Some((item, test)),
+                None => self.predicates.push(predicate),
+            }
+        }
+    }
+
+    /// Reads a predicate as a demand on each relationship of a walk: the walk's place, the variable
+    /// for the relationship, and the test.
+    fn each_demanded(&self, predicate: &Expression) -> Option<(usize, Slot, Expression)> {
+        let Expression::Quantified {
+            quantifier,
+            item,
+            list,
+            predicate,
+        } = predicate
+        else {
+            return None;
+        };
+        let slot = match &**list {
+            Expression::Slot(slot) => *slot,
+            Expression::Call(function, arguments) if function.name == "relationships" => {
+                match &arguments[..] {
+                    [Expression::Slot(path)] => self.only_walk(*path)?,
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        let place = self
+            .relationships
+            .iter()
+            .position(|part| part.slot == slot)?;
+        let part = &self.relationships[place];
+        // What reads other elements of this pattern cannot be tested while it is being found.
+        let mut reads = expression_reads(predicate);
+        reads.remove(item);
+        let own: SlotSet = self.introduces(&SlotSet::new()).into_iter().collect();
+        let is_open = part.length != Length::One && !part.is_bound && part.each.is_none();
+        if !is_open || !reads.is_disjoint(&own) {
+            return None;
+        }
+        match quantifier {
+            Quantifier::All => Some((place, *item, (**predicate).clone())),
+            Quantifier::None => Some((place, *item, Expression::Not(predicate.clone()))),
+            Quantifier::Any | Quantifier::Single => None,
+        }
+    }
+
+    /// The walk that a path consists of, if it is the only one.
+    fn only_walk(&self, path: Slot) -> Option<Slot> {
+        let path = self.paths.iter().find(|known| known.slot == path)?;
+        match path.parts[..] {
+            [_, PathPart::Relationships(slot), _] => Some(slot),
+            _ => None,
+        }
     }
 
     /// The slots that surely hold nodes or relationships.
     fn elements(&self) -> SlotSet {
         let nodes = self.nodes.iter().map(|node| node.slot);
-        let single = self.relationships.iter().filter(|part| part.length == Length::One);
+        let single = self
+            .relationships
+            .iter()
+            .filter(|part| part.length == Length::One);
         nodes.chain(single.map(|part| part.slot)).collect()
     }
 

@@ -56,6 +56,9 @@ pub struct Plan {
     pub clauses: u16,
     /// The names of the parameters that the query uses.
     pub parameters: Vec<Arc<str>>,
+    /// The number of steps in all pipelines, those of subqueries in expressions included: one more
+    /// than the greatest [`Step::id`].
+    pub step_count: u16,
     /// A name for each slot, for EXPLAIN: the variable's own, or one that stands for a nameless
     /// element or an intermediate result.
     pub slot_names: Vec<Arc<str>>,

@@ -37,7 +37,7 @@ pub struct Step {
 pub enum Seek {
     /// Equal to a value.
     Equal(Expression),
-    /// Equal to one of the items of a list.
+    /// Equal to one of the items of a list; each node once, however often the list repeats a value.
     In(Expression),
     /// Between bounds of one type of value.
     Range(Bound<Expression>, Bound<Expression>),
@@ -138,10 +138,26 @@ pub enum Update {
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum SchemaChange {
-    CreateIndex { name: Option<Arc<str>>, label: Arc<str>, key: Arc<str>, if_not_exists: bool },
-    CreateUnique { name: Option<Arc<str>>, label: Arc<str>, key: Arc<str>, if_not_exists: bool },
-    DropIndex { name: Arc<str>, if_exists: bool },
-    DropConstraint { name: Arc<str>, if_exists: bool },
+    CreateIndex {
+        name: Option<Arc<str>>,
+        label: Arc<str>,
+        key: Arc<str>,
+        if_not_exists: bool,
+    },
+    CreateUnique {
+        name: Option<Arc<str>>,
+        label: Arc<str>,
+        key: Arc<str>,
+        if_not_exists: bool,
+    },
+    DropIndex {
+        name: Arc<str>,
+        if_exists: bool,
+    },
+    DropConstraint {
+        name: Arc<str>,
+        if_exists: bool,
+    },
 }
 
 /// A count that the store keeps.
@@ -182,7 +198,7 @@ pub enum Operator {
         seek: Seek,
     },
     /// The nodes with these ids, for each row: an integer, an element id (a string) or a list of
-    /// either. What is no id finds nothing; a predicate that follows judges what was found.
+    /// either, each node once. What is no id finds nothing; a predicate that follows judges what was found.
     SeekNodeIds {
         /// The node found.
         node: Slot,

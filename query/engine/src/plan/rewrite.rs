@@ -62,7 +62,7 @@ pub fn finish(plan: &mut Plan, rewrites: Rewrites) {
         each_pipeline(&mut plan.pipeline, &mut |pipeline| fold::pipeline(pipeline));
     }
     if rewrites.stored_counts {
-        stored_count(&mut plan.pipeline);
+        each_pipeline(&mut plan.pipeline, &mut stored_count);
     }
     let columns = plan.columns.iter().map(|(_, slot)| *slot).collect();
     liveness::mark(&mut plan.pipeline, columns, rewrites.drop_unused);
@@ -72,28 +72,43 @@ pub fn finish(plan: &mut Plan, rewrites: Rewrites) {
     }
     let mut next = 0;
     number(&mut plan.pipeline, &mut next);
+    plan.step_count = next;
 }
 
 /// `MATCH (n:L) RETURN count(*)` and `MATCH ()-[r:T]->() RETURN count(r)`: nothing but a scan and a
 /// count of its rows.
 fn stored_count(pipeline: &mut Pipeline) {
-    let [unit, scan, aggregate, ..] = &pipeline.steps[..] else { return };
-    let Operator::Aggregate { keys, aggregates } = &aggregate.operator else { return };
-    let ([], [call]) = (&keys[..], &aggregates[..]) else { return };
+    let [unit, scan, aggregate, ..] = &pipeline.steps[..] else {
+        return;
+    };
+    let Operator::Aggregate { keys, aggregates } = &aggregate.operator else {
+        return;
+    };
+    let ([], [call]) = (&keys[..], &aggregates[..]) else {
+        return;
+    };
     let (found, count) = match &scan.operator {
-        Operator::ScanNodes { node, label } => {
-            (vec![*node], StoredCount::Nodes(label.clone()))
-        }
-        Operator::ScanRelationships { relationship, types, directed: true, .. } => {
-            (vec![*relationship], StoredCount::Relationships(types.clone()))
-        }
+        Operator::ScanNodes { node, label } => (vec![*node], StoredCount::Nodes(label.clone())),
+        Operator::ScanRelationships {
+            relationship,
+            types,
+            directed: true,
+            ..
+        } => (
+            vec![*relationship],
+            StoredCount::Relationships(types.clone()),
+        ),
         _ => return,
     };
-    if !matches!(unit.operator, Operator::Unit) || !counts_rows(call, &found) {
+    let is_entry = matches!(unit.operator, Operator::Unit | Operator::Argument);
+    if !is_entry || !counts_rows(call, &found) {
         return;
     }
     let step = Step {
-        operator: Operator::CountStore { slot: call.slot, count },
+        operator: Operator::CountStore {
+            slot: call.slot,
+            count,
+        },
         clause: scan.clause,
         id: 0,
         rows_estimated: 1.0,
@@ -141,7 +156,12 @@ fn exists_ends_only(pipeline: &mut Pipeline) {
 }
 
 fn mark_ends_only(operator: &mut Operator, drops_duplicates: bool) {
-    if let Operator::ExpandVariable { relationships: None, ends_only, .. } = operator {
+    if let Operator::ExpandVariable {
+        relationships: None,
+        ends_only,
+        ..
+    } = operator
+    {
         *ends_only |= drops_duplicates;
     }
 }

@@ -68,13 +68,18 @@ impl Uses {
     fn creation(&mut self, creation: &Creation) {
         for node in &creation.nodes {
             self.fill(node.slot);
-            node.properties.iter().for_each(|properties| self.expression(properties));
+            node.properties
+                .iter()
+                .for_each(|properties| self.expression(properties));
         }
         for relationship in &creation.relationships {
             self.fill(relationship.slot);
             self.read(relationship.start);
             self.read(relationship.end);
-            relationship.properties.iter().for_each(|properties| self.expression(properties));
+            relationship
+                .properties
+                .iter()
+                .for_each(|properties| self.expression(properties));
         }
     }
 
@@ -126,47 +131,75 @@ impl Uses {
                 self.expression(ids);
             }
             Operator::CountStore { slot, .. } => self.fill(*slot),
-            Operator::ScanRelationships { relationship, start, end, .. } => {
+            Operator::ScanRelationships {
+                relationship,
+                start,
+                end,
+                ..
+            } => {
                 self.fills.extend([*relationship, *start, *end]);
             }
             Operator::Expand { walk, relationship } => {
                 self.walk(walk);
                 self.fills.extend(relationship.iter());
             }
-            Operator::ExpandVariable { walk, relationships, each, .. } => {
+            Operator::ExpandVariable {
+                walk,
+                relationships,
+                each,
+                ..
+            } => {
                 self.walk(walk);
                 self.fills.extend(relationships.iter());
                 self.each(each.as_ref());
             }
-            Operator::BindEnds { relationship, walk, from_bound } => {
+            Operator::BindEnds {
+                relationship,
+                walk,
+                from_bound,
+            } => {
                 self.read(*relationship);
                 self.walk(walk);
                 if !from_bound {
                     self.fill(walk.from);
                 }
             }
-            Operator::BindWalk { relationships, walk, .. } => {
+            Operator::BindWalk {
+                relationships,
+                walk,
+                ..
+            } => {
                 self.read(*relationships);
                 self.walk(walk);
             }
-            Operator::ShortestPath { walk, relationships, each, .. } => {
+            Operator::ShortestPath {
+                walk,
+                relationships,
+                each,
+                ..
+            } => {
                 self.walk(walk);
                 self.fill(*relationships);
                 self.each(each.as_ref());
             }
             Operator::Filter(predicate) => self.expression(predicate),
             Operator::Project(items) => {
-                items.iter().for_each(|(slot, expression)| self.assign(*slot, expression));
+                items
+                    .iter()
+                    .for_each(|(slot, expression)| self.assign(*slot, expression));
             }
             Operator::Unwind { list, item } => {
                 self.expression(list);
                 self.fill(*item);
             }
             Operator::Aggregate { keys, aggregates } => {
-                keys.iter().for_each(|(slot, expression)| self.assign(*slot, expression));
+                keys.iter()
+                    .for_each(|(slot, expression)| self.assign(*slot, expression));
                 for call in aggregates {
                     self.fill(call.slot);
-                    call.arguments.iter().for_each(|argument| self.expression(argument));
+                    call.arguments
+                        .iter()
+                        .for_each(|argument| self.expression(argument));
                 }
             }
             Operator::Distinct(slots) => self.reads.extend(slots),
@@ -182,26 +215,44 @@ impl Uses {
             Operator::Apply { inner, view } => {
                 self.pipeline(inner);
                 if let Some(view) = view {
-                    view.system_time.iter().for_each(|time| self.expression(time));
-                    view.version.iter().for_each(|version| self.expression(version));
+                    view.system_time
+                        .iter()
+                        .for_each(|time| self.expression(time));
+                    view.version
+                        .iter()
+                        .for_each(|version| self.expression(version));
                 }
             }
             Operator::Union(branches) => {
                 branches.iter().for_each(|branch| self.pipeline(branch));
             }
-            Operator::CallProcedure { arguments, yields, .. } => {
-                arguments.iter().for_each(|argument| self.expression(argument));
+            Operator::CallProcedure {
+                arguments, yields, ..
+            } => {
+                arguments
+                    .iter()
+                    .for_each(|argument| self.expression(argument));
                 self.fills.extend(yields.iter().map(|(_, slot)| slot));
             }
             Operator::Create(creation) => self.creation(creation),
-            Operator::Merge { find, create, on_match, on_create } => {
+            Operator::Merge {
+                find,
+                create,
+                on_match,
+                on_create,
+            } => {
                 self.pipeline(find);
                 self.creation(create);
-                on_match.iter().chain(on_create).for_each(|update| self.update(update));
+                on_match
+                    .iter()
+                    .chain(on_create)
+                    .for_each(|update| self.update(update));
             }
             Operator::Update(updates) => updates.iter().for_each(|update| self.update(update)),
             Operator::Delete { expressions, .. } => {
-                expressions.iter().for_each(|expression| self.expression(expression));
+                expressions
+                    .iter()
+                    .for_each(|expression| self.expression(expression));
             }
             Operator::Foreach { list, item, body } => {
                 self.expression(list);
@@ -240,7 +291,9 @@ impl Uses {
                 self.fill(*item);
                 children(expression, &mut |child| self.expression(child));
             }
-            Expression::Reduce { accumulator, item, .. } => {
+            Expression::Reduce {
+                accumulator, item, ..
+            } => {
                 self.fills.extend([*accumulator, *item]);
                 children(expression, &mut |child| self.expression(child));
             }
@@ -265,21 +318,37 @@ pub fn operator_expressions<'o>(operator: &'o Operator, f: &mut dyn FnMut(&'o Ex
             }
         },
         Operator::SeekNodeIds { ids, .. } => f(ids),
-        Operator::ExpandVariable { each: Some((_, predicate)), .. }
-        | Operator::ShortestPath { each: Some((_, predicate)), .. } => f(predicate),
+        Operator::ExpandVariable {
+            each: Some((_, predicate)),
+            ..
+        }
+        | Operator::ShortestPath {
+            each: Some((_, predicate)),
+            ..
+        } => f(predicate),
         Operator::Filter(predicate) => f(predicate),
         Operator::Project(items) => items.iter().for_each(|(_, value)| f(value)),
         Operator::Unwind { list, .. } | Operator::Foreach { list, .. } => f(list),
         Operator::Aggregate { keys, aggregates } => {
             keys.iter().for_each(|(_, key)| f(key));
-            aggregates.iter().flat_map(|call| &call.arguments).for_each(f);
+            aggregates
+                .iter()
+                .flat_map(|call| &call.arguments)
+                .for_each(f);
         }
         Operator::Sort { keys, .. } => keys.iter().for_each(|key| f(&key.expression)),
         Operator::Skip(count) | Operator::Limit(count) => f(count),
         Operator::CallProcedure { arguments, .. } => arguments.iter().for_each(f),
         Operator::Update(updates) => updates.iter().for_each(|update| updated(update, f)),
-        Operator::Merge { on_match, on_create, .. } => {
-            on_match.iter().chain(on_create).for_each(|update| updated(update, f));
+        Operator::Merge {
+            on_match,
+            on_create,
+            ..
+        } => {
+            on_match
+                .iter()
+                .chain(on_create)
+                .for_each(|update| updated(update, f));
         }
         Operator::Delete { expressions, .. } => expressions.iter().for_each(f),
         _ => {}
@@ -340,7 +409,11 @@ pub fn children<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression
                 }
             }
         }
-        Expression::Case { operand, arms, otherwise } => {
+        Expression::Case {
+            operand,
+            arms,
+            otherwise,
+        } => {
             operand.iter().for_each(|operand| f(operand));
             for (when, then) in arms {
                 f(when);
@@ -348,16 +421,25 @@ pub fn children<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression
             }
             otherwise.iter().for_each(|otherwise| f(otherwise));
         }
-        Expression::ListComprehension { list, filter, map, .. } => {
+        Expression::ListComprehension {
+            list, filter, map, ..
+        } => {
             f(list);
             filter.iter().for_each(|filter| f(filter));
             map.iter().for_each(|map| f(map));
         }
-        Expression::Quantified { list, predicate, .. } => {
+        Expression::Quantified {
+            list, predicate, ..
+        } => {
             f(list);
             f(predicate);
         }
-        Expression::Reduce { initial, list, body, .. } => {
+        Expression::Reduce {
+            initial,
+            list,
+            body,
+            ..
+        } => {
             f(initial);
             f(list);
             f(body);
@@ -414,6 +496,8 @@ pub fn may_raise(expression: &Expression, elements: &SlotSet) -> bool {
 
 fn any_child(expression: &Expression, elements: &SlotSet) -> bool {
     let mut raises = false;
-    children(expression, &mut |child| raises |= may_raise(child, elements));
+    children(expression, &mut |child| {
+        raises |= may_raise(child, elements)
+    });
     raises
 }

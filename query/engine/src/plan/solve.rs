@@ -43,7 +43,10 @@ pub fn solve(graph: &QueryGraph, bound: &SlotSet, setting: Setting<'_>) -> Solut
     let mut solver = Solver::new(graph, bound, setting);
     solver.check_bound_nodes();
     solver.run();
-    Solution { steps: solver.steps, rows: solver.rows }
+    Solution {
+        steps: solver.steps,
+        rows: solver.rows,
+    }
 }
 
 #[derive(Clone)]
@@ -87,7 +90,12 @@ impl<'a> Solver<'a> {
 
     fn push(&mut self, operator: Operator) {
         let clause = self.setting.clause;
-        self.steps.push(Step { operator, clause, id: 0, rows_estimated: self.rows });
+        self.steps.push(Step {
+            operator,
+            clause,
+            id: 0,
+            rows_estimated: self.rows,
+        });
     }
 
     fn is_bound(&self, slot: Slot) -> bool {
@@ -108,9 +116,9 @@ impl<'a> Solver<'a> {
             if !node.labels.is_empty() {
                 self.demand_labels(node.slot, node.labels.clone());
             } else if !is_walked {
-                self.push(Operator::Filter(Expression::IsNotNull(Box::new(Expression::Slot(
-                    node.slot,
-                )))));
+                self.push(Operator::Filter(Expression::IsNotNull(Box::new(
+                    Expression::Slot(node.slot),
+                ))));
             }
         }
     }
@@ -142,6 +150,10 @@ impl<'a> Solver<'a> {
         }
         self.project_paths(|_| true);
         self.place_predicates();
+        debug_assert!(
+            self.placed.iter().all(|placed| *placed),
+            "a predicate has no place"
+        );
     }
 
     /// Places every predicate whose time has come.
@@ -176,11 +188,14 @@ impl<'a> Solver<'a> {
             return false;
         }
         !predicate.may_raise
-            || self.graph.predicates[..place].iter().zip(&self.placed).all(|(earlier, placed)| {
-                let is_guard = (earlier.in_where && predicate.in_where)
-                    || !earlier.reads.is_disjoint(&predicate.reads);
-                *placed || !is_guard
-            })
+            || self.graph.predicates[..place]
+                .iter()
+                .zip(&self.placed)
+                .all(|(earlier, placed)| {
+                    let is_guard = (earlier.in_where && predicate.in_where)
+                        || !earlier.reads.is_disjoint(&predicate.reads);
+                    *placed || !is_guard
+                })
     }
 
     /// Builds the paths that are wanted and complete; whether there was any.
@@ -226,6 +241,13 @@ impl<'a> Solver<'a> {
                 continue;
             }
             let (left, right) = (self.is_bound(part.left), self.is_bound(part.right));
+            if part.each.as_ref().is_some_and(|(item, each)| {
+                let mut reads = expression_reads(each);
+                reads.remove(item);
+                !reads.is_subset(&self.bound)
+            }) {
+                continue;
+            }
             let walk = |backwards| Move::Walk { place, backwards };
             if part.is_bound {
                 // A bound list can only be followed from its beginning.
@@ -258,7 +280,10 @@ impl<'a> Solver<'a> {
             }
             let access = access::best(self.setting.schema, node, &self.candidates());
             if access.is_seek && self.setting.choose_order {
-                offer(self.rows * (1.0 + 2.0 * access.rows), Move::Find(place, Box::new(access)));
+                offer(
+                    self.rows * (1.0 + 2.0 * access.rows),
+                    Move::Find(place, Box::new(access)),
+                );
             }
         }
         best.map(|(_, next)| next)
@@ -266,8 +291,12 @@ impl<'a> Solver<'a> {
 
     /// The rows a walk touches plus those it leaves.
     fn walk_cost(&self, part: &PatternRelationship, to: Slot) -> f64 {
-        let fan_out =
-            cost::fan_out(self.setting.schema, &part.types, part.direction.is_some(), part.length);
+        let fan_out = cost::fan_out(
+            self.setting.schema,
+            &part.types,
+            part.direction.is_some(),
+            part.length,
+        );
         let touched = self.rows * fan_out;
         touched + touched * self.keeps_after(&[to, part.slot])
     }
@@ -275,7 +304,12 @@ impl<'a> Solver<'a> {
     /// What the labels and predicates that binding these slots makes ready would keep.
     fn keeps_after(&self, slots: &[Slot]) -> f64 {
         let mut keeps = 1.0;
-        for node in self.graph.nodes.iter().filter(|node| slots.contains(&node.slot)) {
+        for node in self
+            .graph
+            .nodes
+            .iter()
+            .filter(|node| slots.contains(&node.slot))
+        {
             for label in &node.labels {
                 keeps *= cost::label_keeps(self.setting.schema, label);
             }
@@ -301,9 +335,8 @@ impl<'a> Solver<'a> {
         }
         for (place, part) in self.graph.relationships.iter().enumerate() {
             let is_free = !self.found[place] && !part.is_bound && part.length == Length::One;
-            let are_ends_free = part.left != part.right
-                && !self.is_bound(part.left)
-                && !self.is_bound(part.right);
+            let are_ends_free =
+                part.left != part.right && !self.is_bound(part.left) && !self.is_bound(part.right);
             if is_free && are_ends_free {
                 starts.push(Move::Scan(place));
             }
@@ -359,14 +392,21 @@ impl<'a> Solver<'a> {
                 self.push(Operator::Filter(predicate.expression.clone()));
             }
         }
-        let left = node.labels.iter().filter(|label| Some(*label) != access.label.as_ref());
+        let left = node
+            .labels
+            .iter()
+            .filter(|label| Some(*label) != access.label.as_ref());
         self.demand_labels(node.slot, left.cloned().collect());
     }
 
     fn scan(&mut self, place: usize) {
         let part = &self.graph.relationships[place];
         let count = cost::relationships(self.setting.schema, &part.types);
-        self.rows *= if part.direction.is_some() { count } else { 2.0 * count };
+        self.rows *= if part.direction.is_some() {
+            count
+        } else {
+            2.0 * count
+        };
         self.cost += self.rows;
         let (start, end) = match part.direction {
             Some(Direction::Incoming) => (part.right, part.left),
@@ -391,9 +431,11 @@ impl<'a> Solver<'a> {
         let part = &self.graph.relationships[place];
         let slot = || Box::new(Expression::Slot(part.slot));
         for other in self.distinct_from(place) {
-            let is_list = self.graph.relationships.iter().any(|part| {
-                part.slot == other && !matches!(part.length, Length::One)
-            });
+            let is_list = self
+                .graph
+                .relationships
+                .iter()
+                .any(|part| part.slot == other && !matches!(part.length, Length::One));
             let same = if is_list {
                 Expression::In(slot(), Box::new(Expression::Slot(other)))
             } else {
@@ -431,10 +473,16 @@ impl<'a> Solver<'a> {
 
     fn walk(&mut self, place: usize, backwards: bool) {
         let part = &self.graph.relationships[place];
-        let (from, to) =
-            if backwards { (part.right, part.left) } else { (part.left, part.right) };
-        let direction =
-            if backwards { part.direction.map(Direction::reverse) } else { part.direction };
+        let (from, to) = if backwards {
+            (part.right, part.left)
+        } else {
+            (part.left, part.right)
+        };
+        let direction = if backwards {
+            part.direction.map(Direction::reverse)
+        } else {
+            part.direction
+        };
         let into = self.is_bound(to) || (from == to && !part.is_bound);
         let walk = Walk {
             from,
@@ -448,18 +496,31 @@ impl<'a> Solver<'a> {
         let from_bound = self.is_bound(from);
         self.estimate_walk(part, walk.into);
         self.found[place] = true;
-        let new_nodes: Vec<Slot> =
-            [from, to].into_iter().filter(|slot| !self.is_bound(*slot)).collect();
+        let new_nodes: Vec<Slot> = [from, to]
+            .into_iter()
+            .filter(|slot| !self.is_bound(*slot))
+            .collect();
         self.bound.extend([part.slot, from, to]);
-        let each = part.each.clone().map(|(slot, predicate)| (slot, Box::new(predicate)));
+        let each = part
+            .each
+            .clone()
+            .map(|(slot, predicate)| (slot, Box::new(predicate)));
         let operator = match part.length {
-            Length::One if part.is_bound => {
-                Operator::BindEnds { relationship: part.slot, walk, from_bound }
-            }
-            Length::One => Operator::Expand { walk, relationship: Some(part.slot) },
-            Length::Variable { min, max } if part.is_bound => {
-                Operator::BindWalk { relationships: part.slot, walk, min, max }
-            }
+            Length::One if part.is_bound => Operator::BindEnds {
+                relationship: part.slot,
+                walk,
+                from_bound,
+            },
+            Length::One => Operator::Expand {
+                walk,
+                relationship: Some(part.slot),
+            },
+            Length::Variable { min, max } if part.is_bound => Operator::BindWalk {
+                relationships: part.slot,
+                walk,
+                min,
+                max,
+            },
             Length::Variable { min, max } => Operator::ExpandVariable {
                 walk,
                 relationships: Some(part.slot),
@@ -493,7 +554,11 @@ impl<'a> Solver<'a> {
         let schema = self.setting.schema;
         let fan_out = cost::fan_out(schema, &part.types, part.direction.is_some(), part.length);
         if into {
-            self.cost += self.rows;
+            // Between two nodes one relationship is looked up; a trail has to be searched for.
+            self.cost += match part.length {
+                Length::One => self.rows,
+                _ => self.rows * (1.0 + fan_out / 2.0),
+            };
             self.rows *= (fan_out / cost::nodes(schema)).min(fan_out);
         } else {
             self.rows *= fan_out;
@@ -518,5 +583,7 @@ impl<'a> Solver<'a> {
 fn may_share(a: &PatternRelationship, b: &PatternRelationship) -> bool {
     a.types.is_empty()
         || b.types.is_empty()
-        || a.types.iter().any(|left| b.types.iter().any(|right| left.name == right.name))
+        || a.types
+            .iter()
+            .any(|left| b.types.iter().any(|right| left.name == right.name))
 }

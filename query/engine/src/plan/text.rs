@@ -18,7 +18,10 @@ pub struct Texts<'p> {
 impl<'p> Texts<'p> {
     /// The names of a plan.
     pub fn of(plan: &'p Plan) -> Self {
-        Self { slots: &plan.slot_names, parameters: &plan.parameters }
+        Self {
+            slots: &plan.slot_names,
+            parameters: &plan.parameters,
+        }
     }
 
     /// The name of a slot.
@@ -42,7 +45,10 @@ impl<'p> Texts<'p> {
             Expression::Slot(slot) => self.slot(*slot).to_owned(),
             Expression::Property(of, key) => format!("{}.{}", self.operand(of), key.name),
             Expression::HasLabels(of, labels) => {
-                let labels: String = labels.iter().map(|label| format!(":{}", label.name)).collect();
+                let labels: String = labels
+                    .iter()
+                    .map(|label| format!(":{}", label.name))
+                    .collect();
                 format!("{}{labels}", self.operand(of))
             }
             Expression::Not(of) => format!("NOT {}", self.operand(of)),
@@ -52,7 +58,9 @@ impl<'p> Texts<'p> {
             Expression::Compare(comparison, a, b) => {
                 self.infix(a, comparison_symbol(*comparison), b)
             }
-            Expression::Arithmetic(operator, a, b) => self.infix(a, arithmetic_symbol(*operator), b),
+            Expression::Arithmetic(operator, a, b) => {
+                self.infix(a, arithmetic_symbol(*operator), b)
+            }
             Expression::Negate(of) => format!("-{}", self.operand(of)),
             Expression::Plus(of) => format!("+{}", self.operand(of)),
             Expression::In(item, list) => self.infix(item, "IN", list),
@@ -64,7 +72,8 @@ impl<'p> Texts<'p> {
             }
             Expression::Slice(of, from, to) => {
                 let end = |end: &Option<Box<Expression>>| {
-                    end.as_ref().map_or(String::new(), |end| self.expression(end))
+                    end.as_ref()
+                        .map_or(String::new(), |end| self.expression(end))
                 };
                 format!("{}[{}..{}]", self.operand(of), end(from), end(to))
             }
@@ -76,16 +85,27 @@ impl<'p> Texts<'p> {
                 format!("{{{}}}", join(entries, entry))
             }
             Expression::MapProjection(of, items) => {
-                format!("{} {{{}}}", self.operand(of), join(items, |item| self.projection(item)))
+                format!(
+                    "{} {{{}}}",
+                    self.operand(of),
+                    join(items, |item| self.projection(item))
+                )
             }
-            Expression::Case { operand, arms, otherwise } => {
-                self.case(operand.as_deref(), arms, otherwise.as_deref())
-            }
+            Expression::Case {
+                operand,
+                arms,
+                otherwise,
+            } => self.case(operand.as_deref(), arms, otherwise.as_deref()),
             Expression::Coalesce(parts) => format!("coalesce({})", self.list(parts)),
             Expression::Call(function, arguments) => {
                 format!("{}({})", function.name, self.list(arguments))
             }
-            Expression::ListComprehension { item, list, filter, map } => {
+            Expression::ListComprehension {
+                item,
+                list,
+                filter,
+                map,
+            } => {
                 let mut text = format!("[{} IN {}", self.slot(*item), self.expression(list));
                 if let Some(filter) = filter {
                     let _ = write!(text, " WHERE {}", self.expression(filter));
@@ -95,14 +115,25 @@ impl<'p> Texts<'p> {
                 }
                 text + "]"
             }
-            Expression::Quantified { quantifier, item, list, predicate } => format!(
+            Expression::Quantified {
+                quantifier,
+                item,
+                list,
+                predicate,
+            } => format!(
                 "{}({} IN {} WHERE {})",
                 quantifier_name(*quantifier),
                 self.slot(*item),
                 self.expression(list),
                 self.expression(predicate)
             ),
-            Expression::Reduce { accumulator, initial, item, list, body } => format!(
+            Expression::Reduce {
+                accumulator,
+                initial,
+                item,
+                list,
+                body,
+            } => format!(
                 "reduce({} = {}, {} IN {} | {})",
                 self.slot(*accumulator),
                 self.expression(initial),
@@ -151,7 +182,11 @@ impl<'p> Texts<'p> {
                 | Expression::IsNull(_)
                 | Expression::IsNotNull(_)
         );
-        if is_compound { format!("({text})") } else { text }
+        if is_compound {
+            format!("({text})")
+        } else {
+            text
+        }
     }
 
     fn projection(&self, item: &Projection) -> String {

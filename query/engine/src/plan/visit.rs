@@ -53,8 +53,14 @@ fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
             }
         },
         Operator::SeekNodeIds { ids, .. } => f(ids),
-        Operator::ExpandVariable { each: Some((_, predicate)), .. }
-        | Operator::ShortestPath { each: Some((_, predicate)), .. } => f(predicate),
+        Operator::ExpandVariable {
+            each: Some((_, predicate)),
+            ..
+        }
+        | Operator::ShortestPath {
+            each: Some((_, predicate)),
+            ..
+        } => f(predicate),
         Operator::Filter(predicate) => f(predicate),
         Operator::Project(items) => items.iter_mut().for_each(|(_, value)| f(value)),
         Operator::Unwind { list, .. } | Operator::Foreach { list, .. } => f(list),
@@ -68,15 +74,25 @@ fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
             limit.iter_mut().for_each(f);
         }
         Operator::Skip(count) | Operator::Limit(count) => f(count),
-        Operator::Apply { view: Some(view), .. } => {
+        Operator::Apply {
+            view: Some(view), ..
+        } => {
             view.system_time.iter_mut().for_each(&mut *f);
             view.version.iter_mut().for_each(f);
         }
         Operator::CallProcedure { arguments, .. } => arguments.iter_mut().for_each(f),
         Operator::Create(creation) => created(creation, f),
-        Operator::Merge { create, on_match, on_create, .. } => {
+        Operator::Merge {
+            create,
+            on_match,
+            on_create,
+            ..
+        } => {
             created(create, f);
-            on_match.iter_mut().chain(on_create).for_each(|update| updated(update, f));
+            on_match
+                .iter_mut()
+                .chain(on_create)
+                .for_each(|update| updated(update, f));
         }
         Operator::Update(updates) => updates.iter_mut().for_each(|update| updated(update, f)),
         Operator::Delete { expressions, .. } => expressions.iter_mut().for_each(f),
@@ -85,10 +101,15 @@ fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
 }
 
 fn created(creation: &mut Creation, f: &mut dyn FnMut(&mut Expression)) {
-    let nodes = creation.nodes.iter_mut().filter_map(|node| node.properties.as_mut());
+    let nodes = creation
+        .nodes
+        .iter_mut()
+        .filter_map(|node| node.properties.as_mut());
     nodes.for_each(&mut *f);
     let relationships = creation.relationships.iter_mut();
-    relationships.filter_map(|part| part.properties.as_mut()).for_each(f);
+    relationships
+        .filter_map(|part| part.properties.as_mut())
+        .for_each(f);
 }
 
 fn updated(update: &mut Update, f: &mut dyn FnMut(&mut Expression)) {
@@ -144,7 +165,11 @@ fn parts(expression: &mut Expression, f: &mut dyn FnMut(&mut Expression)) {
                 }
             }
         }
-        Expression::Case { operand, arms, otherwise } => {
+        Expression::Case {
+            operand,
+            arms,
+            otherwise,
+        } => {
             operand.iter_mut().for_each(|operand| f(operand));
             for (when, then) in arms {
                 f(when);
@@ -152,16 +177,25 @@ fn parts(expression: &mut Expression, f: &mut dyn FnMut(&mut Expression)) {
             }
             otherwise.iter_mut().for_each(|otherwise| f(otherwise));
         }
-        Expression::ListComprehension { list, filter, map, .. } => {
+        Expression::ListComprehension {
+            list, filter, map, ..
+        } => {
             f(list);
             filter.iter_mut().for_each(|filter| f(filter));
             map.iter_mut().for_each(|map| f(map));
         }
-        Expression::Quantified { list, predicate, .. } => {
+        Expression::Quantified {
+            list, predicate, ..
+        } => {
             f(list);
             f(predicate);
         }
-        Expression::Reduce { initial, list, body, .. } => {
+        Expression::Reduce {
+            initial,
+            list,
+            body,
+            ..
+        } => {
             f(initial);
             f(list);
             f(body);
