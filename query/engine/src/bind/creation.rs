@@ -137,17 +137,17 @@ impl Binder<'_> {
         draft: &mut Draft,
     ) -> Bound<Slot> {
         refuse_predicate(node.predicate.as_deref())?;
-        if let Some(variable) = &node.variable {
-            if let Some(known) = self.scope.get(&variable.name) {
-                if !known.ty.may_be(&Type::Node) {
-                    return Err(type_conflict(variable, known.span, &known.ty, &Type::Node));
-                }
-                let is_bare = node.labels.is_none() && node.properties.is_none();
-                if is_alone || !is_bare {
-                    return Err(already_bound(variable, known.span));
-                }
-                return Ok(known.slot);
+        if let Some(variable) = &node.variable
+            && let Some(known) = self.scope.get(&variable.name)
+        {
+            if !known.ty.may_be(&Type::Node) {
+                return Err(type_conflict(variable, known.span, &known.ty, &Type::Node));
             }
+            let is_bare = node.labels.is_none() && node.properties.is_none();
+            if is_alone || !is_bare {
+                return Err(already_bound(variable, known.span));
+            }
+            return Ok(known.slot);
         }
         let properties = self.created_properties(node.properties.as_deref())?;
         let labels = self.created_labels(node)?;

@@ -16,35 +16,11 @@ use crate::plan::expression::{Arithmetic, Comparison, Projection, Quantifier, St
 use crate::types::Type;
 
 impl Binder<'_> {
-    /// Binds an expression whose value is wanted.
-    pub(super) fn expression(&mut self, written: &ast::Expression) -> Bound<Typed> {
-        let is_pattern_allowed = std::mem::replace(&mut self.is_pattern_allowed, false);
-        let bound = self.expression_at(written, is_pattern_allowed);
-        self.is_pattern_allowed = is_pattern_allowed;
-        bound
-    }
-
-    /// Binds a truth value, where a pattern may stand for its own existence.
-    pub(super) fn predicate(
-        &mut self,
-        written: &ast::Expression,
-        place: &str,
-    ) -> Bound<Expression> {
-        let typed = self.predicate_or_value(written)?;
-        check_boolean(&typed.ty, written.span, place)?;
-        Ok(typed.expression)
-    }
-
-    fn predicate_or_value(&mut self, written: &ast::Expression) -> Bound<Typed> {
-        let before = std::mem::replace(&mut self.is_pattern_allowed, true);
-        let bound = self.expression(written);
-        self.is_pattern_allowed = before;
-        bound
-    }
-
     /// Binds a WHERE.
     pub(super) fn where_predicate(&mut self, written: &ast::Expression) -> Bound<Expression> {
-        self.predicate(written, "WHERE")
+        let typed = self.expression(written)?;
+        check_boolean(&typed.ty, written.span, "WHERE")?;
+        Ok(typed.expression)
     }
 
     fn boxed(&mut self, written: &ast::Expression) -> Bound<(Box<Expression>, Type)> {
@@ -52,11 +28,11 @@ impl Binder<'_> {
         Ok((Box::new(typed.expression), typed.ty))
     }
 
-    fn expression_at(&mut self, written: &ast::Expression, patterns: bool) -> Bound<Typed> {
+    /// Binds an expression.
+    pub(super) fn expression(&mut self, written: &ast::Expression) -> Bound<Typed> {
         if let Some(known) = self.substituted(written) {
             return Ok(known);
         }
-        let span = written.span;
         match &written.kind {
             ExpressionKind::Literal(literal) => Ok(bind_literal(literal)),
             ExpressionKind::List(items) => self.list(items),
@@ -72,15 +48,13 @@ impl Binder<'_> {
             }
             ExpressionKind::Function(call) => self.function(call, written),
             ExpressionKind::CountStar => self.aggregate(written, None),
-            ExpressionKind::Unary { operator, operand } => self.unary(*operator, operand, patterns),
+            ExpressionKind::Unary { operator, operand } => self.unary(*operator, operand),
             ExpressionKind::Binary {
                 operator,
                 left,
                 right,
             } => self.binary(*operator, left, right),
-            ExpressionKind::Logical { operator, operands } => {
-                self.logical(*operator, operands, patterns)
-            }
+            ExpressionKind::Logical { operator, operands } => self.logical(*operator, operands),
             ExpressionKind::Comparison(comparison) => self.comparison(comparison),
             ExpressionKind::IsNull { operand, negated } => {
                 let (operand, _) = self.boxed(operand)?;
@@ -92,17 +66,17 @@ impl Binder<'_> {
                 Ok(Typed::new(test, Type::Boolean))
             }
             ExpressionKind::HasLabels { subject, labels } => self.has_labels(subject, labels),
-            ExpressionKind::Case(case) => self.case(case, patterns),
+            ExpressionKind::Case(case) => self.case(case),
             ExpressionKind::ListComprehension(comprehension) => {
                 self.list_comprehension(comprehension)
             }
             ExpressionKind::PatternComprehension(comprehension) => {
-                self.pattern_comprehension(comprehension, span)
+                self.pattern_comprehension(comprehension)
             }
             ExpressionKind::Quantified(quantified) => self.quantified(quantified),
             ExpressionKind::Reduce(reduce) => self.reduce(reduce),
-            ExpressionKind::Pattern(pattern) => self.pattern_expression(pattern, patterns, span),
-            ExpressionKind::Subquery { kind, body } => self.subquery_expression(*kind, body, span),
+            ExpressionKind::Pattern(pattern) => self.pattern_expression(pattern),
+            ExpressionKind::Subquery { kind, body } => self.subquery_expression(*kind, body),
             ExpressionKind::MapProjection { variable, items } => {
                 self.map_projection(variable, items)
             }
@@ -217,17 +191,9 @@ impl Binder<'_> {
         Ok(Typed::new(Expression::Slice(of, from, to), ty))
     }
 
-    fn unary(
-        &mut self,
-        operator: UnaryOperator,
-        operand: &ast::Expression,
-        patterns: bool,
-    ) -> Bound<Typed> {
+    fn unary(&mut self, operator: UnaryOperator, operand: &ast::Expression) -> Bound<Typed> {
         if operator == UnaryOperator::Not {
-            self.is_pattern_allowed = patterns;
-            let bound = self.boxed(operand);
-            self.is_pattern_allowed = false;
-            let (of, ty) = bound?;
+            let (of, ty) = self.boxed(operand)?;
             check_boolean(&ty, operand.span, "NOT")?;
             return Ok(Typed::new(Expression::Not(of), Type::Boolean));
         }
@@ -279,18 +245,10 @@ impl Binder<'_> {
         Ok(Typed::new(Expression::Arithmetic(arithmetic, a, b), ty))
     }
 
-    fn logical(
-        &mut self,
-        operator: LogicalOperator,
-        operands: &[ast::Expression],
-        patterns: bool,
-    ) -> Bound<Typed> {
+    fn logical(&mut self, operator: LogicalOperator, operands: &[ast::Expression]) -> Bound<Typed> {
         let mut bound = Vec::with_capacity(operands.len());
         for operand in operands {
-            self.is_pattern_allowed = patterns;
-            let typed = self.expression(operand);
-            self.is_pattern_allowed = false;
-            let typed = typed?;
+            let typed = self.expression(operand)?;
             check_boolean(&typed.ty, operand.span, operator.as_str())?;
             bound.push(typed.expression);
         }
@@ -388,7 +346,7 @@ impl Binder<'_> {
         }
     }
 
-    fn case(&mut self, case: &ast::Case, patterns: bool) -> Bound<Typed> {
+    fn case(&mut self, case: &ast::Case) -> Bound<Typed> {
         let operand = match &case.subject {
             Some(subject) => Some(self.boxed(subject)?.0),
             None => None,
@@ -396,16 +354,10 @@ impl Binder<'_> {
         let mut arms = Vec::with_capacity(case.branches.len());
         let mut ty = Type::Null;
         for branch in &case.branches {
-            self.is_pattern_allowed = operand.is_none() && patterns;
-            let when = if operand.is_none() {
-                self.predicate_or_value(&branch.when)
-            } else {
-                self.expression(&branch.when)
-            };
-            self.is_pattern_allowed = false;
+            let when = self.expression(&branch.when)?;
             let then = self.expression(&branch.then)?;
             ty = join(&ty, &then.ty);
-            arms.push((when?.expression, then.expression));
+            arms.push((when.expression, then.expression));
         }
         let otherwise = match &case.otherwise {
             Some(otherwise) => {

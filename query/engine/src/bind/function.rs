@@ -94,9 +94,7 @@ impl Binder<'_> {
         )?;
         let argument = &call.arguments[0];
         match &argument.kind {
-            ExpressionKind::Pattern(pattern) => {
-                self.pattern_expression(pattern, true, argument.span)
-            }
+            ExpressionKind::Pattern(pattern) => self.pattern_expression(pattern),
             ExpressionKind::Property { .. } | ExpressionKind::Index { .. } => {
                 let of = Box::new(self.expression(argument)?.expression);
                 Ok(Typed::new(Expression::IsNotNull(of), Type::Boolean))

@@ -192,8 +192,6 @@ struct Binder<'a> {
     clause: u16,
     /// The number of clauses seen.
     clauses: u16,
-    /// Whether a pattern may stand where the next expression is bound.
-    is_pattern_allowed: bool,
     aggregates: Aggregates,
     /// The aggregates of the projection being bound.
     calls: Vec<(ast::Expression, crate::plan::operator::AggregateCall, Type)>,
@@ -224,7 +222,6 @@ impl<'a> Binder<'a> {
             known_names: BTreeSet::new(),
             clause: 0,
             clauses: 0,
-            is_pattern_allowed: false,
             aggregates: Aggregates::Forbidden,
             calls: Vec::new(),
             substitutions: Vec::new(),

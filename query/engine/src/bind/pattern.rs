@@ -79,14 +79,6 @@ impl Binder<'_> {
         graph: &mut QueryGraph,
         elements: &mut Vec<Element<'p>>,
     ) -> Bound<()> {
-        if pattern.selector.is_some() && pattern.steps.len() != 1 {
-            return Err(Diagnostic::error(
-                Detail::InvalidRelationshipPattern,
-                pattern.span,
-                "a shortest path is sought along a single relationship pattern",
-            )
-            .help("write it as in shortestPath((a)-[:KNOWS*]-(b))"));
-        }
         let mut left = self.node_pattern(&pattern.start, names, graph, elements)?;
         let mut parts = vec![PathPart::Node(left)];
         for step in &pattern.steps {

@@ -1,7 +1,7 @@
 //! Patterns within expressions: predicates, comprehensions, shortest paths and subqueries.
 
 use retrograph_cypher::ast::{self, PathPattern, PathSelector, SubqueryBody, SubqueryKind};
-use retrograph_cypher::{Detail, Diagnostic, Span};
+use retrograph_cypher::{Detail, Diagnostic};
 use retrograph_graph::value::Value;
 
 use super::pattern::Names;
@@ -35,22 +35,9 @@ impl Binder<'_> {
     }
 
     /// A pattern where an expression is expected: its existence, or a shortest path.
-    pub(super) fn pattern_expression(
-        &mut self,
-        pattern: &PathPattern,
-        is_predicate: bool,
-        span: Span,
-    ) -> Bound<Typed> {
+    pub(super) fn pattern_expression(&mut self, pattern: &PathPattern) -> Bound<Typed> {
         if let Some(selector) = pattern.selector {
             return self.shortest_path(pattern, selector);
-        }
-        if !is_predicate {
-            return Err(Diagnostic::error(
-                Detail::UnexpectedSyntax,
-                span,
-                "a pattern can only stand as a predicate here",
-            )
-            .help("use EXISTS { … }, COUNT { … } or [pattern | expression]"));
         }
         let pipeline = self.nested(|binder| {
             let bound = binder.bound_slots();
@@ -94,7 +81,6 @@ impl Binder<'_> {
     pub(super) fn pattern_comprehension(
         &mut self,
         written: &ast::PatternComprehension,
-        _span: Span,
     ) -> Bound<Typed> {
         let (pipeline, item) = self.nested(|binder| {
             let bound = binder.bound_slots();
@@ -123,7 +109,6 @@ impl Binder<'_> {
         &mut self,
         kind: SubqueryKind,
         body: &SubqueryBody,
-        span: Span,
     ) -> Bound<Typed> {
         let pipeline = match body {
             SubqueryBody::Patterns {
@@ -136,13 +121,6 @@ impl Binder<'_> {
                 Ok(binder.pattern_pipeline(&graph, &bound))
             })?,
             SubqueryBody::Query(query) => {
-                if super::syntax::is_updating(query) {
-                    return Err(Diagnostic::error(
-                        Detail::InvalidClauseComposition,
-                        span,
-                        "a subquery within an expression cannot write",
-                    ));
-                }
                 if let Some(time) = &query.time {
                     return Err(Diagnostic::error(
                         Detail::InvalidTimeClause,

@@ -68,7 +68,6 @@ impl Binder<'_> {
         if query.unions.is_empty() {
             return self.single_query(&query.first, steps, place);
         }
-        check_union_kinds(query)?;
         let scope = self.scope.clone();
         let parts =
             std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
@@ -123,7 +122,7 @@ impl Binder<'_> {
         mut steps: Steps,
         place: Place,
     ) -> Bound<BoundQuery> {
-        check_composition(query, place)?;
+        check_end(query, place)?;
         let is_standalone = place == Place::Top && query.clauses.len() == 1;
         let mut columns = Vec::new();
         let mut returns = false;
@@ -212,19 +211,6 @@ impl Binder<'_> {
     }
 }
 
-fn check_union_kinds(query: &ast::Query) -> Bound<()> {
-    let first = &query.unions[0];
-    match query.unions.iter().find(|union| union.all != first.all) {
-        None => Ok(()),
-        Some(other) => Err(Diagnostic::error(
-            Detail::InvalidClauseComposition,
-            other.span,
-            "UNION and UNION ALL cannot be mixed in one query",
-        )
-        .secondary(first.span, "this one differs")),
-    }
-}
-
 /// What a branch of a union computes for the columns of the first, by name.
 fn align(columns: &[Column], branch: &BoundQuery, span: Span) -> Bound<Vec<(Slot, Expression)>> {
     let source = |column: &Column| branch.columns.iter().find(|own| own.name == column.name);
@@ -255,36 +241,23 @@ fn align(columns: &[Column], branch: &BoundQuery, span: Span) -> Bound<Vec<(Slot
     }
 }
 
-/// Whether the clauses of a query can follow each other and end as they do.
-fn check_composition(query: &SingleQuery, place: Place) -> Bound<()> {
-    let error = |span: Span, message: String| {
-        Diagnostic::error(Detail::InvalidClauseComposition, span, message)
-    };
+/// Refuses a query that ends with a call whose rows nobody takes; the parser refuses other ends.
+fn check_end(query: &SingleQuery, place: Place) -> Bound<()> {
     let Some((last, before)) = query.clauses.split_last() else {
         return Ok(());
     };
-    if let Some(early) = before
-        .iter()
-        .find(|clause| matches!(clause, Clause::Return(_)))
-    {
-        return Err(error(
-            early.span(),
-            "RETURN ends a query, but more follows".to_owned(),
-        )
-        .help("use WITH to go on"));
-    }
-    let may_end = match last {
-        Clause::Return(_) => true,
-        Clause::Call(call) => call.yields.is_none() || before.is_empty(),
-        Clause::Subquery(call) => is_updating(&call.query),
-        clause => clause.is_updating(),
+    let takes_nothing = match last {
+        Clause::Call(call) => call.yields.is_some() && !before.is_empty(),
+        Clause::Subquery(call) => !is_updating(&call.query),
+        _ => false,
     };
-    if may_end || place == Place::Expression {
+    if !takes_nothing || place == Place::Expression {
         return Ok(());
     }
-    Err(error(
+    Err(Diagnostic::error(
+        Detail::InvalidClauseComposition,
         last.span(),
-        format!("a query cannot end with {}", last.keyword()),
+        "a query cannot end with a call that yields rows",
     )
-    .help("end it with RETURN or an updating clause"))
+    .help("add RETURN"))
 }

@@ -3,7 +3,6 @@
 use retrograph_cypher::ast::{self, SystemTime, TimeClause};
 use retrograph_cypher::{Detail, Diagnostic, Span};
 
-use super::scope::Scope;
 use super::syntax::is_updating;
 use super::typing::check;
 use super::{Binder, Bound};
@@ -51,7 +50,7 @@ impl Binder<'_> {
 
     /// An expression of literals, parameters and functions.
     fn constant(&mut self, written: &ast::Expression, accepted: &[Type]) -> Bound<Expression> {
-        let scope = std::mem::replace(&mut self.scope, Scope::default());
+        let scope = std::mem::take(&mut self.scope);
         let bound = self.expression(written);
         self.scope = scope;
         let typed = bound.map_err(|error| {

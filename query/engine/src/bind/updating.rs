@@ -108,14 +108,6 @@ impl Binder<'_> {
     pub(super) fn delete(&mut self, clause: &Delete, steps: &mut Steps) -> Bound<()> {
         let mut expressions = Vec::with_capacity(clause.expressions.len());
         for written in &clause.expressions {
-            if matches!(written.kind, ExpressionKind::HasLabels { .. }) {
-                return Err(Diagnostic::error(
-                    Detail::InvalidDelete,
-                    written.span,
-                    "DELETE takes nodes, relationships and paths, not labels",
-                )
-                .help("use REMOVE to take a label from a node"));
-            }
             let typed = self.expression(written)?;
             let wanted = [Type::Node, Type::Relationship, Type::Path];
             check(&typed.ty, &wanted, written.span, "DELETE")?;
@@ -140,17 +132,6 @@ impl Binder<'_> {
         let own_clause = self.clause;
         let mut body = Steps::new(Operator::Argument, steps.rows * 10.0);
         for (place, inner) in clause.clauses.iter().enumerate() {
-            if !inner.is_updating() {
-                return Err(Diagnostic::error(
-                    Detail::InvalidClauseComposition,
-                    inner.span(),
-                    format!(
-                        "FOREACH holds updating clauses only, not {}",
-                        inner.keyword()
-                    ),
-                )
-                .help("use UNWIND or CALL { … } to read within a loop"));
-            }
             if place > 0 {
                 body.push(Operator::Barrier { live: Vec::new() }, self.clause);
             }

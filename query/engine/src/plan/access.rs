@@ -160,13 +160,13 @@ fn index_seek(
             } else {
                 count * 0.3
             };
-            narrowed.extend(solved.drain(..));
+            narrowed.append(&mut solved);
             narrowed.extend(upper.iter().map(|(place, _)| *place));
             let upper = upper.map_or(Bound::Unbounded, |(_, bound)| bound.cloned());
             (Seek::Range(bound.cloned(), upper), rows.max(1.0))
         }
         Bounded::Upper(bound) => {
-            narrowed.extend(solved.drain(..));
+            narrowed.append(&mut solved);
             (
                 Seek::Range(Bound::Unbounded, bound.cloned()),
                 (count * 0.3).max(1.0),

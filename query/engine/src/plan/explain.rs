@@ -66,6 +66,9 @@ struct Line {
     time: String,
 }
 
+/// A title, the cell of a line, and whether it holds numbers.
+type TableColumn = (&'static str, fn(&Line) -> &str, bool);
+
 struct Table<'p> {
     texts: Texts<'p>,
     profile: Option<&'p [StepProfile]>,
@@ -468,7 +471,7 @@ impl Table<'_> {
     }
 
     fn text(&self) -> String {
-        let mut columns: Vec<(&str, fn(&Line) -> &str, bool)> = vec![
+        let mut columns: Vec<TableColumn> = vec![
             ("operator", |line| &line.name, false),
             ("details", |line| &line.details, false),
             ("estimated", |line| &line.estimated, true),
