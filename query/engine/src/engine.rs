@@ -30,7 +30,7 @@ use crate::exec::{count_steps, resolve_view};
 use crate::functions::{Procedure, Procedures};
 use crate::options::{AsOf, Parameters, RunOptions};
 use crate::output::{Control, RowSink, Views};
-use crate::plan::Access;
+use crate::plan::{Access, explain};
 use crate::prepared::Prepared;
 use crate::summary::{Counters, StepProfile, Summary};
 
@@ -454,11 +454,11 @@ impl Run<'_> {
         [started, compiled]: [Instant; 2],
     ) -> Summary {
         let prepared = self.prepared;
-        let plan = prepared.mode.map(|_| format!("{:#?}", prepared.plan.pipeline));
         let (rows, counters, profile) = match outcome {
             Some(outcome) => (outcome.rows, outcome.counters, outcome.profile),
             None => (0, Counters::default(), None),
         };
+        let plan = prepared.mode.map(|_| explain::render(&prepared.plan, profile.as_deref()));
         Summary {
             columns: Arc::clone(&prepared.columns),
             rows,

@@ -61,7 +61,7 @@ pub trait RowSink {
 }
 
 /// A sink that keeps all rows, elements spelled out.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Collected {
     /// The columns.
     pub columns: Vec<Arc<str>>,

@@ -224,7 +224,7 @@ pub(crate) fn finish(
         let Some((state, states)) = states[at..].split_first_mut() else { break };
         if matches!(
             state.kind,
-            Kind::Plain | Kind::Skip(_) | Kind::Limit { .. } | Kind::Nested { .. }
+            Kind::Plain | Kind::Skip(Some(_)) | Kind::Limit { left: Some(_), .. } | Kind::Nested { .. }
         ) {
             continue;
         }
@@ -233,6 +233,13 @@ pub(crate) fn finish(
         match (&mut state.kind, &steps[at].operator) {
             (Kind::Aggregate(aggregate), Operator::Aggregate { keys, aggregates }) => {
                 aggregate.finish(keys, aggregates, &state.live, context, &mut rest)?;
+            }
+            // No row came, so the number has not been looked at; it may be wrong nevertheless.
+            (Kind::Skip(None), Operator::Skip(count)) => {
+                row_count("SKIP", count, context)?;
+            }
+            (Kind::Limit { left: None, .. }, Operator::Limit(count)) => {
+                row_count("LIMIT", count, context)?;
             }
             (Kind::Distinct(distinct), _) => distinct.finish(context),
             (Kind::Sort(sort), Operator::Sort { keys, .. }) => {
@@ -284,8 +291,9 @@ fn operate(
         Operator::ScanNodes { node, label } => {
             scan::nodes(*node, label.as_ref(), &batch, live, context, rest)
         }
-        Operator::SeekNodes { node, index, seek, .. } => {
-            scan::seek(*node, *index, seek, &batch, live, context, rest)
+        Operator::SeekNodes { node, index, seek, label, key } => {
+            let sought = scan::Sought { index: *index, label, key };
+            scan::seek(*node, &sought, seek, &batch, live, context, rest)
         }
         Operator::SeekNodeIds { node, ids } => {
             scan::by_id(*node, ids, &batch, live, context, rest)

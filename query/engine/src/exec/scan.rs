@@ -5,31 +5,76 @@ use std::sync::Arc;
 
 use retrograph_graph::ids::{IndexId, LabelId, NodeId, TypeId};
 use retrograph_graph::value::Value;
-use retrograph_graph::{GraphRead, ScanCursor};
+use retrograph_graph::{GraphError, GraphRead, ScanCursor};
 
-use super::batch::{BATCH_ROWS_MAX, Batch};
+use super::batch::{BATCH_ROWS_FIRST, BATCH_ROWS_MAX, Batch};
 use super::context::Context;
 use super::expression::eval;
 use super::fan::{Added, Fan};
 use super::pipeline::{Flow, Rest};
 use crate::error::{QueryError, RuntimeError};
-use crate::plan::expression::{LabelToken, TypeToken};
+use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
 use crate::plan::operator::{Seek, StoredCount};
 use crate::plan::{Expression, Slot};
 
-/// Draws pages of nodes from `page` and adds them to the fan as rows that extend `row`.
+/// What a seek looks for: the index, and the label and property it is on.
+pub(crate) struct Sought<'p> {
+    pub(crate) index: IndexId,
+    pub(crate) label: &'p LabelToken,
+    pub(crate) key: &'p KeyToken,
+}
+
+impl Sought<'_> {
+    /// Draws the nodes that the index finds. Where the index does not reach back to the version of
+    /// the view, the nodes with the label whose property passes `test`.
+    fn draw(
+        &self,
+        fan: &mut Fan<'_>,
+        row: u32,
+        context: &mut Context<'_>,
+        rest: &mut Rest<'_>,
+        seek: impl Fn(&GraphRead, &mut ScanCursor, usize, &mut Vec<NodeId>) -> Result<(), GraphError>,
+        test: impl Fn(&Value) -> bool,
+    ) -> Result<Flow, QueryError> {
+        let (label, key) = (context.label(self.label), context.key(self.key));
+        draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
+            match seek(read, cursor, limit, ids) {
+                Err(GraphError::IndexNotCovering { .. }) => {
+                    let (Some(label), Some(key)) = (label, key) else {
+                        return Ok(false);
+                    };
+                    let mut page = Vec::new();
+                    read.scan_label(label, cursor, limit.max(BATCH_ROWS_FIRST), &mut page)?;
+                    for id in page {
+                        if test(&read.property(id.into(), key)?) {
+                            ids.push(id);
+                        }
+                    }
+                    Ok(true)
+                }
+                Err(error) => Err(error.into()),
+                Ok(()) => Ok(true),
+            }
+        })
+    }
+}
+
+/// Draws pages of nodes from `page` and adds them to the fan as rows that extend `row`;
+/// a page that says false is the end.
 fn draw_nodes(
     fan: &mut Fan<'_>,
     row: u32,
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
-    page: impl Fn(&GraphRead, &mut ScanCursor, usize, &mut Vec<NodeId>) -> Result<(), QueryError>,
+    page: impl Fn(&GraphRead, &mut ScanCursor, usize, &mut Vec<NodeId>) -> Result<bool, QueryError>,
 ) -> Result<Flow, QueryError> {
     let mut cursor = ScanCursor::default();
     loop {
         let wanted = fan.wanted();
         let Some(Added::Nodes(_, ids)) = fan.added.first_mut() else { return Ok(Flow::More) };
-        page(context.read(), &mut cursor, wanted, ids)?;
+        if !page(context.read(), &mut cursor, wanted, ids)? {
+            return Ok(Flow::More);
+        }
         let drawn = ids.len() - fan.origins.len();
         fan.origins.resize(ids.len(), row);
         context.tick(drawn)?;
@@ -70,10 +115,11 @@ pub(crate) fn nodes(
     let mut fan = node_fan(node, batch, live, context);
     for (_, row) in (0..batch.rows).zip(0u32..) {
         let flow = draw_nodes(&mut fan, row, context, rest, |read, cursor, limit, ids| {
-            Ok(match label {
+            match label {
                 Some(label) => read.scan_label(label, cursor, limit, ids)?,
                 None => read.scan_nodes(cursor, limit, ids)?,
-            })
+            }
+            Ok(true)
         })?;
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
@@ -94,7 +140,7 @@ fn is_findable(value: &Value) -> bool {
 /// The nodes that an index finds.
 pub(crate) fn seek(
     node: Slot,
-    index: IndexId,
+    sought: &Sought<'_>,
     seek: &Seek,
     batch: &Batch,
     live: &[Slot],
@@ -110,7 +156,7 @@ pub(crate) fn seek(
             entry = batch.gather_all(&[number]);
             &entry
         };
-        let flow = seek_row(&mut fan, number, index, seek, one, context, rest)?;
+        let flow = seek_row(&mut fan, number, sought, seek, one, context, rest)?;
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
         }
@@ -121,7 +167,7 @@ pub(crate) fn seek(
 fn seek_row(
     fan: &mut Fan<'_>,
     row: u32,
-    index: IndexId,
+    sought: &Sought<'_>,
     seek: &Seek,
     one: &Batch,
     context: &mut Context<'_>,
@@ -130,7 +176,7 @@ fn seek_row(
     match seek {
         Seek::Equal(value) => {
             let value = eval(value, one, context)?.get(0);
-            seek_value(fan, row, index, &value, context, rest)
+            seek_value(fan, row, sought, &value, context, rest)
         }
         Seek::In(list) => {
             let list = eval(list, one, context)?.get(0);
@@ -154,7 +200,7 @@ fn seek_row(
                     continue;
                 }
                 seen.push(item);
-                if seek_value(fan, row, index, item, context, rest)? == Flow::Stop {
+                if seek_value(fan, row, sought, item, context, rest)? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
             }
@@ -170,14 +216,32 @@ fn seek_row(
                     return Ok(Flow::More);
                 }
             }
-            draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
-                Ok(read.seek_range(index, lower.as_ref(), upper.as_ref(), cursor, limit, ids)?)
-            })
+            let seek = |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
+                read.seek_range(sought.index, lower.as_ref(), upper.as_ref(), cursor, limit, ids)
+            };
+            let test = |value: &Value| {
+                let above = match &lower {
+                    Bound::Included(lower) => value.compare(lower).is_ge() == Some(true),
+                    Bound::Excluded(lower) => value.compare(lower).is_gt() == Some(true),
+                    Bound::Unbounded => !value.is_null(),
+                };
+                let below = match &upper {
+                    Bound::Included(upper) => value.compare(upper).is_le() == Some(true),
+                    Bound::Excluded(upper) => value.compare(upper).is_lt() == Some(true),
+                    Bound::Unbounded => !value.is_null(),
+                };
+                above && below
+            };
+            sought.draw(fan, row, context, rest, seek, test)
         }
         Seek::Prefix(prefix) => match eval(prefix, one, context)?.get(0) {
             Value::String(prefix) => {
-                draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
-                    Ok(read.seek_prefix(index, &prefix, cursor, limit, ids)?)
+                let seek =
+                    |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
+                        read.seek_prefix(sought.index, &prefix, cursor, limit, ids)
+                    };
+                sought.draw(fan, row, context, rest, seek, |value| {
+                    matches!(value, Value::String(text) if text.starts_with(&*prefix))
                 })
             }
             _ => Ok(Flow::More),
@@ -200,7 +264,7 @@ fn bound(
 fn seek_value(
     fan: &mut Fan<'_>,
     row: u32,
-    index: IndexId,
+    sought: &Sought<'_>,
     value: &Value,
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
@@ -208,9 +272,10 @@ fn seek_value(
     if !is_findable(value) {
         return Ok(Flow::More);
     }
-    draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
-        Ok(read.seek_equal(index, value, cursor, limit, ids)?)
-    })
+    let seek = |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
+        read.seek_equal(sought.index, value, cursor, limit, ids)
+    };
+    sought.draw(fan, row, context, rest, seek, |found| found.equals(value) == Some(true))
 }
 
 /// The nodes with these ids.
