@@ -19,7 +19,7 @@ export CC := ccache gcc
 export CXX := ccache g++
 endif
 
-.PHONY: help setup build demo test test-rust tck crash bench lint fmt fuzz docs clean
+.PHONY: help setup build demo test test-rust tck crash check-data bench lint fmt fuzz docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,8 +41,12 @@ test-rust:
 tck: setup ## Run the openCypher TCK scenarios under TCK_DIR with the strict comparator
 	$(CARGO) run -p retrograph-tck -- --dir "$(TCK_DIR)" --json $(TARGET)/tck.json
 
-crash: build ## Long crash tests: kill, power cut (root), full disk
-	$(CARGO) run --release -p retrograph-jepsen -- --binary $(TARGET)/release/retrograph
+crash: setup ## Long crash tests: kill, power cut and full disk (as root), bit rot
+	$(CARGO) run --release -p retrograph-jepsen
+
+check-data: build ## Import real data under DATA_DIR and check answers against a script (GIT_REPO=path adds one)
+	python3 scripts/check_real_data.py --binary $(TARGET)/release/retrograph --data $(DATA_DIR) \
+		$(if $(GIT_REPO),--git $(GIT_REPO))
 
 bench: setup ## Micro-benchmarks, then the macro benchmark beside its limits
 	$(CARGO) bench --workspace

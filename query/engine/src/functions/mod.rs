@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub use aggregate::Accumulator;
 pub use procedures::Procedures;
 pub use registry::{AggregateFunction, aggregate, aggregates, all, scalar};
+pub use spatial::point_of;
 
 use retrograph_graph::GraphRead;
 use retrograph_graph::value::Value;

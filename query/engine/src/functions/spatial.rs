@@ -109,6 +109,14 @@ fn make(_: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
     let Value::Map(map) = &arguments[0] else {
         return Err(wrong_type("point", "a map", &arguments[0]));
     };
+    point_of(map)
+}
+
+/// The point that a map of coordinates describes; null if one of them is null.
+///
+/// # Errors
+/// If the map describes none.
+pub fn point_of(map: &Map) -> Result<Value, QueryError> {
     const KEYS: [&str; 8] = [
         "x",
         "y",

@@ -1,0 +1,275 @@
+//! The database: the open groups of a data directory, and the engine that runs queries on them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use retrograph_engine::{Engine, EngineSettings};
+use retrograph_graph::kv::{RocksOptions, RocksResources, RocksStore};
+use retrograph_graph::replicate::ReplicationError;
+use retrograph_graph::{Graph, GraphError, GraphOptions};
+use retrograph_raft::{
+    DriverOptions, GroupId, LogError, LogOptions, LogStore, MemberId, SingleMember,
+};
+
+use crate::data_dir::{DataDir, DataDirError};
+use crate::group::{FlushError, Group};
+use crate::maintenance::{Groups, Maintenance};
+use crate::registry::{self, GraphInfo, RegistryError, SYSTEM_GROUP};
+
+/// The name of the graph that describes the others.
+const SYSTEM: &str = "system";
+
+/// The longest name of a graph, in bytes.
+const NAME_BYTES_MAX: usize = 63;
+
+/// The only member of an embedded database.
+const MEMBER: MemberId = MemberId(1);
+
+/// How a database is opened.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// Makes the data directory if there is none.
+    pub create: bool,
+}
+
+/// The database cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The log cannot be opened.
+    #[error("the log of {directory} cannot be opened")]
+    Log {
+        /// The data directory.
+        directory: String,
+        /// Why not.
+        #[source]
+        source: LogError,
+    },
+    /// A graph's store cannot be opened or flushed.
+    #[error("graph {graph} is unusable")]
+    Graph {
+        /// Its name.
+        graph: Arc<str>,
+        /// Why.
+        #[source]
+        source: GraphError,
+    },
+    /// A graph's log cannot be brought into its store.
+    #[error("graph {graph} cannot be brought up to its log")]
+    Replay {
+        /// Its name.
+        graph: Arc<str>,
+        /// Why not.
+        #[source]
+        source: GroupError,
+    },
+    /// The system graph cannot be read or changed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// There is no such graph.
+    #[error("there is no graph `{name}`{}", suggestion(known))]
+    NoSuchGraph {
+        /// The name asked for.
+        name: String,
+        /// The graphs there are.
+        known: Vec<Arc<str>>,
+    },
+    /// There is such a graph already.
+    #[error("there is a graph `{name}` already")]
+    GraphExists {
+        /// Its name.
+        name: String,
+    },
+    /// A name that graphs cannot have.
+    #[error(
+        "`{name}` cannot be the name of a graph: use up to {NAME_BYTES_MAX} lower-case letters, \
+         digits, `-`, `_` and `.`, beginning with a letter; `{SYSTEM}` is taken"
+    )]
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// The state of a group was not made durable, or its log not shortened.
+    #[error("the graph of group {group} cannot be made durable")]
+    Flush {
+        /// The group.
+        group: u64,
+        /// Why not.
+        #[source]
+        source: FlushError,
+    },
+    /// The background thread cannot be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Why a group's driver did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupError {
+    /// The driver.
+    #[error(transparent)]
+    Driver(#[from] retrograph_raft::OpenError),
+    /// The graph would not lead.
+    #[error(transparent)]
+    Lead(#[from] ReplicationError),
+}
+
+fn suggestion(known: &[Arc<str>]) -> String {
+    if known.is_empty() {
+        return "; there is none yet: `import` and `graph create` make one".to_owned();
+    }
+    format!("; there are: {}", known.join(", "))
+}
+
+/// An open database. Queries run on it from any number of threads.
+pub struct Database {
+    // The order is that of dropping: no flush may run on a closed group, no group outlive the log.
+    _maintenance: Maintenance,
+    engine: Engine,
+    groups: Groups,
+    system: Arc<Group>,
+    /// Held while a graph is made or opened.
+    opening: Mutex<()>,
+    resources: RocksResources,
+    log: Arc<LogStore>,
+    directory: DataDir,
+}
+
+impl Database {
+    /// Opens a data directory, and in it everything that was ever acknowledged.
+    ///
+    /// # Errors
+    /// If another process has it open, it is none, it was written by a newer program, or what it
+    /// holds is damaged; the error names the file.
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Arc<Self>, DatabaseError> {
+        let directory = DataDir::open(path, options.create)?;
+        let log = LogStore::open(directory.log(), LogOptions::default()).map_err(|source| {
+            DatabaseError::Log { directory: path.display().to_string(), source }
+        })?;
+        let log = Arc::new(log);
+        let resources = RocksResources::default();
+        let system = open_group(&directory, &log, &resources, SYSTEM_GROUP, SYSTEM)?;
+        let groups: Groups = Arc::default();
+        groups.lock().insert(SYSTEM_GROUP, system.clone());
+        let maintenance = Maintenance::start(groups.clone()).map_err(DatabaseError::Thread)?;
+        Ok(Arc::new(Self {
+            _maintenance: maintenance,
+            engine: Engine::new(EngineSettings::default()),
+            groups,
+            system,
+            opening: Mutex::new(()),
+            resources,
+            log,
+            directory,
+        }))
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The engine that runs queries on its graphs.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The graphs there are, by name.
+    ///
+    /// # Errors
+    /// If the system graph cannot be read.
+    pub fn graphs(&self) -> Result<Vec<GraphInfo>, DatabaseError> {
+        Ok(registry::list(self.system.graph())?)
+    }
+
+    /// A graph by its name; `system` is one too. Opened at the first use.
+    ///
+    /// # Errors
+    /// If there is none of that name, or it cannot be opened.
+    pub fn graph(&self, name: &str) -> Result<Arc<Graph>, DatabaseError> {
+        if name == SYSTEM {
+            return Ok(self.system.graph().clone());
+        }
+        let _opening = self.opening.lock();
+        let graphs = self.graphs()?;
+        match graphs.iter().find(|graph| &*graph.name == name) {
+            Some(info) => self.open_graph(info),
+            None => Err(DatabaseError::NoSuchGraph {
+                name: name.to_owned(),
+                known: graphs.into_iter().map(|graph| graph.name).collect(),
+            }),
+        }
+    }
+
+    /// Makes an empty graph.
+    ///
+    /// # Errors
+    /// If there is one of that name, or the name cannot be one.
+    pub fn create_graph(&self, name: &str) -> Result<Arc<Graph>, DatabaseError> {
+        if !is_name(name) || name == SYSTEM {
+            return Err(DatabaseError::BadName { name: name.to_owned() });
+        }
+        let _opening = self.opening.lock();
+        if self.graphs()?.iter().any(|graph| &*graph.name == name) {
+            return Err(DatabaseError::GraphExists { name: name.to_owned() });
+        }
+        let info = registry::add(self.system.graph(), name)?;
+        self.open_graph(&info)
+    }
+
+    /// Makes the state of every open graph durable and shortens the logs, so that the next opening
+    /// has nothing to replay. What was acknowledged is durable without it.
+    ///
+    /// # Errors
+    /// If a store cannot be written.
+    pub fn flush(&self) -> Result<(), DatabaseError> {
+        let groups: Vec<_> =
+            self.groups.lock().iter().map(|(&id, group)| (id, group.clone())).collect();
+        for (id, group) in groups {
+            group.flush().map_err(|source| DatabaseError::Flush { group: id.0, source })?;
+        }
+        Ok(())
+    }
+
+    fn open_graph(&self, info: &GraphInfo) -> Result<Arc<Graph>, DatabaseError> {
+        let id = GroupId(info.group);
+        if let Some(group) = self.groups.lock().get(&id) {
+            return Ok(group.graph().clone());
+        }
+        let group = open_group(&self.directory, &self.log, &self.resources, id, &info.name)?;
+        self.groups.lock().insert(id, group.clone());
+        Ok(group.graph().clone())
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_allowed =
+        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    name.len() <= NAME_BYTES_MAX
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(is_allowed)
+}
+
+fn open_group(
+    directory: &DataDir,
+    log: &Arc<LogStore>,
+    resources: &RocksResources,
+    id: GroupId,
+    name: &str,
+) -> Result<Arc<Group>, DatabaseError> {
+    let unusable = |source| DatabaseError::Graph { graph: name.into(), source };
+    let options = RocksOptions { resources: resources.clone() };
+    let store = RocksStore::open(&directory.group(id), &options)
+        .map_err(|source| unusable(source.into()))?;
+    let graph = Graph::open(Arc::new(store), GraphOptions::default()).map_err(unusable)?;
+    let group = Group::connect::<GroupError>(Arc::new(graph), |machine| {
+        Ok(SingleMember::open(log.clone(), id, MEMBER, machine, DriverOptions::default())?)
+    });
+    group.map(Arc::new).map_err(|source| DatabaseError::Replay { graph: name.into(), source })
+}

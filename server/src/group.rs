@@ -1,0 +1,128 @@
+//! One group on this member: a graph, and the replication of its log.
+//!
+//! `graph` and `raft` know nothing of each other; here the graph becomes the group's state machine,
+//! and the group's replication the log that the graph's sequencer proposes to.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use retrograph_graph::replicate::{Pending, Replicate, ReplicationError};
+use retrograph_graph::{Graph, GraphError};
+use retrograph_raft::{
+    ApplyError, EntryPayload, LogIndex, Proposal, PurgeError, Replication,
+    SingleMember, StateMachine, Term,
+};
+
+/// The graph of a group as its state machine.
+pub(crate) struct GraphMachine {
+    graph: Arc<Graph>,
+    /// Bytes of entries applied since the last flush of the graph.
+    unflushed_bytes: Arc<AtomicU64>,
+}
+
+impl StateMachine for GraphMachine {
+    fn applied_index(&self) -> LogIndex {
+        LogIndex(self.graph.applied().index)
+    }
+
+    fn apply(
+        &self,
+        index: LogIndex,
+        _term: Term,
+        payload: EntryPayload<'_>,
+    ) -> Result<(), ApplyError> {
+        let payload = match payload {
+            EntryPayload::Blank => &[],
+            EntryPayload::Data(payload) => payload,
+        };
+        self.unflushed_bytes.fetch_add(payload.len() as u64, Ordering::Relaxed);
+        self.graph.apply(index.0, payload).map_err(ApplyError::new)
+    }
+}
+
+/// A group of this member.
+pub(crate) struct Group {
+    graph: Arc<Graph>,
+    driver: Arc<SingleMember<GraphMachine>>,
+    unflushed_bytes: Arc<AtomicU64>,
+}
+
+impl Group {
+    /// Connects an open graph with its log: `open` starts the driver on the state machine.
+    pub(crate) fn connect<E>(
+        graph: Arc<Graph>,
+        open: impl FnOnce(GraphMachine) -> Result<SingleMember<GraphMachine>, E>,
+    ) -> Result<Self, E>
+    where
+        E: From<ReplicationError>,
+    {
+        let unflushed_bytes = Arc::new(AtomicU64::new(0));
+        let machine =
+            GraphMachine { graph: graph.clone(), unflushed_bytes: unflushed_bytes.clone() };
+        let driver = Arc::new(open(machine)?);
+        graph.lead(Arc::new(Proposer(driver.clone())))?;
+        Ok(Self { graph, driver, unflushed_bytes })
+    }
+
+    pub(crate) fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    pub(crate) fn unflushed_bytes(&self) -> u64 {
+        self.unflushed_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Makes the state durable and removes the part of the log that it contains.
+    pub(crate) fn flush(&self) -> Result<(), FlushError> {
+        // What is applied from here on is either in the flush too, or stays in the log.
+        let flushed = LogIndex(self.graph.applied().index);
+        self.unflushed_bytes.store(0, Ordering::Relaxed);
+        self.graph.flush()?;
+        self.driver.purge_to(flushed)?;
+        Ok(())
+    }
+}
+
+/// The state of a group was not made durable, or its log not shortened.
+#[derive(Debug, thiserror::Error)]
+pub enum FlushError {
+    /// The graph's store failed.
+    #[error("the graph cannot be flushed")]
+    Graph(#[from] GraphError),
+    /// The log could not be shortened.
+    #[error(transparent)]
+    Purge(#[from] PurgeError),
+}
+
+/// The group's replication as the log of the graph.
+struct Proposer(Arc<SingleMember<GraphMachine>>);
+
+impl Replicate for Proposer {
+    fn propose(&self, payload: Vec<u8>) -> Result<Box<dyn Pending>, ReplicationError> {
+        match self.0.propose(payload) {
+            Ok(proposal) => Ok(Box::new(PendingProposal(proposal))),
+            Err(error) => Err(ReplicationError::Refused(chain(&error))),
+        }
+    }
+}
+
+struct PendingProposal(Proposal);
+
+impl Pending for PendingProposal {
+    fn wait(self: Box<Self>) -> Result<(), ReplicationError> {
+        self.0.wait().map(|_| ()).map_err(|error| ReplicationError::Unknown(chain(&error)))
+    }
+}
+
+/// An error with its causes in one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
