@@ -1,0 +1,362 @@
+//! The command line: subcommands, options and their help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::demo::Size;
+use crate::moment::Moment;
+use crate::output::Format;
+
+/// Where data is when neither the command line nor the environment says so.
+const DATA_DEFAULT: &str = "retrograph-data";
+
+/// The environment variable that names the data directory.
+const DATA_VARIABLE: &str = "RETROGRAPH_DATA";
+
+/// A versioned property-graph database: query your data now and as it was.
+#[derive(Debug, Parser)]
+#[command(
+    name = "retrograph",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 success, 1 a query or another request failed, 2 wrong usage, 3 the \
+        data directory cannot be used, 4 an import was stopped by its rejects, 130 interrupted.\n\n\
+        Example: retrograph demo --data ./demo-data && retrograph shell --data ./demo-data"
+)]
+pub struct Arguments {
+    /// Where the data is [default: $RETROGRAPH_DATA, else ./retrograph-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Arguments {
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.data
+            .clone()
+            .or_else(|| std::env::var_os(DATA_VARIABLE).map(PathBuf::from))
+            .unwrap_or_else(|| PathBuf::from(DATA_DEFAULT))
+    }
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run queries and print their results
+    Query(QueryArguments),
+    /// Talk to a graph: many queries, completion, time travel
+    Shell(ShellArguments),
+    /// Load data into a graph
+    Import {
+        #[command(subcommand)]
+        source: ImportSource,
+    },
+    /// Say what a data directory holds
+    Info(InfoArguments),
+    /// Generate the case "harbor", load it, and take a guided tour
+    Demo(DemoArguments),
+    /// Make and list graphs
+    Graph {
+        #[command(subcommand)]
+        action: GraphAction,
+    },
+}
+
+/// The moment a command reads.
+#[derive(Debug, Default, Args)]
+#[group(multiple = false)]
+pub struct MomentArguments {
+    /// Read the graph as it was at an instant, such as 2026-01-10T12:00:00Z
+    #[arg(long, value_name = "INSTANT", value_parser = crate::moment::parse_instant)]
+    as_of: Option<retrograph_graph::ids::SystemTime>,
+    /// Read the graph as it was after a commit
+    #[arg(long, value_name = "VERSION")]
+    as_of_version: Option<u64>,
+}
+
+impl MomentArguments {
+    /// The moment that was asked for.
+    pub fn moment(&self) -> Moment {
+        match (self.as_of, self.as_of_version) {
+            (Some(instant), _) => Moment::Instant(instant),
+            (None, Some(version)) => Moment::Version(retrograph_graph::ids::Version(version)),
+            (None, None) => Moment::Now,
+        }
+    }
+}
+
+/// `retrograph query`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: retrograph query harbor --as-of 2026-01-10T12:00:00Z --param \
+    id=A-1177 'MATCH (:Account {id: $id})-[:PAID]->(b) RETURN DISTINCT b.id'"
+)]
+pub struct QueryArguments {
+    /// The graph
+    pub graph: String,
+    /// One or more statements, separated by semicolons; `-` reads them from standard input
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    pub text: Option<String>,
+    /// Read the statements from a file
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A parameter: JSON where the value is JSON, else a string. Can be given many times
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = crate::parameters::parse_pair)]
+    pub parameters: Vec<crate::parameters::Pair>,
+    /// Parameters from a file that holds a JSON object
+    #[arg(long, value_name = "FILE")]
+    pub params: Option<PathBuf>,
+    #[command(flatten)]
+    pub moment: MomentArguments,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// Give up after a time such as 500ms, 10s or 2m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Who runs the query, as recorded with commits [default: the user of the system]
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
+}
+
+/// `retrograph shell`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Statements end with `;`, commands begin with `:` (try :help). When standard \
+    input is no terminal, its statements are run up to the first error.\n\n\
+    Example: echo 'MATCH (p:Person) RETURN count(p);' | retrograph shell harbor"
+)]
+pub struct ShellArguments {
+    /// The graph; not needed if there is just one
+    pub graph: Option<String>,
+    #[command(flatten)]
+    pub moment: MomentArguments,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// Who runs the queries, as recorded with commits [default: the user of the system]
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
+}
+
+/// What every import is told.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// The graph; made if there is none of that name
+    #[arg(long, value_name = "GRAPH")]
+    pub graph: String,
+    /// The name of the import; the same name resumes one that was stopped [default: the source's]
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
+    /// Commits get the times at which the other system recorded the data
+    #[arg(long)]
+    pub history: bool,
+    /// Rows in one commit (with --history, rows of one time are one commit)
+    #[arg(long, value_name = "ROWS", default_value_t = 50_000,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch: u64,
+    /// Where rows go that cannot be loaded [default: <job>.rejects.csv]
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Stop when there are more rejects than this
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 0,
+        conflicts_with = "skip_rejects"
+    )]
+    pub rejects_max: u64,
+    /// Never stop because of rejects
+    #[arg(long)]
+    pub skip_rejects: bool,
+    /// Make the ends of relationships that no row makes, with this label or that of their id space
+    #[arg(long, value_name = "LABEL", num_args = 0..=1, default_missing_value = "")]
+    pub create_ends: Option<String>,
+    /// Rows refer to nodes of the graph by a property: Space=Label.key. Can be given many times
+    #[arg(long, value_name = "SPACE=LABEL.KEY",
+        value_parser = retrograph_ingest::ExistingSpace::parse)]
+    pub existing: Vec<retrograph_ingest::ExistingSpace>,
+    /// Where the data comes from, as recorded with each commit [default: the source's name]
+    #[arg(long, value_name = "TEXT")]
+    pub source: Option<String>,
+    /// Who imports, as recorded with each commit [default: the user of the system]
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
+}
+
+/// `retrograph import …`
+#[derive(Debug, Subcommand)]
+pub enum ImportSource {
+    /// CSV files with typed headers, as neo4j-admin reads them
+    Csv(CsvArguments),
+    /// A file of JSON objects, one a line, as APOC exports them
+    Jsonl(JsonlArguments),
+    /// The history of a git repository: commits, authors, files
+    Git(GitArguments),
+}
+
+/// `retrograph import csv`
+#[derive(Debug, Args)]
+#[command(after_help = "Example: retrograph import csv --graph shop --nodes \
+    Person=people.csv --relationships KNOWS=knows.csv")]
+pub struct CsvArguments {
+    /// Files of nodes with labels that all of them get. Can be given many times
+    #[arg(long, value_name = "[LABEL:LABEL=]FILE,FILE…",
+        value_parser = retrograph_ingest::csv::FileGroup::parse)]
+    pub nodes: Vec<retrograph_ingest::csv::FileGroup>,
+    /// Files of relationships with their type. Can be given many times
+    #[arg(long, value_name = "[TYPE=]FILE,FILE…", required_unless_present = "nodes",
+        value_parser = retrograph_ingest::csv::FileGroup::parse)]
+    pub relationships: Vec<retrograph_ingest::csv::FileGroup>,
+    /// Between fields: a character or `tab`
+    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = parse_byte)]
+    pub delimiter: u8,
+    /// Between the items of a list
+    #[arg(long, value_name = "CHARACTER", default_value_t = ';')]
+    pub array_delimiter: char,
+    /// Around fields that hold a delimiter
+    #[arg(long, value_name = "CHARACTER", default_value = "\"", value_parser = parse_byte)]
+    pub quote: u8,
+    /// Files after the first of a group begin with a header line of their own
+    #[arg(long)]
+    pub ignore_data_headers: bool,
+    #[command(flatten)]
+    pub import: ImportArguments,
+}
+
+/// `retrograph import jsonl`
+#[derive(Debug, Args)]
+#[command(after_help = "Example: retrograph import jsonl --graph shop export.jsonl")]
+pub struct JsonlArguments {
+    /// The file
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub import: ImportArguments,
+}
+
+/// `retrograph import git`
+#[derive(Debug, Args)]
+#[command(after_help = "Example: retrograph import git --graph linux --history ~/src/linux")]
+pub struct GitArguments {
+    /// The repository
+    pub repository: PathBuf,
+    /// A branch, tag or commit whose history is read
+    #[arg(long, value_name = "REVISION", default_value = "HEAD")]
+    pub revision: String,
+    #[command(flatten)]
+    pub import: ImportArguments,
+}
+
+/// `retrograph info`
+#[derive(Debug, Args)]
+#[command(after_help = "Example: retrograph info harbor --output json")]
+pub struct InfoArguments {
+    /// Only this graph
+    pub graph: Option<String>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+}
+
+/// `retrograph demo`
+#[derive(Debug, Args)]
+#[command(after_help = "Example: retrograph demo --data ./demo-data --size medium")]
+pub struct DemoArguments {
+    /// How large a case
+    #[arg(long, value_enum, default_value_t = Size::Small)]
+    pub size: Size,
+}
+
+/// `retrograph graph …`
+#[derive(Debug, Subcommand)]
+pub enum GraphAction {
+    /// Make an empty graph
+    #[command(after_help = "Example: retrograph graph create harbor")]
+    Create {
+        /// Its name: lower-case letters, digits, `-`, `_` and `.`
+        name: String,
+    },
+    /// List the graphs
+    #[command(after_help = "Example: retrograph graph list --output json")]
+    List {
+        /// How they are printed
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        output: Format,
+    },
+}
+
+/// Reads `500ms`, `10s`, `2m`, `1h`; a number alone is seconds.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no time; write a number with ms, s, m or h, such as 10s");
+    let unit_at = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit.trim() {
+        "ms" => number / 1_000.0,
+        "" | "s" => number,
+        "m" => number * 60.0,
+        "h" => number * 3_600.0,
+        _ => return Err(wrong()),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+fn parse_byte(text: &str) -> Result<u8, String> {
+    match text {
+        "tab" | "\\t" => Ok(b'\t'),
+        _ => match *text.as_bytes() {
+            [byte] if byte.is_ascii() => Ok(byte),
+            _ => Err(format!(
+                "`{text}` is not one ASCII character; a tab is written `tab`"
+            )),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    /// Every command that does something shows how.
+    #[test]
+    fn every_command_has_an_example() {
+        fn check(command: &clap::Command) {
+            if command.get_subcommands().next().is_none() {
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(help.contains("Example: "), "{}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Arguments::command());
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1_500)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(parse_duration("3"), Ok(Duration::from_secs(3)));
+        for wrong in ["", "s", "ten", "5 parsecs", "-1s", "1e400h"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!((parse_byte("tab"), parse_byte("|")), (Ok(b'\t'), Ok(b'|')));
+        assert!(parse_byte("||").is_err() && parse_byte("é").is_err());
+    }
+}

@@ -1,0 +1,49 @@
+//! `retrograph graph`: make and list graphs.
+
+use std::path::Path;
+
+use retrograph_engine::Output;
+use retrograph_graph::value::Value;
+
+use crate::args::GraphAction;
+use crate::failure::Failure;
+use crate::moment::format_instant;
+use crate::output::{Format, Printer};
+use crate::session::{open, open_or_create};
+use crate::terminal;
+
+/// Runs the action.
+pub fn run(data: &Path, action: &GraphAction) -> Result<(), Failure> {
+    match action {
+        GraphAction::Create { name } => {
+            let database = open_or_create(data)?;
+            database.create_graph(name)?;
+            if terminal::is_watched() {
+                terminal::remark(&format!("made graph {name}"));
+            }
+            Ok(())
+        }
+        GraphAction::List { output } => {
+            let mut out = std::io::stdout().lock();
+            list(&*open(data)?, *output, &mut out)
+        }
+    }
+}
+
+/// Prints the graphs of a database.
+pub fn list(
+    database: &retrograph_server::Database,
+    format: Format,
+    out: &mut dyn std::io::Write,
+) -> Result<(), Failure> {
+    let mut printer = Printer::new(format, out, terminal::width());
+    printer.head(&["graph", "created"]);
+    for graph in database.graphs()? {
+        let cells = [
+            Value::String(graph.name),
+            Value::from(format_instant(graph.created)),
+        ];
+        printer.print(&cells.map(Output::Value));
+    }
+    Ok(printer.finish()?)
+}

@@ -1,0 +1,303 @@
+//! A conversation with one graph at a time: which graph, at which moment, with which parameters, in
+//! which transaction.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use retrograph_engine::{
+    AsOf, CancelToken, Control, OpenTransaction, Parameters, QueryError, RowSink, RunOptions,
+    Summary, Views,
+};
+use retrograph_graph::Graph;
+use retrograph_graph::commit::CommitInfo;
+use retrograph_graph::value::Value;
+use retrograph_server::{Database, OpenOptions};
+
+use crate::failure::Failure;
+use crate::interrupt::interruptible;
+use crate::moment::Moment;
+
+/// Opens a data directory that exists.
+pub fn open(data: &Path) -> Result<Arc<Database>, Failure> {
+    Ok(Database::open(data, OpenOptions { create: false })?)
+}
+
+/// Opens a data directory, or makes it.
+pub fn open_or_create(data: &Path) -> Result<Arc<Database>, Failure> {
+    Ok(Database::open(data, OpenOptions { create: true })?)
+}
+
+/// Who acts when nobody is named: the user of the system.
+pub fn actor(named: Option<&str>) -> Arc<str> {
+    let user = || {
+        ["USER", "LOGNAME", "USERNAME"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok())
+    };
+    match named {
+        Some(name) => name.into(),
+        None => user()
+            .filter(|user| !user.is_empty())
+            .map_or("local".into(), Arc::from),
+    }
+}
+
+/// A graph by its name.
+#[derive(Clone)]
+struct Chosen {
+    name: String,
+    graph: Arc<Graph>,
+}
+
+/// See the module.
+pub struct Session {
+    database: Arc<Database>,
+    chosen: Option<Chosen>,
+    transaction: Option<OpenTransaction>,
+    actor: Arc<str>,
+    /// The state that queries read, unless they name one themselves.
+    pub moment: Moment,
+    /// The parameters of every query.
+    pub parameters: Parameters,
+    /// How long a query may run.
+    pub timeout: Option<Duration>,
+}
+
+/// What a statement is taken from, for messages.
+#[derive(Clone, Copy)]
+pub struct Origin<'s> {
+    /// The whole text.
+    pub script: &'s str,
+    /// Its name.
+    pub name: &'s str,
+}
+
+impl Session {
+    /// A session without a graph.
+    pub fn new(database: Arc<Database>, actor: Arc<str>) -> Self {
+        Self {
+            database,
+            chosen: None,
+            transaction: None,
+            actor,
+            moment: Moment::Now,
+            parameters: Parameters::new(),
+            timeout: None,
+        }
+    }
+
+    /// The database.
+    pub fn database(&self) -> &Arc<Database> {
+        &self.database
+    }
+
+    /// The graph in use.
+    pub fn graph(&self) -> Option<&Arc<Graph>> {
+        self.chosen.as_ref().map(|chosen| &chosen.graph)
+    }
+
+    /// The name of the graph in use.
+    pub fn graph_name(&self) -> Option<&str> {
+        self.chosen.as_ref().map(|chosen| chosen.name.as_str())
+    }
+
+    /// Whether a transaction is open.
+    pub const fn is_in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// Uses another graph from now on, and its present.
+    pub fn use_graph(&mut self, name: &str) -> Result<(), Failure> {
+        self.refuse_in_transaction("change the graph")?;
+        let graph = self.database.graph(name)?;
+        self.chosen = Some(Chosen {
+            name: name.to_owned(),
+            graph,
+        });
+        Ok(())
+    }
+
+    /// Reads another moment from now on. A moment that cannot be read is refused here.
+    pub fn travel(&mut self, moment: Moment) -> Result<(), Failure> {
+        self.refuse_in_transaction("change the moment")?;
+        if let Some(graph) = self.graph() {
+            match moment {
+                Moment::Now => {}
+                Moment::Instant(instant) => drop(graph.read_at(graph.resolve(instant)?)?),
+                Moment::Version(version) => drop(graph.read_at(version)?),
+            }
+        }
+        self.moment = moment;
+        Ok(())
+    }
+
+    fn refuse_in_transaction(&self, what: &str) -> Result<(), Failure> {
+        if self.transaction.is_some() {
+            return Err(Failure::new(format!(
+                "cannot {what} within a transaction; `:commit` or `:rollback` it first"
+            )));
+        }
+        Ok(())
+    }
+
+    fn chosen(&self) -> Result<&Chosen, Failure> {
+        self.chosen.as_ref().ok_or_else(|| {
+            Failure::new("no graph is in use; choose one with `:use`, list them with `:graphs`")
+        })
+    }
+
+    fn options(&self, cancel: Option<CancelToken>) -> RunOptions {
+        RunOptions {
+            as_of: match self.moment {
+                Moment::Now => None,
+                Moment::Instant(instant) => Some(AsOf::Time(instant)),
+                Moment::Version(version) => Some(AsOf::Version(version)),
+            },
+            timeout: self.timeout,
+            cancel,
+            commit: CommitInfo {
+                actor: self.actor.clone(),
+                ..CommitInfo::default()
+            },
+            ..RunOptions::default()
+        }
+    }
+
+    /// Runs one statement. Ctrl-C cancels it.
+    pub fn run(
+        &self,
+        statement: &str,
+        origin: Origin<'_>,
+        sink: &mut dyn RowSink,
+    ) -> Result<Summary, Failure> {
+        let result = self.run_text(statement, sink)?;
+        result.map_err(|error| match error {
+            QueryError::Compile(_) => self.complain_in_place(error, statement, origin),
+            error => Failure::query(&error, statement, origin.name),
+        })
+    }
+
+    fn run_text(
+        &self,
+        text: &str,
+        sink: &mut dyn RowSink,
+    ) -> Result<Result<Summary, QueryError>, Failure> {
+        let cancel = CancelToken::new();
+        let options = self.options(Some(cancel.clone()));
+        let _interruptible = interruptible(move || cancel.cancel());
+        let engine = self.database.engine();
+        Ok(match &self.transaction {
+            Some(open) => engine.run_in(open, text, &self.parameters, &options, sink),
+            None => engine.run(
+                &self.chosen()?.graph,
+                text,
+                &self.parameters,
+                &options,
+                sink,
+            ),
+        })
+    }
+
+    /// An error of a statement shows its place in the script. The statement is therefore compiled
+    /// again where it stands, behind blanks; with EXPLAIN it would stand elsewhere, but a statement
+    /// that does not compile does not run either.
+    fn complain_in_place(&self, error: QueryError, statement: &str, origin: Origin<'_>) -> Failure {
+        let alone = Failure::query(&error, statement, origin.name);
+        let start = (statement.as_ptr() as usize).wrapping_sub(origin.script.as_ptr() as usize);
+        let Some(before) = origin
+            .script
+            .get(..start)
+            .filter(|before| !before.is_empty())
+        else {
+            return alone;
+        };
+        let blanks = before
+            .bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+        let in_place: String = blanks.chain(statement.chars()).collect();
+        match self.run_text(&in_place, &mut Discard) {
+            Ok(Err(error @ QueryError::Compile(_))) => {
+                Failure::query(&error, origin.script, origin.name)
+            }
+            _ => alone,
+        }
+    }
+
+    /// The value of an expression. It must not hold elements, which belong to one moment.
+    pub fn evaluate(&self, expression: &str) -> Result<Value, Failure> {
+        let mut value = Single(None);
+        let text = format!("RETURN {expression} AS value");
+        self.run(
+            &text,
+            Origin {
+                script: &text,
+                name: "parameter",
+            },
+            &mut value,
+        )?;
+        match value.0 {
+            Some(Value::Node(_) | Value::Relationship(_) | Value::Path(_)) => Err(Failure::new(
+                "a parameter cannot be a node, a relationship or a path",
+            )),
+            Some(value) => Ok(value),
+            None => Err(Failure::new("the expression has no value")),
+        }
+    }
+
+    /// Opens a transaction.
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        self.refuse_in_transaction("begin another transaction")?;
+        let graph = self.chosen()?.graph.clone();
+        let open = self.database.engine().begin(&graph, self.options(None));
+        self.transaction = Some(open.map_err(|error| Failure::query(&error, "", "begin"))?);
+        Ok(())
+    }
+
+    /// Commits the open transaction; returns the version it made or saw.
+    pub fn commit(&mut self) -> Result<u64, Failure> {
+        let open = self.take_transaction()?;
+        let committed = open
+            .commit()
+            .map_err(|error| Failure::query(&error, "", "commit"))?;
+        Ok(committed.version.0)
+    }
+
+    /// Gives the open transaction up.
+    pub fn rollback(&mut self) -> Result<(), Failure> {
+        self.take_transaction().map(OpenTransaction::rollback)
+    }
+
+    fn take_transaction(&mut self) -> Result<OpenTransaction, Failure> {
+        self.transaction
+            .take()
+            .ok_or_else(|| Failure::new("no transaction is open; `:begin` opens one"))
+    }
+}
+
+/// Takes rows and forgets them.
+struct Discard;
+
+impl RowSink for Discard {
+    fn columns(&mut self, _: &[Arc<str>]) -> Result<(), QueryError> {
+        Ok(())
+    }
+
+    fn row(&mut self, _: &[Value], _: &Views) -> Result<Control, QueryError> {
+        Ok(Control::Stop)
+    }
+}
+
+/// Keeps the first value of the first row.
+struct Single(Option<Value>);
+
+impl RowSink for Single {
+    fn columns(&mut self, _: &[Arc<str>]) -> Result<(), QueryError> {
+        Ok(())
+    }
+
+    fn row(&mut self, row: &[Value], _: &Views) -> Result<Control, QueryError> {
+        self.0 = row.first().cloned();
+        Ok(Control::Stop)
+    }
+}
