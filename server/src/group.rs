@@ -32,10 +32,9 @@ impl StateMachine for GraphMachine {
         _term: Term,
         payload: EntryPayload<'_>,
     ) -> Result<(), ApplyError> {
-        let payload = match payload {
-            EntryPayload::Blank => &[],
-            EntryPayload::Data(payload) => payload,
-        };
+        // A blank entry says that a term began. It is nothing to the graph: its applied index stays
+        // behind, and a restart passes the blank entry once more.
+        let EntryPayload::Data(payload) = payload else { return Ok(()) };
         self.unflushed_bytes.fetch_add(payload.len() as u64, Ordering::Relaxed);
         self.graph.apply(index.0, payload).map_err(ApplyError::new)
     }
