@@ -1,9 +1,26 @@
 //! Names and schema: labels, types, property keys, indexes and constraints, each with the versions
 //! in which it exists.
+//!
+//! All of it is held in memory as one immutable [`Catalog`], replaced as a whole when a commit
+//! changes it, so a view pays one atomic load. Numbers are never reused, which makes plans and
+//! records independent of time; a name counts in a view if it was there at the view's version.
+//!
+//! An index and a unique constraint share one shape, as a constraint is enforced by an index. The
+//! *logical* schema of a view is that of its version; which index can be *used* is decided by
+//! today's rows: one that still exists and covers the version.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::encoding::DecodeError;
+use crate::error::GraphError;
 use crate::ids::{IndexId, KeyId, LabelId, TypeId, Version};
+use crate::kv::{Family, OrderedStore};
+use crate::rows::meta::{
+    IndexRow, TokenKind, index_prefix, read_index_key, read_token, read_token_key, token_prefix,
+};
+use crate::rows::prefix_end;
+use crate::transaction::OwnWrites;
 
 /// An index on one property of the nodes of a label; if `unique`, the one behind a constraint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,68 +37,347 @@ pub struct IndexDefinition {
     pub unique: bool,
     /// The first version it covers; reads of older versions cannot use it.
     pub covers_from: Version,
+    /// The first version in which it no longer exists.
+    pub dropped: Option<Version>,
+}
+
+impl IndexDefinition {
+    fn exists_at(&self, version: Version) -> bool {
+        self.covers_from <= version && self.dropped.is_none_or(|dropped| version < dropped)
+    }
+
+    pub(crate) fn row(&self) -> IndexRow {
+        IndexRow {
+            created: self.covers_from,
+            dropped: self.dropped,
+            label: self.label,
+            key: self.key,
+            unique: self.unique,
+            name: Arc::clone(&self.name),
+        }
+    }
+}
+
+/// The names of one kind.
+#[derive(Clone, Default)]
+struct Tokens {
+    by_name: HashMap<Arc<str>, u32>,
+    by_id: BTreeMap<u32, (Arc<str>, Version)>,
+}
+
+/// All names and all schema there ever were.
+#[derive(Clone, Default)]
+pub(crate) struct Catalog {
+    tokens: [Tokens; 3],
+    indexes: BTreeMap<IndexId, Arc<IndexDefinition>>,
+    /// Those that exist now, by label.
+    by_label: HashMap<LabelId, Vec<Arc<IndexDefinition>>>,
+    /// Counts changes.
+    pub epoch: u64,
+}
+
+impl Catalog {
+    /// Reads the catalog from its rows.
+    pub fn load(store: &dyn OrderedStore) -> Result<Self, GraphError> {
+        let mut catalog = Self::default();
+        let prefix = token_prefix();
+        let mut cursor = store.scan(Family::Meta, &prefix, &prefix_end(&prefix), false)?;
+        while cursor.valid() {
+            let (kind, id) = read_token_key(cursor.key())?;
+            let (created, name) = read_token(cursor.value())?;
+            catalog.add_token(kind, id, name, created)?;
+            cursor.next();
+        }
+        cursor.status()?;
+        let prefix = index_prefix();
+        let mut cursor = store.scan(Family::Meta, &prefix, &prefix_end(&prefix), false)?;
+        while cursor.valid() {
+            let id = read_index_key(cursor.key())?;
+            let row = IndexRow::decode(cursor.value())?;
+            catalog.put_index(IndexDefinition {
+                id,
+                name: row.name,
+                label: row.label,
+                key: row.key,
+                unique: row.unique,
+                covers_from: row.created,
+                dropped: row.dropped,
+            });
+            cursor.next();
+        }
+        cursor.status()?;
+        Ok(catalog)
+    }
+
+    /// Adds a token. Returns whether it was new; one that contradicts an older one is an error.
+    pub fn add_token(
+        &mut self,
+        kind: TokenKind,
+        id: u32,
+        name: &str,
+        created: Version,
+    ) -> Result<bool, DecodeError> {
+        let tokens = &mut self.tokens[kind as usize];
+        match (tokens.by_name.get(name), tokens.by_id.get(&id)) {
+            (None, None) => {
+                let name: Arc<str> = name.into();
+                tokens.by_name.insert(Arc::clone(&name), id);
+                tokens.by_id.insert(id, (name, created));
+                self.epoch += 1;
+                Ok(true)
+            }
+            (Some(&known), Some(_)) if known == id => Ok(false),
+            _ => Err(DecodeError::Invalid {
+                what: "token",
+                offset: 0,
+            }),
+        }
+    }
+
+    /// Adds or replaces an index.
+    pub fn put_index(&mut self, definition: IndexDefinition) {
+        let definition = Arc::new(definition);
+        let at_label = self.by_label.entry(definition.label).or_default();
+        at_label.retain(|index| index.id != definition.id);
+        if definition.dropped.is_none() {
+            at_label.push(Arc::clone(&definition));
+        }
+        self.indexes.insert(definition.id, definition);
+        self.epoch += 1;
+    }
+
+    /// An index, also one that was dropped.
+    pub fn index(&self, id: IndexId) -> Option<&Arc<IndexDefinition>> {
+        self.indexes.get(&id)
+    }
+
+    /// All indexes there ever were.
+    pub fn all_indexes(&self) -> impl Iterator<Item = &Arc<IndexDefinition>> {
+        self.indexes.values()
+    }
+
+    /// The indexes that exist now on a label.
+    pub fn indexes_of(&self, label: LabelId) -> &[Arc<IndexDefinition>] {
+        self.by_label.get(&label).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether there is no index now.
+    pub fn has_no_index(&self) -> bool {
+        self.by_label.values().all(Vec::is_empty)
+    }
+
+    /// The index that exists now under a name, or on a label and property.
+    pub fn current_index(
+        &self,
+        name: Option<&str>,
+        on: Option<(LabelId, KeyId)>,
+    ) -> Option<&Arc<IndexDefinition>> {
+        self.indexes.values().find(|index| {
+            index.dropped.is_none()
+                && (name == Some(&*index.name) || on == Some((index.label, index.key)))
+        })
+    }
+
+    /// The id and the first version of a name.
+    pub fn token(&self, kind: TokenKind, name: &str) -> Option<(u32, Version)> {
+        let tokens = &self.tokens[kind as usize];
+        let id = *tokens.by_name.get(name)?;
+        Some((id, tokens.by_id.get(&id)?.1))
+    }
+
+    /// The name of an id and its first version.
+    pub fn token_name(&self, kind: TokenKind, id: u32) -> Option<(&Arc<str>, Version)> {
+        self.tokens[kind as usize]
+            .by_id
+            .get(&id)
+            .map(|(name, created)| (name, *created))
+    }
+
+    /// The ids of a kind, ascending.
+    pub fn tokens_of(&self, kind: TokenKind) -> impl Iterator<Item = u32> {
+        self.tokens[kind as usize].by_id.keys().copied()
+    }
+
+    /// One more than the greatest id of a kind.
+    pub fn next_token(&self, kind: TokenKind) -> u32 {
+        self.tokens[kind as usize]
+            .by_id
+            .last_key_value()
+            .map_or(0, |(id, _)| id + 1)
+    }
+
+    /// One more than the greatest index id.
+    pub fn next_index(&self) -> u32 {
+        self.indexes.last_key_value().map_or(0, |(id, _)| id.0 + 1)
+    }
+
+    fn tokens_at(&self, kind: TokenKind, version: Version) -> impl Iterator<Item = (u32, Arc<str>)> {
+        self.tokens[kind as usize]
+            .by_id
+            .iter()
+            .filter(move |(_, (_, created))| *created <= version)
+            .map(|(id, (name, _))| (*id, Arc::clone(name)))
+    }
 }
 
 /// The names and the schema as seen by one view.
 #[derive(Clone)]
 pub struct ReadCatalog {
-    _todo: (),
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) version: Version,
+    pub(crate) own: Option<OwnWrites>,
 }
 
 impl ReadCatalog {
+    fn id(&self, kind: TokenKind, name: &str) -> Option<u32> {
+        match self.catalog.token(kind, name) {
+            Some((id, created)) if created <= self.version => return Some(id),
+            _ => {}
+        }
+        self.own.as_ref().and_then(|own| own.token(kind, name))
+    }
+
+    fn name(&self, kind: TokenKind, id: u32) -> Option<Arc<str>> {
+        match self.catalog.token_name(kind, id) {
+            Some((name, created)) if created <= self.version => return Some(Arc::clone(name)),
+            _ => {}
+        }
+        self.own.as_ref().and_then(|own| own.token_name(kind, id))
+    }
+
+    fn all(&self, kind: TokenKind) -> Vec<(u32, Arc<str>)> {
+        let mut all: Vec<_> = self.catalog.tokens_at(kind, self.version).collect();
+        if let Some(own) = &self.own {
+            all.extend(own.tokens(kind));
+            all.sort_unstable_by_key(|(id, _)| *id);
+            all.dedup_by_key(|(id, _)| *id);
+        }
+        all
+    }
+
     /// The label of this name, if there is one in the view.
     #[must_use]
-    pub fn label(&self, _name: &str) -> Option<LabelId> {
-        unimplemented!()
+    pub fn label(&self, name: &str) -> Option<LabelId> {
+        self.id(TokenKind::Label, name).map(LabelId)
     }
-    /// The type of this name.
+
+    /// The relationship type of this name, if there is one in the view.
     #[must_use]
-    pub fn relationship_type(&self, _name: &str) -> Option<TypeId> {
-        unimplemented!()
+    pub fn relationship_type(&self, name: &str) -> Option<TypeId> {
+        self.id(TokenKind::Type, name).map(TypeId)
     }
-    /// The property key of this name.
+
+    /// The property key of this name, if there is one in the view.
     #[must_use]
-    pub fn key(&self, _name: &str) -> Option<KeyId> {
-        unimplemented!()
+    pub fn key(&self, name: &str) -> Option<KeyId> {
+        self.id(TokenKind::Key, name).map(KeyId)
     }
+
     /// The name of a label.
     #[must_use]
-    pub fn label_name(&self, _id: LabelId) -> Option<Arc<str>> {
-        unimplemented!()
+    pub fn label_name(&self, id: LabelId) -> Option<Arc<str>> {
+        self.name(TokenKind::Label, id.0)
     }
-    /// The name of a type.
+
+    /// The name of a relationship type.
     #[must_use]
-    pub fn type_name(&self, _id: TypeId) -> Option<Arc<str>> {
-        unimplemented!()
+    pub fn type_name(&self, id: TypeId) -> Option<Arc<str>> {
+        self.name(TokenKind::Type, id.0)
     }
+
     /// The name of a property key.
     #[must_use]
-    pub fn key_name(&self, _id: KeyId) -> Option<Arc<str>> {
-        unimplemented!()
+    pub fn key_name(&self, id: KeyId) -> Option<Arc<str>> {
+        self.name(TokenKind::Key, id.0)
     }
+
     /// All labels of the view, by id.
     #[must_use]
     pub fn labels(&self) -> Vec<(LabelId, Arc<str>)> {
-        unimplemented!()
+        let all = self.all(TokenKind::Label);
+        all.into_iter().map(|(id, name)| (LabelId(id), name)).collect()
     }
-    /// All types of the view, by id.
+
+    /// All relationship types of the view, by id.
     #[must_use]
     pub fn relationship_types(&self) -> Vec<(TypeId, Arc<str>)> {
-        unimplemented!()
+        let all = self.all(TokenKind::Type);
+        all.into_iter().map(|(id, name)| (TypeId(id), name)).collect()
     }
+
     /// All property keys of the view, by id.
     #[must_use]
     pub fn keys(&self) -> Vec<(KeyId, Arc<str>)> {
-        unimplemented!()
+        let all = self.all(TokenKind::Key);
+        all.into_iter().map(|(id, name)| (KeyId(id), name)).collect()
     }
+
     /// The indexes and unique constraints of the logical schema at the view's version.
     #[must_use]
     pub fn indexes(&self) -> Vec<Arc<IndexDefinition>> {
-        unimplemented!()
+        self.catalog
+            .all_indexes()
+            .filter(|index| index.exists_at(self.version))
+            .cloned()
+            .collect()
     }
+
     /// The index on a label and property that can be *used* at the view's version, if any.
     #[must_use]
-    pub fn index_on(&self, _label: LabelId, _key: KeyId) -> Option<Arc<IndexDefinition>> {
-        unimplemented!()
+    pub fn index_on(&self, label: LabelId, key: KeyId) -> Option<Arc<IndexDefinition>> {
+        self.catalog
+            .indexes_of(label)
+            .iter()
+            .find(|index| index.key == key && index.covers_from <= self.version)
+            .cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_keeps_its_number() {
+        let mut catalog = Catalog::default();
+        assert!(catalog.add_token(TokenKind::Label, 3, "A", Version(2)).unwrap());
+        assert!(!catalog.add_token(TokenKind::Label, 3, "A", Version(5)).unwrap());
+        assert!(catalog.add_token(TokenKind::Label, 4, "A", Version(5)).is_err());
+        assert!(catalog.add_token(TokenKind::Label, 3, "B", Version(5)).is_err());
+        assert!(catalog.add_token(TokenKind::Type, 3, "B", Version(5)).unwrap());
+        assert_eq!(catalog.token(TokenKind::Label, "A"), Some((3, Version(2))));
+        assert_eq!(catalog.next_token(TokenKind::Label), 4);
+        assert_eq!(catalog.next_token(TokenKind::Key), 0);
+    }
+
+    #[test]
+    fn names_and_schema_belong_to_versions() {
+        let mut catalog = Catalog::default();
+        catalog.add_token(TokenKind::Label, 1, "A", Version(2)).unwrap();
+        let mut index = IndexDefinition {
+            id: IndexId(0),
+            name: "i".into(),
+            label: LabelId(1),
+            key: KeyId(1),
+            unique: false,
+            covers_from: Version(3),
+            dropped: None,
+        };
+        catalog.put_index(index.clone());
+        let at = |catalog: &Catalog, version| ReadCatalog {
+            catalog: Arc::new(catalog.clone()),
+            version: Version(version),
+            own: None,
+        };
+        assert_eq!(at(&catalog, 1).label("A"), None);
+        assert_eq!(at(&catalog, 2).label("A"), Some(LabelId(1)));
+        assert!(at(&catalog, 2).index_on(LabelId(1), KeyId(1)).is_none());
+        assert!(at(&catalog, 3).index_on(LabelId(1), KeyId(1)).is_some());
+        index.dropped = Some(Version(7));
+        catalog.put_index(index);
+        // The schema of version 5 had the index, but its rows are gone.
+        assert_eq!(at(&catalog, 5).indexes().len(), 1);
+        assert!(at(&catalog, 5).index_on(LabelId(1), KeyId(1)).is_none());
+        assert!(at(&catalog, 7).indexes().is_empty());
     }
 }

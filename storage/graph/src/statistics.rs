@@ -1,8 +1,26 @@
 //! Counts and estimates.
+//!
+//! Counts are exact: each commit that changes one writes a dated row, so the count of any version
+//! is one seek away. Estimates are what the planner asks for: the counts of the latest version and
+//! how many distinct values an index has, which is sampled and remembered until the index has
+//! grown or shrunk by half.
 
 use std::collections::BTreeMap;
 
+use crate::catalog::IndexDefinition;
+use crate::encoding::DecodeError;
+use crate::error::GraphError;
+use crate::graph::Graph;
 use crate::ids::{IndexId, LabelId, TypeId};
+use crate::kv::Family;
+use crate::rows::meta::Statistic;
+use crate::rows::{prefix_end, property_prefix};
+use crate::value::key::skip_key;
+
+/// How many distinct values of an index are looked for before the rest is extrapolated.
+const DISTINCT_MAX: u64 = 64;
+/// How many rows of each value are walked before it is skipped.
+const ROWS_PER_VALUE: u64 = 16;
 
 /// What the planner needs to know about sizes. May be dated.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,4 +44,72 @@ pub struct IndexEstimate {
     pub entries: u64,
     /// How many distinct values they have, roughly.
     pub distinct: u64,
+}
+
+impl Graph {
+    /// The size of an index that exists.
+    pub(crate) fn index_estimate(&self, index: &IndexDefinition) -> IndexEstimate {
+        let counts = self.counts.read();
+        let entries = counts.get(&Statistic::Index(index.id)).copied().unwrap_or(0);
+        drop(counts);
+        if index.unique {
+            return IndexEstimate {
+                entries,
+                distinct: entries,
+            };
+        }
+        let known = self.distinct.lock().get(&index.id).copied();
+        if let Some((at, distinct)) = known
+            && entries <= at.saturating_mul(3) / 2
+            && entries >= at / 2
+        {
+            let distinct = distinct.min(entries);
+            return IndexEstimate { entries, distinct };
+        }
+        // An index that cannot be read now is estimated when it can; a plan fails for itself.
+        let distinct = self.sample_distinct(index, entries).unwrap_or(entries);
+        self.distinct.lock().insert(index.id, (entries, distinct));
+        IndexEstimate { entries, distinct }
+    }
+
+    fn sample_distinct(&self, index: &IndexDefinition, entries: u64) -> Result<u64, GraphError> {
+        let prefix = property_prefix(index.label, index.key);
+        let end = prefix_end(&prefix);
+        let mut cursor = self.store.scan(Family::Index, &prefix, &end, false)?;
+        let (mut distinct, mut walked, mut skipped) = (0_u64, 0_u64, false);
+        let mut value = Vec::new();
+        let mut of_value = 0;
+        while cursor.valid() {
+            let found = value_key(cursor.key(), prefix.len())?;
+            if found != value.as_slice() {
+                if distinct == DISTINCT_MAX {
+                    // Values seen so far had this many rows each, as far as they were walked.
+                    let rows = if skipped { walked * 4 } else { walked };
+                    return Ok((entries * distinct / rows.max(1)).clamp(distinct, entries.max(1)));
+                }
+                distinct += 1;
+                of_value = 0;
+                value = found.to_vec();
+            }
+            of_value += 1;
+            walked += 1;
+            if of_value == ROWS_PER_VALUE {
+                skipped = true;
+                let mut next = prefix.clone();
+                next.extend_from_slice(&prefix_end(&value));
+                cursor.seek(&next);
+            } else {
+                cursor.next();
+            }
+        }
+        cursor.status()?;
+        Ok(distinct)
+    }
+}
+
+/// The ordered value within the key of a property row.
+fn value_key(row: &[u8], prefix: usize) -> Result<&[u8], DecodeError> {
+    let rest = row.get(prefix..).unwrap_or(&[]);
+    let behind = skip_key(rest)?.len();
+    Ok(&rest[..rest.len() - behind])
 }

@@ -1,0 +1,178 @@
+//! Splitting closed sets by time (see [`crate::rows::closed`] for the rows).
+//!
+//! A row that ends goes to the open segment of its set. When a commit leaves the open segment with
+//! more rows than the set has live ones, and more than the least number, the segment is sealed: the
+//! rows still alive are copied into it, with an end that never comes, and a marker starts the next
+//! one. From then on a read of that time opens this segment alone, so it costs what was alive then,
+//! not what ever was.
+//!
+//! Counting the live rows takes a scan, so the question is asked only when the size of the segment
+//! passes the least number times a power of two. The answer depends on the rows alone: a member
+//! that replays after a crash decides the same.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Stop;
+use crate::error::GraphError;
+use crate::ids::Version;
+use crate::kv::{Family, OrderedStore, WriteBatch};
+use crate::rows::closed::SetRange;
+use crate::rows::{Key, prefix_end};
+use crate::stored::segment_at;
+
+/// How many open segments are remembered; when there are more, all are forgotten and read again.
+const REMEMBERED_MAX: usize = 1 << 20;
+
+/// The open segments of the sets that were touched lately.
+#[derive(Default)]
+pub(super) struct Segments {
+    open: HashMap<SetRange, Open>,
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    start: Version,
+    rows: u64,
+}
+
+/// The rows of sets that end with one commit.
+#[derive(Default)]
+pub(super) struct Closings {
+    sets: HashMap<SetRange, HashSet<Key>>,
+}
+
+impl Segments {
+    /// Moves a row to the closed twin of its set.
+    pub fn close(
+        &mut self,
+        store: &dyn OrderedStore,
+        set: &SetRange,
+        rest: &[u8],
+        from: &[u8],
+        to: Version,
+        closings: &mut Closings,
+        batch: &mut WriteBatch,
+    ) -> Result<(), Stop> {
+        if self.open.len() >= REMEMBERED_MAX && closings.sets.is_empty() {
+            self.open.clear();
+        }
+        let open = match self.open.get_mut(set) {
+            Some(open) => open,
+            None => self.open.entry(set.clone()).or_insert(count(store, set)?),
+        };
+        open.rows += 1;
+        batch.delete(set.family, &set.current_key(rest));
+        batch.put(Family::Closed, &set.closed_key(open.start, rest, to), from);
+        let rest = Key::from_slice(rest);
+        match closings.sets.get_mut(set) {
+            Some(rests) => {
+                rests.insert(rest);
+            }
+            None => {
+                closings.sets.insert(set.clone(), HashSet::from([rest]));
+            }
+        }
+        Ok(())
+    }
+
+    /// Seals the segments that the commit has made too large.
+    pub fn seal(
+        &mut self,
+        store: &dyn OrderedStore,
+        version: Version,
+        rows_min: u32,
+        closings: &Closings,
+        batch: &mut WriteBatch,
+    ) -> Result<(), Stop> {
+        for (set, rests) in &closings.sets {
+            let Some(open) = self.open.get_mut(set) else {
+                continue;
+            };
+            let before = open.rows - rests.len() as u64;
+            if doublings(before, rows_min) == doublings(open.rows, rows_min) {
+                continue;
+            }
+            let mut alive = Vec::new();
+            let end = prefix_end(&set.prefix);
+            let mut cursor = store.scan(set.family, &set.prefix, &end, false)?;
+            while cursor.valid() && (alive.len() as u64) < open.rows {
+                let rest = &cursor.key()[set.prefix.len()..];
+                if !rests.contains(rest) {
+                    alive.push((Key::from_slice(rest), Key::from_slice(cursor.value())));
+                }
+                cursor.next();
+            }
+            cursor.status()?;
+            if alive.len() as u64 >= open.rows {
+                continue;
+            }
+            for (rest, from) in &alive {
+                batch.put(
+                    Family::Closed,
+                    &set.closed_key(open.start, rest, Version::MAX),
+                    from,
+                );
+            }
+            batch.put(Family::Closed, &set.segment_prefix(version), &[]);
+            *open = Open {
+                start: version,
+                rows: 0,
+            };
+        }
+        Ok(())
+    }
+
+    /// Forgets a set whose rows are dropped.
+    pub fn forget(&mut self, set: &SetRange) {
+        self.open.remove(set);
+    }
+}
+
+/// How often the least number has been passed and doubled; 0 while it has not been passed.
+const fn doublings(rows: u64, rows_min: u32) -> u32 {
+    let min = if rows_min == 0 { 1 } else { rows_min as u64 };
+    if rows <= min {
+        0
+    } else {
+        ((rows - 1) / min).ilog2() + 1
+    }
+}
+
+/// Finds the open segment of a set and counts its rows.
+fn count(store: &dyn OrderedStore, set: &SetRange) -> Result<Open, GraphError> {
+    let (first, end) = set.closed_bounds();
+    let last = store.scan(Family::Closed, &first, &end, true)?;
+    let Some(start) = segment_at(last.as_ref(), first.len())? else {
+        return Ok(Open {
+            start: Version(0),
+            rows: 0,
+        });
+    };
+    drop(last);
+    let prefix = set.segment_prefix(start);
+    let mut cursor = store.scan(Family::Closed, &prefix, &end, false)?;
+    let mut rows = 0;
+    while cursor.valid() {
+        rows += u64::from(cursor.key().len() > prefix.len());
+        cursor.next();
+    }
+    cursor.status()?;
+    Ok(Open { start, rows })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::doublings;
+
+    #[test]
+    fn the_question_is_asked_when_the_least_number_is_passed_and_doubled() {
+        assert_eq!(doublings(0, 64), 0);
+        assert_eq!(doublings(64, 64), 0);
+        assert_eq!(doublings(65, 64), 1);
+        assert_eq!(doublings(128, 64), 1);
+        assert_eq!(doublings(129, 64), 2);
+        assert_eq!(doublings(256, 64), 2);
+        assert_eq!(doublings(257, 64), 3);
+        assert_eq!(doublings(2, 1), 1);
+    }
+}

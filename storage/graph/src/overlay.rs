@@ -1,0 +1,250 @@
+//! The writes of a transaction, as a layer over its view.
+//!
+//! Each element written has the list of its states, each with the sequence (statement and clause)
+//! that made it; a read bound by a sequence takes the last state below it. What scans need beside
+//! (which nodes *may* have got a label, a value, a relationship) is kept as sets of candidates that
+//! only grow: whether a candidate counts is decided by its element's state at the sequence, so there
+//! is one truth and rolling back a statement is popping states.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::encoding::record::ElementState;
+use crate::ids::{Direction, ElementId, LabelId, NodeId, RelationshipId, TypeId, Version};
+use crate::rows::meta::TokenKind;
+use crate::rows::{AdjacencyKey, Key};
+use crate::transaction::Sequence;
+use crate::value::Value;
+
+/// The states of one element in a transaction.
+pub(crate) struct Written {
+    /// Its state in the view, and since when.
+    pub base: Option<(Version, Arc<ElementState>)>,
+    /// The states the transaction gave it; `None` is deleted.
+    states: Vec<(Sequence, Option<Arc<ElementState>>)>,
+    /// Where in the journal the last state is noted.
+    noted: usize,
+}
+
+impl Written {
+    /// The state with all writes.
+    pub fn latest(&self) -> Option<&Arc<ElementState>> {
+        match self.states.last() {
+            Some((_, state)) => state.as_ref(),
+            None => self.base.as_ref().map(|(_, state)| state),
+        }
+    }
+}
+
+/// How an element looks through an overlay.
+pub(crate) enum Seen {
+    /// As in the view.
+    AsStored,
+    /// As the transaction left it; `None` is deleted.
+    Own(Option<Arc<ElementState>>),
+}
+
+/// A name that the transaction uses and that the catalog did not have.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnToken {
+    pub kind: TokenKind,
+    pub id: u32,
+    pub name: Arc<str>,
+}
+
+/// The writes of a transaction.
+#[derive(Default)]
+pub(crate) struct Overlay {
+    elements: HashMap<ElementId, Written>,
+    /// The elements in the order of their states.
+    journal: Vec<ElementId>,
+    /// The length of the journal at the last mark: states before it must not be overwritten.
+    marked: usize,
+    /// Elements written since the last check, by their place in the journal.
+    pub checked: usize,
+    /// Nodes created.
+    pub nodes: BTreeSet<NodeId>,
+    /// Relationships created.
+    pub relationships: BTreeSet<RelationshipId>,
+    /// Adjacency rows of relationships created.
+    pub adjacency: BTreeSet<AdjacencyKey>,
+    /// Nodes that got a label at some time.
+    pub labels: BTreeSet<(LabelId, NodeId)>,
+    /// Property rows that came to be at some time.
+    pub values: BTreeSet<Key>,
+    /// Roughly the bytes of the effects.
+    pub bytes: usize,
+}
+
+impl Overlay {
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty()
+    }
+
+    /// How an element looks to a read below a sequence.
+    pub fn see(&self, element: ElementId, below: u64) -> Seen {
+        let Some(written) = self.elements.get(&element) else {
+            return Seen::AsStored;
+        };
+        let seen = written
+            .states
+            .iter()
+            .rev()
+            .find(|(sequence, _)| u64::from(sequence.0) < below);
+        match seen {
+            Some((_, state)) => Seen::Own(state.clone()),
+            None => Seen::AsStored,
+        }
+    }
+
+    pub fn written(&self, element: ElementId) -> Option<&Written> {
+        self.elements.get(&element)
+    }
+
+    /// All elements written.
+    pub fn elements(&self) -> impl Iterator<Item = (ElementId, &Written)> {
+        self.elements.iter().map(|(element, written)| (*element, written))
+    }
+
+    /// The elements written since the last check, each at least once.
+    pub fn unchecked(&self) -> Vec<ElementId> {
+        let mut elements = self.journal[self.checked.min(self.journal.len())..].to_vec();
+        elements.sort_unstable();
+        elements.dedup();
+        elements
+    }
+
+    /// All is checked up to now; what is overwritten after this is noted anew.
+    pub fn all_checked(&mut self) {
+        self.checked = self.journal.len();
+        self.marked = self.journal.len();
+    }
+
+    /// Notes the state of an element in the view, before its first write.
+    pub fn note_base(&mut self, element: ElementId, base: Option<(Version, Arc<ElementState>)>) {
+        self.elements.entry(element).or_insert(Written {
+            base,
+            states: Vec::new(),
+            noted: 0,
+        });
+    }
+
+    /// Gives an element a state. Its base must have been noted.
+    pub fn put(&mut self, element: ElementId, sequence: Sequence, state: Option<ElementState>) {
+        if let Some(state) = &state {
+            self.note_candidates(element, state);
+            self.bytes += size_of_state(state);
+        }
+        self.bytes += 12;
+        let written = self.elements.entry(element).or_insert(Written {
+            base: None,
+            states: Vec::new(),
+            noted: 0,
+        });
+        let state = state.map(Arc::new);
+        match written.states.last_mut() {
+            // A state nobody can see any more need not be kept.
+            Some((last, old)) if *last == sequence && written.noted >= self.marked => {
+                if let Some(old) = old {
+                    self.bytes = self.bytes.saturating_sub(size_of_state(old) + 12);
+                }
+                *old = state;
+            }
+            _ => {
+                written.noted = self.journal.len();
+                written.states.push((sequence, state));
+                self.journal.push(element);
+            }
+        }
+    }
+
+    fn note_candidates(&mut self, element: ElementId, state: &ElementState) {
+        match (element, state) {
+            (ElementId::Node(id), ElementState::Node { labels, .. }) => {
+                for label in labels {
+                    self.labels.insert((*label, id));
+                }
+            }
+            (
+                ElementId::Relationship(id),
+                ElementState::Relationship {
+                    type_id,
+                    start,
+                    end,
+                    ..
+                },
+            ) => {
+                let is_new = self
+                    .elements
+                    .get(&element)
+                    .is_none_or(|written| written.base.is_none());
+                if is_new && self.relationships.insert(id) {
+                    for key in both_ways(id, *type_id, *start, *end) {
+                        self.adjacency.insert(key);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Remembers the present so that it can be returned to.
+    pub fn mark(&mut self) -> usize {
+        self.marked = self.journal.len();
+        self.marked
+    }
+
+    /// Takes back every state since a mark.
+    pub fn rollback_to(&mut self, mark: usize) {
+        while self.journal.len() > mark {
+            let Some(element) = self.journal.pop() else {
+                break;
+            };
+            let Some(written) = self.elements.get_mut(&element) else {
+                continue;
+            };
+            written.states.pop();
+            if written.states.is_empty() {
+                self.elements.remove(&element);
+            }
+        }
+        self.checked = self.checked.min(mark);
+        self.marked = self.marked.min(mark);
+    }
+}
+
+/// The two adjacency rows of a relationship.
+pub(crate) fn both_ways(
+    relationship: RelationshipId,
+    type_id: TypeId,
+    start: NodeId,
+    end: NodeId,
+) -> [AdjacencyKey; 2] {
+    [
+        (start, Direction::Outgoing, end),
+        (end, Direction::Incoming, start),
+    ]
+    .map(|(node, direction, neighbour)| AdjacencyKey {
+        node,
+        direction,
+        type_id,
+        neighbour,
+        relationship,
+    })
+}
+
+/// At most the bytes of a state in an effect.
+fn size_of_state(state: &ElementState) -> usize {
+    let properties = state.properties().iter();
+    4 + state.labels().len() + properties.map(|(_, value)| 2 + size_of(value)).sum::<usize>()
+}
+
+fn size_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => 1 + text.len(),
+        Value::Bytes(bytes) => 1 + bytes.len(),
+        Value::List(items) => 1 + items.iter().map(size_of).sum::<usize>(),
+        Value::Sealed(sealed) => 1 + sealed.ciphertext.len(),
+        _ => 1,
+    }
+}
