@@ -52,12 +52,14 @@ impl Binder<'_> {
             self.created_path(pattern, Verb::Create, &mut draft)?;
         }
         draft.earlier.push(draft.creation);
-        for creation in draft.earlier {
+        for (place, creation) in draft.earlier.into_iter().enumerate() {
+            // What reads elements of this clause must see them, so it counts as a later one.
+            if place > 0 {
+                self.next_clause();
+            }
             steps.push(Operator::Create(creation), self.clause);
         }
-        if !draft.paths.is_empty() {
-            steps.push(Operator::Project(draft.paths), self.clause);
-        }
+        self.created_paths(draft.paths, steps);
         Ok(())
     }
 
@@ -65,7 +67,14 @@ impl Binder<'_> {
         let bound = self.bound_slots();
         let mut draft = Draft::default();
         self.created_path(&clause.pattern, Verb::Merge, &mut draft)?;
-        let path = clause.pattern.variable.as_ref();
+        if !draft.earlier.is_empty() {
+            return Err(Diagnostic::error(
+                Detail::UndefinedVariable,
+                clause.span,
+                "the properties of a MERGE cannot depend on what it may have to make first",
+            )
+            .help("MERGE one element after the other"));
+        }
         // The same pattern once more, to look for it; all its variables have their slots by now.
         let merged = Merged::new(&clause.pattern, &draft.parts);
         let depth = self.scope.depth();
@@ -98,10 +107,16 @@ impl Binder<'_> {
             on_create,
         };
         steps.push(merge, self.clause);
-        if path.is_some() {
-            steps.push(Operator::Project(draft.paths), self.clause);
-        }
+        self.created_paths(draft.paths, steps);
         Ok(())
+    }
+
+    /// Builds the named paths. That reads what the clause has made, so it counts as a later one.
+    fn created_paths(&mut self, paths: Vec<(Slot, Expression)>, steps: &mut Steps) {
+        if !paths.is_empty() {
+            self.next_clause();
+            steps.push(Operator::Project(paths), self.clause);
+        }
     }
 
     fn created_path(&mut self, pattern: &PathPattern, verb: Verb, draft: &mut Draft) -> Bound<()> {
@@ -235,16 +250,7 @@ impl Binder<'_> {
             ast::Direction::Incoming => (right, left),
             _ => (left, right),
         };
-        if properties.as_ref().is_some_and(|properties| {
-            let reads = expression_reads(properties);
-            draft
-                .creation
-                .relationships
-                .iter()
-                .any(|part| reads.contains(&part.slot))
-        }) {
-            draft.settle(properties.as_ref());
-        }
+        draft.settle(properties.as_ref());
         let part = CreateRelationship {
             slot,
             type_token,

@@ -93,6 +93,7 @@ impl Scope {
     pub fn as_imported(&self) -> Self {
         let import = |variable: &Variable| Variable {
             is_imported: true,
+            is_local: false,
             ..variable.clone()
         };
         Self {

@@ -5,6 +5,7 @@
 //! start with `#` are remarks. The graph is the one of [`schema::Harbor`].
 //! `UPDATE_GOLDEN=1 cargo test -p retrograph-engine --test compile` writes the outputs anew.
 
+mod depth;
 mod schema;
 
 use std::fs;
