@@ -4,7 +4,7 @@
 //! and the group's replication the log that the graph's sequencer proposes to.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use retrograph_graph::replicate::{Pending, Replicate, ReplicationError};
@@ -60,7 +60,7 @@ impl Group {
         let machine =
             GraphMachine { graph: graph.clone(), unflushed_bytes: unflushed_bytes.clone() };
         let driver = Arc::new(open(machine)?);
-        graph.lead(Arc::new(Proposer(driver.clone())))?;
+        graph.lead(Arc::new(Proposer(Arc::downgrade(&driver))))?;
         Ok(Self { graph, driver, unflushed_bytes })
     }
 
@@ -94,12 +94,16 @@ pub enum FlushError {
     Purge(#[from] PurgeError),
 }
 
-/// The group's replication as the log of the graph.
-struct Proposer(Arc<SingleMember<GraphMachine>>);
+/// The group's replication as the log of the graph. The driver holds the graph; if this held the
+/// driver, neither would ever be closed.
+struct Proposer(Weak<SingleMember<GraphMachine>>);
 
 impl Replicate for Proposer {
     fn propose(&self, payload: Vec<u8>) -> Result<Box<dyn Pending>, ReplicationError> {
-        match self.0.propose(payload) {
+        let Some(driver) = self.0.upgrade() else {
+            return Err(ReplicationError::Refused("the database is closed".to_owned()));
+        };
+        match driver.propose(payload) {
             Ok(proposal) => Ok(Box::new(PendingProposal(proposal))),
             Err(error) => Err(ReplicationError::Refused(chain(&error))),
         }
