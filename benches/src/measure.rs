@@ -11,6 +11,9 @@ const CALLS_MIN: usize = 3;
 /// Warming up takes at most this part of the time of a family.
 const WARM_UP_PART: u32 = 5;
 
+/// Longer calls count as this long: an hour.
+const TIME_NS_MAX: u64 = 3_600_000_000_000;
+
 /// What bounds the calls of a family in a mode.
 #[derive(Clone, Copy, Debug)]
 pub struct Cap {
@@ -48,7 +51,8 @@ impl Cap {
                 break;
             }
         }
-        let mut histogram = Histogram::<u64>::new(3).context("a histogram")?;
+        let mut histogram =
+            Histogram::<u64>::new_with_bounds(1, TIME_NS_MAX, 3).context("a histogram")?;
         let mut min_ns = u64::MAX;
         let mut calls = 0;
         let begun = Instant::now();
@@ -69,5 +73,27 @@ impl Cap {
             p99_ns: histogram.value_at_quantile(0.99),
             min_ns,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_lies_between_the_shortest_and_the_longest_call() {
+        let cap = Cap {
+            calls: 30,
+            time: Duration::from_secs(60),
+        };
+        let times = cap
+            .time(|number| {
+                std::hint::black_box((0..number * 1_000).map(std::hint::black_box).sum::<usize>());
+                Ok(())
+            })
+            .expect("calls that do not fail");
+        assert_eq!((times.calls, times.is_capped), (30, false));
+        assert!(times.min_ns > 0 && times.min_ns <= times.median_ns + times.median_ns / 500);
+        assert!(times.median_ns <= times.p99_ns);
     }
 }
