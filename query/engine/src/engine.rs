@@ -355,7 +355,9 @@ impl Run<'_> {
         if prepared.mode == Some(StatementMode::Profile) {
             context.profile(count_steps(&plan.pipeline));
         }
-        let mut states = prepared.states();
+        self.limits.check()?;
+        let mut working = prepared.working();
+        context.subqueries = std::mem::take(&mut working.subqueries);
         let mut rows = 0u64;
         let mut wants_more = true;
         let mut row: Vec<Value> = Vec::with_capacity(prepared.slots.len());
@@ -375,8 +377,10 @@ impl Run<'_> {
             Ok(Flow::More)
         };
         let out: &mut Sink<'_> = &mut out;
-        run_nested(&plan.pipeline.steps, &mut states, &mut context, Batch::unit(plan.width), out)?;
-        prepared.keep(states);
+        let entry = Batch::unit(plan.width);
+        run_nested(&plan.pipeline.steps, &mut working.states, &mut context, entry, out)?;
+        working.subqueries = std::mem::take(&mut context.subqueries);
+        prepared.keep(working);
         Ok(Outcome {
             rows,
             counters: context.counters,

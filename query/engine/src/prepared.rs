@@ -11,13 +11,14 @@ use smallvec::SmallVec;
 
 use crate::bind::compile;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
+use crate::exec::context::Subqueries;
 use crate::exec::pipeline::{State, states_of};
 use crate::functions::Procedures;
 use crate::options::Parameters;
 use crate::plan::schema::{IndexInfo, NameKind, Schema};
 use crate::plan::{Plan, Slot};
 
-/// How many idle execution states are kept for one plan.
+/// How many sets of idle states are kept for one plan.
 const IDLE_STATES_MAX: usize = 8;
 
 /// A compiled statement.
@@ -34,7 +35,15 @@ pub(crate) struct Prepared {
     pub(crate) epoch: u64,
     /// The slots of the columns.
     pub(crate) slots: Vec<Slot>,
-    idle: Mutex<Vec<Vec<State>>>,
+    idle: Mutex<Vec<Working>>,
+}
+
+/// What an execution works with and leaves to the next.
+pub(crate) struct Working {
+    /// The states of the steps.
+    pub(crate) states: Vec<State>,
+    /// The states of the pipelines of subquery expressions.
+    pub(crate) subqueries: Subqueries,
 }
 
 impl Prepared {
@@ -60,16 +69,19 @@ impl Prepared {
     }
 
     /// States for one execution: idle ones or new ones.
-    pub(crate) fn states(&self) -> Vec<State> {
+    pub(crate) fn working(&self) -> Working {
         let idle = self.idle.lock().pop();
-        idle.unwrap_or_else(|| states_of(&self.plan.pipeline, &self.slots))
+        idle.unwrap_or_else(|| Working {
+            states: states_of(&self.plan.pipeline, &self.slots),
+            subqueries: Subqueries::default(),
+        })
     }
 
     /// Takes the states of an execution that went well for another.
-    pub(crate) fn keep(&self, states: Vec<State>) {
+    pub(crate) fn keep(&self, working: Working) {
         let mut idle = self.idle.lock();
         if idle.len() < IDLE_STATES_MAX {
-            idle.push(states);
+            idle.push(working);
         }
     }
 

@@ -4,7 +4,10 @@
 //! there is one group, which takes whole vectors at once, and counts of distinct nodes are sets of
 //! bits. Groups leave in the order in which they first appeared.
 
+use std::borrow::Cow;
+
 use hashbrown::HashMap;
+use retrograph_graph::value::order::exact_int;
 use retrograph_graph::value::{NodeRef, Value};
 use smallvec::SmallVec;
 
@@ -14,7 +17,7 @@ use super::expression::eval;
 use super::id_set::IdSet;
 use super::key_table::KeyTable;
 use super::pipeline::{Flow, Rest, push_in_parts};
-use super::vector::{NULL_ID, Vector, value_bytes};
+use super::vector::{NULL_ID, Nulls, Vector, value_bytes};
 use crate::error::QueryError;
 use crate::functions::{Accumulator, Aggregator};
 use crate::plan::operator::AggregateCall;
@@ -33,15 +36,21 @@ pub(crate) struct AggregateState {
 struct Groups {
     /// The groups of a single key that is a node.
     by_node: HashMap<u64, u32, foldhash::fast::RandomState>,
-    /// All others, and the order: the key of each group.
+    /// The groups of a single key that is an integer, or a float equal to one.
+    by_int: HashMap<i64, u32, foldhash::fast::RandomState>,
+    /// All others.
     keys: KeyTable,
-    /// For each group whether its key is a node of `by_node`; then it has no number in `keys`.
+    /// For each key of `keys` its group.
+    by_key: Vec<u32>,
+    /// The key of each group.
     order: Vec<GroupKey>,
     width: usize,
 }
 
 enum GroupKey {
-    Node(NodeRef),
+    /// A single key.
+    Single(Value),
+    /// The key with this number in the table.
     Key(u32),
 }
 
@@ -59,24 +68,52 @@ enum Aggregate {
 
 impl Groups {
     fn new(width: usize) -> Self {
-        Self { by_node: HashMap::default(), keys: KeyTable::new(width), order: Vec::new(), width }
+        Self {
+            by_node: HashMap::default(),
+            by_int: HashMap::default(),
+            keys: KeyTable::new(width),
+            by_key: Vec::new(),
+            order: Vec::new(),
+            width,
+        }
     }
 
     fn of_node(&mut self, node: NodeRef) -> u32 {
         let order = &mut self.order;
         *self.by_node.entry(node.id.0).or_insert_with(|| {
-            order.push(GroupKey::Node(node));
+            order.push(GroupKey::Single(Value::Node(node)));
             (order.len() - 1) as u32
         })
     }
 
-    fn of_key(&mut self, key: &[Value], numbers: &mut Vec<u32>) -> u32 {
+    /// `value` is the key as the query gave it, `int` the integer that it equals.
+    fn of_int(&mut self, int: i64, value: impl FnOnce() -> Value) -> u32 {
+        let order = &mut self.order;
+        *self.by_int.entry(int).or_insert_with(|| {
+            order.push(GroupKey::Single(value()));
+            (order.len() - 1) as u32
+        })
+    }
+
+    fn of_single(&mut self, value: Value) -> u32 {
+        match &value {
+            Value::Node(node) => self.of_node(*node),
+            Value::Int(int) => self.of_int(*int, || value.clone()),
+            Value::Float(float) => match exact_int(*float) {
+                Some(int) => self.of_int(int, || value.clone()),
+                None => self.of_key(&[value]),
+            },
+            _ => self.of_key(&[value]),
+        }
+    }
+
+    fn of_key(&mut self, key: &[Value]) -> u32 {
         let (number, is_new) = self.keys.number(key);
         if is_new {
-            numbers.push(self.order.len() as u32);
+            self.by_key.push(self.order.len() as u32);
             self.order.push(GroupKey::Key(number));
         }
-        numbers[number as usize]
+        self.by_key[number as usize]
     }
 }
 
@@ -240,26 +277,31 @@ impl AggregateState {
             .iter()
             .map(|(_, key)| eval(key, batch, context))
             .collect::<Result<SmallVec<[_; 4]>, _>>()?;
-        // The number of the group of each key of the table.
-        let mut by_key: Vec<u32> = Vec::new();
-        for (group, key) in (0u32..).zip(&self.groups.order) {
-            if matches!(key, GroupKey::Key(_)) {
-                by_key.push(group);
+        let groups = &mut self.groups;
+        let rows = 0..batch.rows;
+        let numbers = match &vectors[..] {
+            [vector] => match &**vector {
+                Vector::Nodes { ids, view } => rows
+                    .map(|row| match ids[row].0 {
+                        NULL_ID => groups.of_key(&[Value::Null]),
+                        _ => groups.of_node(NodeRef { id: ids[row], view: *view }),
+                    })
+                    .collect(),
+                Vector::Int { values, nulls: None } => rows
+                    .map(|row| groups.of_int(values[row], || Value::Int(values[row])))
+                    .collect(),
+                vector => rows.map(|row| groups.of_single(vector.get(row))).collect(),
+            },
+            vectors => {
+                let mut key: SmallVec<[Value; 4]> = SmallVec::new();
+                rows.map(|row| {
+                    key.clear();
+                    key.extend(vectors.iter().map(|vector| vector.get(row)));
+                    groups.of_key(&key)
+                })
+                .collect()
             }
-        }
-        let mut numbers = Vec::with_capacity(batch.rows);
-        let mut key: SmallVec<[Value; 4]> = SmallVec::new();
-        for row in 0..batch.rows {
-            if let [vector] = &vectors[..]
-                && let Ok(Some(node)) = vector.node_at(row)
-            {
-                numbers.push(self.groups.of_node(node));
-                continue;
-            }
-            key.clear();
-            key.extend(vectors.iter().map(|vector| vector.get(row)));
-            numbers.push(self.groups.of_key(&key, &mut by_key));
-        }
+        };
         Ok(Numbers::Each(numbers))
     }
 
@@ -293,7 +335,7 @@ impl AggregateState {
         };
         for (place, (slot, _)) in keys.iter().enumerate() {
             let values = self.groups.order.iter().map(|key| match key {
-                GroupKey::Node(node) => Value::Node(*node),
+                GroupKey::Single(value) => value.clone(),
                 GroupKey::Key(number) => self.groups.keys.value(*number, place).clone(),
             });
             batch.set(*slot, vector(values.collect()));
@@ -347,13 +389,15 @@ fn take(
             let keeps = keeps_values(*aggregator);
             if let (Numbers::One, None) = (numbers, second) {
                 match argument {
-                    Vector::Int { values, nulls: None } => {
-                        groups[0].push_ints(values)?;
-                        return Ok(if keeps { values.len() * 24 } else { 0 });
+                    Vector::Int { values, nulls } => {
+                        let known = without_nulls(values, nulls);
+                        groups[0].push_ints(&known)?;
+                        return Ok(if keeps { known.len() * size_of::<Value>() } else { 0 });
                     }
-                    Vector::Float { values, nulls: None } => {
-                        groups[0].push_floats(values)?;
-                        return Ok(if keeps { values.len() * 24 } else { 0 });
+                    Vector::Float { values, nulls } => {
+                        let known = without_nulls(values, nulls);
+                        groups[0].push_floats(&known)?;
+                        return Ok(if keeps { known.len() * size_of::<Value>() } else { 0 });
                     }
                     Vector::Nodes { ids, .. } if *aggregator == Aggregator::Count => {
                         let count = ids.iter().filter(|id| id.0 != NULL_ID).count();
@@ -396,6 +440,16 @@ fn take(
             }
             Ok(bytes)
         }
+    }
+}
+
+/// The values that are not null; aggregates ignore null.
+fn without_nulls<'v, T: Copy>(values: &'v [T], nulls: &Nulls) -> Cow<'v, [T]> {
+    match nulls {
+        None => Cow::Borrowed(values),
+        Some(nulls) => Cow::Owned(
+            values.iter().zip(nulls).filter(|(_, is_null)| !**is_null).map(|(v, _)| *v).collect(),
+        ),
     }
 }
 

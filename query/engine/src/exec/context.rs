@@ -84,6 +84,10 @@ struct Profiler {
     since: Instant,
 }
 
+/// The states of the pipelines of subquery expressions by the address of the pipeline, which the plan
+/// keeps in its place.
+pub(crate) type Subqueries = HashMap<usize, Vec<State>, foldhash::fast::RandomState>;
+
 /// What one execution carries along.
 pub(crate) struct Context<'a> {
     /// The views by number; 0 is the query's own.
@@ -101,8 +105,8 @@ pub(crate) struct Context<'a> {
     pub(crate) counters: Counters,
     /// What the statement deleted; none as long as it deleted nothing.
     pub(crate) deleted: Option<Box<Deleted>>,
-    /// States of the pipelines of subquery expressions, by the address of the pipeline.
-    pub(crate) subqueries: HashMap<usize, Vec<State>>,
+    /// States that are not in use.
+    pub(crate) subqueries: Subqueries,
     /// The number of slots of a row.
     pub(crate) width: usize,
     limits: &'a Limits,
@@ -168,7 +172,7 @@ impl<'a> Context<'a> {
             parameters,
             counters: Counters::default(),
             deleted: None,
-            subqueries: HashMap::new(),
+            subqueries: Subqueries::default(),
             width,
             limits,
             memory_bytes: 0,

@@ -280,3 +280,125 @@ pub(crate) fn selected(predicate: &Vector, rows: usize) -> Result<Option<Vec<u32
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use retrograph_graph::ids::NodeId;
+    use retrograph_graph::value::NodeRef;
+
+    use super::*;
+
+    /// Values of one kind with nulls, so that flat vectors come about.
+    fn values(rows: usize) -> impl Strategy<Value = Vec<Value>> {
+        let int = prop_oneof![any::<i64>(), -3..4i64].prop_map(Value::Int);
+        let float = prop_oneof![any::<f64>(), (-3..4i32).prop_map(f64::from), Just(f64::NAN)]
+            .prop_map(Value::Float);
+        let node =
+            (0..4u64).prop_map(|id| Value::Node(NodeRef { id: NodeId(id), view: 0 }));
+        let bool = any::<bool>().prop_map(Value::Bool);
+        let text = "[ab]{0,2}".prop_map(|text| Value::String(text.into()));
+        let kinds = prop_oneof![
+            int.boxed(),
+            float.boxed(),
+            node.boxed(),
+            bool.boxed(),
+            text.boxed()
+        ]
+        .boxed();
+        prop_oneof![
+            kinds.clone().prop_flat_map(move |sample| {
+                let item = of_kind(&sample);
+                prop::collection::vec(prop_oneof![4 => item, 1 => Just(Value::Null)], rows)
+            }),
+            prop::collection::vec(kinds, rows),
+        ]
+    }
+
+    fn of_kind(sample: &Value) -> BoxedStrategy<Value> {
+        match sample {
+            Value::Int(_) => prop_oneof![any::<i64>(), -3..4i64].prop_map(Value::Int).boxed(),
+            Value::Float(_) => any::<f64>().prop_map(Value::Float).boxed(),
+            Value::Node(_) => (0..4u64)
+                .prop_map(|id| Value::Node(NodeRef { id: NodeId(id), view: 0 }))
+                .boxed(),
+            Value::Bool(_) => any::<bool>().prop_map(Value::Bool).boxed(),
+            _ => "[ab]{0,2}".prop_map(|text| Value::String(text.into())).boxed(),
+        }
+    }
+
+    fn same(vector: &Vector, row: usize, expected: &Value) -> bool {
+        vector.get(row).equivalent(expected)
+            && std::mem::discriminant(&vector.get(row)) == std::mem::discriminant(expected)
+    }
+
+    const ROWS: usize = 6;
+
+    proptest! {
+        #[test]
+        fn kernels_equal_operators_row_by_row(
+            left in values(ROWS),
+            right in values(ROWS),
+            shape in 0..4,
+        ) {
+            let vector = |values: &[Value], constant: bool| if constant {
+                Vector::Constant(values[0].clone())
+            } else {
+                Vector::from_values(values.to_vec())
+            };
+            let (left, right) = (vector(&left, shape & 1 == 1), vector(&right, shape & 2 == 2));
+            for comparison in [
+                Comparison::Equal,
+                Comparison::NotEqual,
+                Comparison::Less,
+                Comparison::LessOrEqual,
+                Comparison::Greater,
+                Comparison::GreaterOrEqual,
+            ] {
+                let found = compare(comparison, &left, &right, ROWS);
+                for row in 0..ROWS {
+                    let expected = operators::compare(comparison, &left.get(row), &right.get(row));
+                    prop_assert!(same(&found, row, &expected), "{comparison:?} {row}");
+                }
+            }
+            for operator in [
+                Arithmetic::Add,
+                Arithmetic::Subtract,
+                Arithmetic::Multiply,
+                Arithmetic::Divide,
+                Arithmetic::Modulo,
+                Arithmetic::Power,
+            ] {
+                let expected: Result<Vec<Value>, QueryError> = (0..ROWS)
+                    .map(|row| operators::arithmetic(operator, &left.get(row), &right.get(row)))
+                    .collect();
+                match (arithmetic(operator, &left, &right, ROWS), expected) {
+                    (Ok(found), Ok(expected)) => {
+                        for (row, expected) in expected.iter().enumerate() {
+                            prop_assert!(same(&found, row, expected), "{operator:?} {row}");
+                        }
+                    }
+                    (Err(_), Err(_)) => {}
+                    (found, _) => prop_assert!(false, "{operator:?} {found:?}"),
+                }
+            }
+        }
+
+        #[test]
+        fn filters_keep_what_is_true(truths in prop::collection::vec(any::<Option<bool>>(), ROWS)) {
+            let value = |truth: &Option<bool>| truth.map_or(Value::Null, Value::Bool);
+            let vector = Vector::from_values(truths.iter().map(value).collect());
+            let kept = selected(&vector, ROWS).unwrap();
+            let expected: Vec<u32> = (0u32..)
+                .zip(&truths)
+                .filter(|(_, truth)| **truth == Some(true))
+                .map(|(row, _)| row)
+                .collect();
+            prop_assert_eq!(kept.unwrap_or_else(|| (0..ROWS as u32).collect()), expected);
+            let negated = not(&vector, ROWS).unwrap();
+            for (row, truth) in truths.iter().enumerate() {
+                prop_assert_eq!(ternary(&negated, row).unwrap(), truth.map(|truth| !truth));
+            }
+        }
+    }
+}

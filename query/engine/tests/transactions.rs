@@ -1,0 +1,272 @@
+//! Transactions, retries, limits and caching as a caller of the engine sees them.
+
+use std::sync::Arc;
+
+use retrograph_engine::{
+    AsOf, CancelToken, Collected, Control, Engine, EngineSettings, Output, Parameters, QueryError,
+    RowSink, RunOptions, Summary, Views,
+};
+use retrograph_graph::Graph;
+use retrograph_graph::ids::Version;
+use retrograph_graph::value::Value;
+
+struct Fixture {
+    engine: Engine,
+    graph: Arc<Graph>,
+}
+
+impl Fixture {
+    fn new(statements: &[&str]) -> Self {
+        let fixture = Self {
+            engine: Engine::new(EngineSettings::default()),
+            graph: Graph::in_memory().unwrap(),
+        };
+        for statement in statements {
+            fixture.run(statement).unwrap();
+        }
+        fixture
+    }
+
+    fn run_with(
+        &self,
+        text: &str,
+        options: &RunOptions,
+    ) -> Result<(Summary, Collected), QueryError> {
+        let mut found = Collected::default();
+        let parameters = Parameters::new();
+        let summary = self.engine.run(&self.graph, text, &parameters, options, &mut found)?;
+        Ok((summary, found))
+    }
+
+    fn run(&self, text: &str) -> Result<(Summary, Collected), QueryError> {
+        self.run_with(text, &RunOptions::default())
+    }
+
+    fn int(&self, text: &str) -> i64 {
+        int(&self.run(text).unwrap().1)
+    }
+}
+
+fn int(found: &Collected) -> i64 {
+    match found.rows[0][0] {
+        Output::Value(Value::Int(value)) => value,
+        ref other => panic!("no integer: {other:?}"),
+    }
+}
+
+const COUNT: &str = "MATCH (n) RETURN count(*) AS n";
+
+#[test]
+fn an_open_transaction_sees_its_own_writes_and_others_do_not() {
+    let fixture = Fixture::new(&["CREATE ()"]);
+    let engine = &fixture.engine;
+    let options = RunOptions::default();
+    let parameters = Parameters::new();
+    let transaction = engine.begin(&fixture.graph, options.clone()).unwrap();
+    let run = |text: &str| {
+        let mut found = Collected::default();
+        engine
+            .run_in(&transaction, text, &parameters, &options, &mut found)
+            .map(|summary| (summary, found))
+    };
+    let (summary, _) = run("CREATE (:New {x: 1})").unwrap();
+    assert_eq!(summary.counters.nodes_created, 1);
+    assert_eq!(int(&run(COUNT).unwrap().1), 2);
+    assert_eq!(int(&run("MATCH (n:New) RETURN n.x AS x").unwrap().1), 1);
+    assert_eq!(fixture.int(COUNT), 1);
+    // A statement that fails is undone alone.
+    assert!(run("MATCH (n:New) CREATE ({y: 1}) WITH n RETURN 1 / (n.x - 1) AS bad").is_err());
+    assert_eq!(int(&run(COUNT).unwrap().1), 2);
+    transaction.commit().unwrap();
+    assert_eq!(fixture.int(COUNT), 2);
+}
+
+#[test]
+fn a_rolled_back_transaction_leaves_nothing() {
+    let fixture = Fixture::new(&["CREATE (:A)"]);
+    let options = RunOptions::default();
+    let transaction = fixture.engine.begin(&fixture.graph, options.clone()).unwrap();
+    let mut found = Collected::default();
+    let parameters = Parameters::new();
+    fixture
+        .engine
+        .run_in(&transaction, "CREATE (:B)", &parameters, &options, &mut found)
+        .unwrap();
+    transaction.rollback();
+    assert_eq!(fixture.int(COUNT), 1);
+}
+
+#[test]
+fn the_later_of_two_conflicting_transactions_fails() {
+    let fixture = Fixture::new(&["CREATE (:Counter {n: 0})"]);
+    let options = RunOptions::default();
+    let parameters = Parameters::new();
+    let add = "MATCH (c:Counter) SET c.n = c.n + 1";
+    let begin = || fixture.engine.begin(&fixture.graph, options.clone()).unwrap();
+    let (first, second) = (begin(), begin());
+    for transaction in [&first, &second] {
+        let mut found = Collected::default();
+        fixture.engine.run_in(transaction, add, &parameters, &options, &mut found).unwrap();
+    }
+    first.commit().unwrap();
+    match second.commit() {
+        Err(QueryError::Commit(error)) => assert!(error.is_transient()),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(fixture.int("MATCH (c:Counter) RETURN c.n AS n"), 1);
+}
+
+#[test]
+fn statements_by_themselves_are_retried_until_they_win() {
+    let fixture = Fixture::new(&["CREATE (:Counter {n: 0})"]);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    // The engine's own retries may run out under contention; nothing is lost then.
+                    while let Err(error) =
+                        fixture.run("MATCH (c:Counter) SET c.n = c.n + 1 RETURN c.n AS n")
+                    {
+                        assert!(
+                            matches!(&error, QueryError::Commit(error) if error.is_transient()),
+                            "{error}"
+                        );
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(fixture.int("MATCH (c:Counter) RETURN c.n AS n"), 100);
+}
+
+#[test]
+fn a_version_can_be_read_by_option_and_written_by_none() {
+    let fixture = Fixture::new(&["CREATE (:A)", "CREATE (:A)"]);
+    let latest = fixture.run(COUNT).unwrap().0.version.unwrap();
+    let past = RunOptions {
+        as_of: Some(AsOf::Version(Version(latest.0 - 1))),
+        ..RunOptions::default()
+    };
+    let (summary, found) = fixture.run_with(COUNT, &past).unwrap();
+    assert_eq!(int(&found), 1);
+    assert_eq!(summary.version, Some(Version(latest.0 - 1)));
+    assert!(fixture.run_with("CREATE ()", &past).is_err());
+    let at = summary.time.unwrap();
+    let past = RunOptions { as_of: Some(AsOf::Time(at)), ..RunOptions::default() };
+    assert_eq!(int(&fixture.run_with(COUNT, &past).unwrap().1), 1);
+}
+
+#[test]
+fn a_cancelled_query_ends() {
+    let fixture = Fixture::new(&[]);
+    let cancel = CancelToken::new();
+    cancel.cancel();
+    let options = RunOptions { cancel: Some(cancel), ..RunOptions::default() };
+    let result = fixture.run_with("RETURN 1 AS x", &options);
+    assert!(matches!(result, Err(QueryError::Cancelled)));
+}
+
+/// Cancels once it has seen a row.
+struct Canceller(CancelToken);
+
+impl RowSink for Canceller {
+    fn columns(&mut self, _: &[Arc<str>]) -> Result<(), QueryError> {
+        Ok(())
+    }
+
+    fn row(&mut self, _: &[Value], _: &Views) -> Result<Control, QueryError> {
+        self.0.cancel();
+        Ok(Control::Continue)
+    }
+}
+
+#[test]
+fn a_running_query_notices_that_it_is_cancelled() {
+    let fixture = Fixture::new(&[]);
+    let cancel = CancelToken::new();
+    let options = RunOptions { cancel: Some(cancel.clone()), ..RunOptions::default() };
+    let endless = "UNWIND range(1, 100000) AS x UNWIND range(1, 100000) AS y RETURN x + y AS z";
+    let parameters = Parameters::new();
+    let mut sink = Canceller(cancel);
+    let result = fixture.engine.run(&fixture.graph, endless, &parameters, &options, &mut sink);
+    assert!(matches!(result, Err(QueryError::Cancelled)));
+}
+
+/// Takes one row.
+struct First(usize);
+
+impl RowSink for First {
+    fn columns(&mut self, _: &[Arc<str>]) -> Result<(), QueryError> {
+        Ok(())
+    }
+
+    fn row(&mut self, _: &[Value], _: &Views) -> Result<Control, QueryError> {
+        self.0 += 1;
+        Ok(Control::Stop)
+    }
+}
+
+#[test]
+fn a_sink_that_has_enough_ends_the_query() {
+    let fixture = Fixture::new(&[]);
+    let mut sink = First(0);
+    let endless = "UNWIND range(1, 100000) AS x UNWIND range(1, 100000) AS y RETURN x + y AS z";
+    let options = RunOptions::default();
+    let parameters = Parameters::new();
+    let summary =
+        fixture.engine.run(&fixture.graph, endless, &parameters, &options, &mut sink).unwrap();
+    assert_eq!((sink.0, summary.rows), (1, 1));
+}
+
+#[test]
+fn plans_are_cached_until_the_schema_changes() {
+    let fixture = Fixture::new(&["CREATE (:A {x: 1})"]);
+    let query = "MATCH (n:A {x: 1}) RETURN n.x AS x";
+    assert!(!fixture.run(query).unwrap().0.is_plan_cached);
+    assert!(fixture.run(query).unwrap().0.is_plan_cached);
+    fixture.run("CREATE INDEX ax FOR (n:A) ON (n.x)").unwrap();
+    assert!(!fixture.run(query).unwrap().0.is_plan_cached);
+    assert_eq!(fixture.int(query), 1);
+    // Another graph has plans of its own.
+    let other = Graph::in_memory().unwrap();
+    let mut found = Collected::default();
+    let summary = fixture
+        .engine
+        .run(&other, query, &Parameters::new(), &RunOptions::default(), &mut found)
+        .unwrap();
+    assert!(!summary.is_plan_cached);
+    assert!(found.rows.is_empty());
+}
+
+#[test]
+fn explain_shows_the_plan_and_profile_what_it_did() {
+    let fixture = Fixture::new(&["UNWIND range(1, 3) AS i CREATE (:A {x: i})"]);
+    let (summary, found) = fixture.run("EXPLAIN MATCH (n:A) DELETE n").unwrap();
+    assert!(summary.plan.is_some() && summary.profile.is_none());
+    assert!(found.rows.is_empty());
+    assert_eq!(fixture.int(COUNT), 3);
+    let (summary, found) =
+        fixture.run("PROFILE MATCH (n:A) WHERE n.x > 1 RETURN n.x AS x").unwrap();
+    assert_eq!(found.rows.len(), 2);
+    let rows: Vec<u64> = summary.profile.unwrap().iter().map(|step| step.rows).collect();
+    assert!(rows.contains(&3) && rows.contains(&2), "{rows:?}");
+}
+
+#[test]
+fn an_index_that_does_not_reach_back_is_replaced_by_a_scan() {
+    let fixture = Fixture::new(&["UNWIND range(1, 20) AS i CREATE (:A {x: i, s: 'a' + i})"]);
+    let before = fixture.run(COUNT).unwrap().0.version.unwrap();
+    fixture.run("CREATE INDEX ax FOR (n:A) ON (n.x)").unwrap();
+    fixture.run("CREATE INDEX as FOR (n:A) ON (n.s)").unwrap();
+    fixture.run("MATCH (n:A {x: 7}) SET n.x = 100").unwrap();
+    let past = RunOptions { as_of: Some(AsOf::Version(before)), ..RunOptions::default() };
+    for (query, now, then) in [
+        ("MATCH (n:A {x: 7}) RETURN count(*) AS n", 0, 1),
+        ("MATCH (n:A) WHERE n.x > 18 RETURN count(*) AS n", 3, 2),
+        ("MATCH (n:A) WHERE n.x IN [7, 8, 8] RETURN count(*) AS n", 1, 2),
+        ("MATCH (n:A) WHERE n.s STARTS WITH 'a1' RETURN count(*) AS n", 11, 11),
+    ] {
+        assert_eq!(fixture.int(query), now, "{query}");
+        assert_eq!(int(&fixture.run_with(query, &past).unwrap().1), then, "{query}");
+    }
+}
