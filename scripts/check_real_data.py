@@ -332,7 +332,7 @@ def git_history(db, repository):
     db.run("import", "git", "--graph", "git", repository, "--history")
     separator = "\x1f"
     log = subprocess.run(
-        ["git", "-C", repository, "log", "--topo-order", "--reverse", "--no-renames", "--name-status",
+        ["git", "-C", repository, "log", "--date-order", "--reverse", "--no-renames", "--name-status",
          f"--format=%x1e{separator.join(['%H', '%P', '%ae', '%ct'])}%x1f"],
         capture_output=True, check=True).stdout.decode("utf-8", "replace")
     commits = []

@@ -6,7 +6,7 @@
 //! (:Commit) -[:TOUCHED {operation}]-> (:File {path})         operation: A, M, D, T
 //! ```
 //!
-//! Commits come parents first; the time of everything in a commit is its committer's time. Merge
+//! Commits come parents first and otherwise by their times; the time of everything in a commit is its committer's time. Merge
 //! commits touch no files of their own (as in `git log`). Text that is not UTF-8 is converted with
 //! replacement characters.
 
@@ -53,7 +53,7 @@ impl GitSource {
         let head = run(repository, &["rev-parse", "--verify", &format!("{revision}^{{commit}}")])?;
         let count = run(repository, &["rev-list", "--count", &head])?;
         let mut child = git(repository)
-            .args(["log", "--reverse", "--topo-order", "--no-renames", "--raw", "-z"])
+            .args(["log", "--reverse", "--date-order", "--no-renames", "--raw", "-z"])
             .args(["--no-abbrev", "--root", "--no-color", "--no-show-signature"])
             .args([FORMAT, &head, "--"])
             .stdin(Stdio::null())

@@ -9,7 +9,7 @@
 //! More keys: `space` (of a node, and within `start` and `end`), `op` (`create`, `merge`, `update`,
 //! `delete`), `time` (ISO 8601, or milliseconds since 1970). Values that JSON has no type for are
 //! objects with one key: `{"$datetime": "…"}`, `$date`, `$time`, `$localtime`, `$localdatetime`,
-//! `$duration`, `$point`, `$bytes` (hexadecimal).
+//! `$duration`, `$point`, `$bytes` (hexadecimal), `$float` (`NaN`, `inf`, `-inf`).
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -243,6 +243,7 @@ fn typed(kind: &str, json: &Json) -> Result<Value, String> {
         "$duration" => {
             Duration::parse(text).map(|v| Value::Duration(Arc::new(v))).map_err(|e| wrong(&e))
         }
+        "$float" => text.parse().map(Value::Float).map_err(|e| wrong(&e)),
         "$bytes" => hexadecimal(text).map(|bytes| Value::Bytes(bytes.into())),
         _ => Err(format!("`{kind}` is no type of value that is known")),
     }

@@ -6,6 +6,7 @@
 pub mod change;
 pub mod csv;
 mod existing;
+pub mod export;
 pub mod git;
 mod ids;
 pub mod jsonl;
