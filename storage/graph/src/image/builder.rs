@@ -1,0 +1,460 @@
+//! Building pages, off the threads that read, and letting go of them.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::column::ColumnPage;
+use super::directory::{Dated, Directory, Page};
+use super::ids::{Life, calm};
+use super::scan::{Interval, Scanner};
+use super::{Images, Shared, What, When};
+use crate::blocks::Space;
+use crate::error::GraphError;
+use crate::ids::{IndexId, KeyId, LabelId, Version};
+use crate::kv::Family;
+use crate::rows::closed::SetRange;
+use crate::rows::{label_prefix, property_prefix};
+
+type Result<T> = std::result::Result<T, GraphError>;
+
+/// More wishes than this are not remembered; then all are forgotten.
+const WISHES_MAX: usize = 1 << 16;
+/// When memory is short, a page must be missed so many times as often as otherwise.
+const SHORTAGE: u32 = 16;
+
+/// What readers would like to have.
+#[derive(Default)]
+pub(super) struct Requests {
+    wishes: HashMap<(What, When), u32>,
+    queue: VecDeque<(What, When, Version)>,
+    queued: HashSet<(What, When)>,
+}
+
+impl Shared {
+    pub fn bytes(&self) -> usize {
+        let columns = self.columns.iter().flat_map(|space| {
+            let columns = space.load();
+            columns.iter().map(|column| column.bytes()).collect::<Vec<_>>()
+        });
+        self.adjacency.bytes()
+            + self.records.iter().map(Directory::bytes).sum::<usize>()
+            + columns.sum::<usize>()
+            + self.labels.bytes()
+            + self.indexes.bytes()
+    }
+
+    pub fn clear(&self) {
+        self.adjacency.clear();
+        self.records.iter().for_each(Directory::clear);
+        for space in &self.columns {
+            space.load().iter().for_each(|column| column.clear());
+        }
+        self.labels.clear();
+        self.indexes.clear();
+    }
+
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // Taken so that the thread is not between looking and going to sleep.
+        drop(self.requests.lock());
+        self.wake.notify_all();
+    }
+
+    /// Counts a miss. Returns whether something is to be built now.
+    pub(super) fn wish(&self, what: What, when: When, version: Version) -> bool {
+        let mut requests = self.requests.lock();
+        if requests.queued.contains(&(what, when)) {
+            return false;
+        }
+        if requests.wishes.len() >= WISHES_MAX {
+            requests.wishes.clear();
+        }
+        let is_short = self.evicted.load(Ordering::Relaxed) > 0;
+        let needed = self.options.misses.saturating_mul(if is_short { SHORTAGE } else { 1 });
+        let wishes = requests.wishes.entry((what, when)).or_default();
+        *wishes += 1;
+        if *wishes < needed {
+            return false;
+        }
+        requests.wishes.remove(&(what, when));
+        requests.queued.insert((what, when));
+        requests.queue.push_back((what, when, version));
+        self.wake.notify_one();
+        true
+    }
+
+    /// Has something built whatever the number of misses.
+    pub(super) fn request(&self, what: What, when: When, version: Version) {
+        let mut requests = self.requests.lock();
+        if requests.queued.insert((what, when)) {
+            requests.queue.push_back((what, when, version));
+            self.wake.notify_one();
+        }
+    }
+
+    fn run(&self) {
+        loop {
+            let mut requests = self.requests.lock();
+            let request = loop {
+                if self.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                match requests.queue.pop_front() {
+                    Some(request) => break request,
+                    None => self.wake.wait(&mut requests),
+                }
+            };
+            drop(requests);
+            // A failure of the store is for the reads to report, which go on without the page.
+            let _ = self.build(request);
+        }
+    }
+
+    pub fn build_requested(&self) -> Result<()> {
+        loop {
+            let Some(request) = self.requests.lock().queue.pop_front() else {
+                return Ok(());
+            };
+            self.build(request)?;
+        }
+    }
+
+    fn build(&self, (what, when, version): (What, When, Version)) -> Result<()> {
+        let result = match what {
+            What::Adjacency(block) => self.build_adjacency(block, when, version),
+            What::Records(space, block) => self.build_records(space, block, when, version),
+            What::Column(space, key, block) => {
+                self.build_column(space, key, block, when, version)
+            }
+            What::Label(label) => self.build_label(label, when, version),
+            What::Index(id, label, key) => self.build_index(id, label, key, when, version),
+        };
+        self.requests.lock().queued.remove(&(what, when));
+        result?;
+        self.tick.fetch_add(1, Ordering::Relaxed);
+        self.make_room();
+        Ok(())
+    }
+
+    fn scanner(&self) -> Scanner<'_> {
+        Scanner { store: self.store.as_ref(), writing: &self.writing, stop: &self.stop }
+    }
+
+    fn recorded(&self) -> Version {
+        Version(self.recorded.load(Ordering::Acquire))
+    }
+
+    /// Builds a page of the present.
+    fn present<P: Page>(
+        &self,
+        directory: &Directory<P>,
+        at: u64,
+        scan: impl FnOnce(Arc<super::delta::Delta<P::Change>>) -> Result<(Version, P)>,
+    ) -> Result<()> {
+        let delta = directory.begin(at);
+        match scan(delta) {
+            Ok((from, page)) => {
+                directory.install(at, from, self.recorded(), page);
+                Ok(())
+            }
+            Err(error) => {
+                directory.abandon(at);
+                Err(error)
+            }
+        }
+    }
+
+    /// Builds a page of an interval.
+    fn interval<P: Page>(
+        &self,
+        directory: &Directory<P>,
+        at: u64,
+        version: Version,
+        scan: impl FnOnce(Version, Version) -> Result<Interval<P>>,
+    ) -> Result<()> {
+        let recorded = self.recorded();
+        if directory.covers(at, version) || version > recorded {
+            return Ok(());
+        }
+        let Interval { page, from, to } = scan(version, recorded)?;
+        directory.install_past(at, Dated::new(from, to, true, page));
+        Ok(())
+    }
+
+    /// Makes a page of one moment from one of an interval.
+    fn moment<P: Page>(
+        &self,
+        directory: &Directory<P>,
+        at: u64,
+        version: Version,
+        filter: impl FnOnce(&P) -> (P, Vec<Life>),
+    ) {
+        let tick = self.tick.load(Ordering::Relaxed);
+        if let Some(found) = directory.find(at, version, tick)
+            && found.is_interval
+        {
+            let (page, lives) = filter(&found.page);
+            let (from, to) = calm(&lives, version.0, found.from.0, found.to().0);
+            directory.install_past(at, Dated::new(Version(from), Version(to), false, page));
+        }
+    }
+
+    fn build_adjacency(&self, block: u64, when: When, version: Version) -> Result<()> {
+        if !self.scanner().is_used(Space::Nodes, block)? {
+            return Ok(());
+        }
+        let directory = &self.adjacency;
+        match when {
+            When::Present => {
+                self.present(directory, block, |delta| self.scanner().adjacency(block, delta))
+            }
+            When::Interval => self.interval(directory, block, version, |version, recorded| {
+                self.scanner().adjacency_interval(block, version, recorded)
+            }),
+            When::Moment(version) => {
+                self.moment(directory, block, version, |page| {
+                    (page.at(version.0), page.lives().flatten().copied().collect())
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn build_records(
+        &self,
+        space: Space,
+        block: u64,
+        when: When,
+        version: Version,
+    ) -> Result<()> {
+        if !self.scanner().is_used(space, block)? {
+            return Ok(());
+        }
+        let directory = &self.records[space as usize];
+        match when {
+            When::Present => {
+                self.present(directory, block, |delta| self.scanner().records(space, block, delta))
+            }
+            When::Interval => self.interval(directory, block, version, |version, recorded| {
+                self.scanner().records_interval(space, block, version, recorded)
+            }),
+            // One list of few versions is walked as quickly as an array is read.
+            When::Moment(_) => Ok(()),
+        }
+    }
+
+    fn build_column(
+        &self,
+        space: Space,
+        key: KeyId,
+        block: u64,
+        when: When,
+        version: Version,
+    ) -> Result<()> {
+        if !self.scanner().is_used(space, block)? {
+            return Ok(());
+        }
+        let directory = self.make_column_directory(space, key);
+        match when {
+            When::Present => self.present_columns(space, block, &[key]),
+            When::Interval => self.interval(&directory, block, version, |version, recorded| {
+                self.scanner().column_interval(space, block, key, version, recorded)
+            }),
+            When::Moment(version) => {
+                self.moment(&directory, block, version, |page| {
+                    (page.at(version.0), page.lives().to_vec())
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Builds several columns of a block from one pass over its records.
+    fn present_columns(&self, space: Space, block: u64, keys: &[KeyId]) -> Result<()> {
+        let directories = keys.iter().map(|key| self.make_column_directory(space, *key));
+        let directories: Vec<_> = directories.collect();
+        let deltas = keys.iter().zip(&directories);
+        let deltas: Vec<_> =
+            deltas.map(|(key, directory)| (*key, directory.begin(block))).collect();
+        match self.scanner().columns(space, block, &deltas) {
+            Ok((from, pages)) => {
+                for (directory, page) in directories.iter().zip(pages) {
+                    directory.install(block, from, self.recorded(), page);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                directories.iter().for_each(|directory| directory.abandon(block));
+                Err(error)
+            }
+        }
+    }
+
+    fn build_label(&self, label: LabelId, when: When, version: Version) -> Result<()> {
+        let set = SetRange::new(Family::Index, label_prefix(label));
+        let (directory, at) = (&self.labels, label.0.into());
+        match when {
+            When::Present => {
+                self.present(directory, at, |delta| self.scanner().label(&set, delta))
+            }
+            When::Interval => self.interval(directory, at, version, |version, recorded| {
+                self.scanner().label_interval(&set, version, recorded)
+            }),
+            When::Moment(version) => {
+                self.moment(directory, at, version, |page| {
+                    (page.at(version.0), page.lives().collect())
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn build_index(
+        &self,
+        id: IndexId,
+        label: LabelId,
+        key: KeyId,
+        when: When,
+        version: Version,
+    ) -> Result<()> {
+        let set = SetRange::new(Family::Index, property_prefix(label, key));
+        let (directory, at) = (&self.indexes, id.0.into());
+        match when {
+            When::Present => {
+                // Before the page begins, so that no commit looks for it in vain.
+                self.index_definitions.lock().insert(id, (label, key));
+                self.present(directory, at, |delta| self.scanner().index(&set, delta))
+            }
+            When::Interval => self.interval(directory, at, version, |version, recorded| {
+                self.scanner().index_interval(&set, version, recorded)
+            }),
+            // A value has few nodes, whose lives are looked at as they are found.
+            When::Moment(_) => Ok(()),
+        }
+    }
+
+    pub fn column_directory(&self, space: Space, key: KeyId) -> Option<Arc<Directory<ColumnPage>>> {
+        self.columns[space as usize].load().get(key.0 as usize).cloned()
+    }
+
+    fn make_column_directory(&self, space: Space, key: KeyId) -> Arc<Directory<ColumnPage>> {
+        if let Some(directory) = self.column_directory(space, key) {
+            return directory;
+        }
+        let at = key.0 as usize;
+        // Readers and the applying thread only ever see the array grow.
+        self.columns[space as usize].rcu(|columns| {
+            let mut longer = Vec::clone(columns);
+            while longer.len() <= at {
+                longer.push(Arc::default());
+            }
+            longer
+        });
+        self.columns[space as usize].load()[at].clone()
+    }
+
+    /// Lets go of what was used least lately until the pages fit into their memory again.
+    fn make_room(&self) {
+        if self.bytes() <= self.options.memory {
+            return;
+        }
+        let mut used: Vec<(u64, usize, What)> = Vec::new();
+        self.adjacency.usage(|at, tick, bytes| used.push((tick, bytes, What::Adjacency(at))));
+        for space in Space::ALL {
+            let records = &self.records[space as usize];
+            records.usage(|at, tick, bytes| used.push((tick, bytes, What::Records(space, at))));
+            for (key, column) in (0..).zip(self.columns[space as usize].load().iter()) {
+                let what = |at| What::Column(space, KeyId(key), at);
+                column.usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
+            }
+        }
+        self.labels.usage(|at, tick, bytes| used.push((tick, bytes, What::Label(LabelId(at as u32)))));
+        let what = |at| What::Index(IndexId(at as u32), LabelId(0), KeyId(0));
+        self.indexes.usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
+        used.sort_by_key(|(tick, ..)| *tick);
+        let mut bytes: usize = used.iter().map(|(_, bytes, _)| bytes).sum();
+        // A little more than needed, so that not every page built from now on looks at all others.
+        let goal = self.options.memory - self.options.memory / 16;
+        for (_, size, what) in used {
+            if bytes <= goal {
+                break;
+            }
+            bytes -= size;
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+            match what {
+                What::Adjacency(at) => self.adjacency.evict(at),
+                What::Records(space, at) => self.records[space as usize].evict(at),
+                What::Column(space, key, at) => {
+                    if let Some(directory) = self.column_directory(space, key) {
+                        directory.evict(at);
+                    }
+                }
+                What::Label(label) => self.labels.evict(label.0.into()),
+                What::Index(id, ..) => self.indexes.evict(id.0.into()),
+            }
+        }
+    }
+}
+
+/// What [`Images::warm`] has to build.
+pub(crate) struct Everything {
+    /// The blocks of nodes and of relationships.
+    pub blocks: [Vec<u64>; 2],
+    pub keys: Vec<KeyId>,
+    pub labels: Vec<LabelId>,
+    pub indexes: Vec<(IndexId, LabelId, KeyId)>,
+}
+
+impl Images {
+    /// Builds every page of the present in the calling thread, as far as the memory reaches: first
+    /// what most reads need.
+    pub fn warm(&self, everything: &Everything) -> Result<()> {
+        if !self.are_on() {
+            return Ok(());
+        }
+        let shared = &self.shared;
+        let latest = shared.recorded();
+        let mut all: Vec<What> = Vec::new();
+        all.extend(everything.indexes.iter().map(|(id, label, key)| What::Index(*id, *label, *key)));
+        all.extend(everything.labels.iter().map(|label| What::Label(*label)));
+        let [nodes, _] = &everything.blocks;
+        all.extend(nodes.iter().map(|block| What::Adjacency(*block)));
+        for what in all {
+            if !self.has_room() {
+                return Ok(());
+            }
+            shared.build((what, When::Present, latest))?;
+        }
+        for space in Space::ALL {
+            for &block in &everything.blocks[space as usize] {
+                if !self.has_room() {
+                    return Ok(());
+                }
+                shared.present_columns(space, block, &everything.keys)?;
+                shared.build((What::Records(space, block), When::Present, latest))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_room(&self) -> bool {
+        self.shared.bytes() <= self.shared.options.memory / 16 * 15
+    }
+
+    /// Starts the thread that builds pages, unless it runs or there is to be none.
+    pub fn ensure_thread(&self) {
+        if !self.shared.options.background {
+            return;
+        }
+        let mut thread = self.thread.lock();
+        if thread.is_none() {
+            let shared = Arc::clone(&self.shared);
+            // Without a thread there are no pages, and reads go on.
+            *thread = std::thread::Builder::new()
+                .name("images".to_owned())
+                .spawn(move || shared.run())
+                .ok();
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! Column pages: one property of a block of elements, in the narrowest array that holds it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::delta::Delta;
+use super::directory::Page;
+use super::ids::Life;
+use crate::column::{Bitmap, Column};
+use crate::value::Value;
+
+/// One property of the elements of a block.
+#[derive(Default)]
+pub(crate) struct ColumnPage {
+    values: Values,
+    /// Which entries are null, one bit each; nothing if none is.
+    nulls: Option<Box<[u64]>>,
+    /// In a page of an interval: where the entries of each element start, and their lives. Else an
+    /// element's number is that of its entry.
+    intervals: Option<(Box<[u32]>, Box<[Life]>)>,
+    delta: Arc<Delta<Value>>,
+}
+
+/// The values of a page; what stands where an entry is null says nothing.
+#[derive(Debug, Default)]
+enum Values {
+    /// All entries are null.
+    #[default]
+    None,
+    Int8(Box<[i8]>),
+    Int16(Box<[i16]>),
+    Int32(Box<[i32]>),
+    Int64(Box<[i64]>),
+    Float(Box<[f64]>),
+    Bool(Box<[bool]>),
+    /// Numbers of distinct values; strings are kept once each.
+    Dictionary { codes: Box<[u16]>, values: Box<[Value]> },
+    /// More distinct values than a dictionary has numbers for.
+    Any(Box<[Value]>),
+}
+
+impl Page for ColumnPage {
+    type Change = Value;
+
+    fn delta(&self) -> &Arc<Delta<Value>> {
+        &self.delta
+    }
+
+    fn bytes(&self) -> usize {
+        let of = |values: &[Value]| -> usize {
+            values.iter().map(|value| size_of::<Value>() + heap_bytes(value)).sum()
+        };
+        let values = match &self.values {
+            Values::None => 0,
+            Values::Int8(values) => values.len(),
+            Values::Int16(values) => values.len() * 2,
+            Values::Int32(values) => values.len() * 4,
+            Values::Int64(values) => values.len() * 8,
+            Values::Float(values) => values.len() * 8,
+            Values::Bool(values) => values.len(),
+            Values::Dictionary { codes, values } => codes.len() * 2 + of(values),
+            Values::Any(values) => of(values),
+        };
+        let intervals = self.intervals.as_ref();
+        values
+            + self.nulls.as_ref().map_or(0, |nulls| nulls.len() * 8)
+            + intervals.map_or(0, |(starts, lives)| starts.len() * 4 + size_of_val::<[Life]>(lives))
+    }
+
+    fn rows(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Bytes that a value has elsewhere.
+pub(super) fn heap_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 16,
+        Value::Bytes(bytes) => bytes.len() + 16,
+        Value::List(items) => {
+            16 + items.iter().map(|item| size_of::<Value>() + heap_bytes(item)).sum::<usize>()
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
+        _ => 64,
+    }
+}
+
+impl Values {
+    fn new(values: &[Value]) -> Self {
+        let mut present = values.iter().filter(|value| !matches!(value, Value::Null));
+        let Some(first) = present.next() else {
+            return Self::None;
+        };
+        let like = |value: &Value| std::mem::discriminant(value) == std::mem::discriminant(first);
+        if !present.all(like) {
+            return Self::dictionary(values);
+        }
+        match first {
+            Value::Int(_) => Self::integers(values),
+            Value::Float(_) => Self::Float(each(values, |value| match value {
+                Value::Float(value) => *value,
+                _ => 0.0,
+            })),
+            Value::Bool(_) => {
+                Self::Bool(each(values, |value| matches!(value, Value::Bool(true))))
+            }
+            _ => Self::dictionary(values),
+        }
+    }
+
+    fn integers(values: &[Value]) -> Self {
+        let ints: Box<[i64]> = each(values, |value| match value {
+            Value::Int(value) => *value,
+            _ => 0,
+        });
+        // Zero is within, so that it can stand where an entry is null.
+        let min = ints.iter().copied().min().unwrap_or(0).min(0);
+        let max = ints.iter().copied().max().unwrap_or(0).max(0);
+        let fits = |low: i64, high: i64| low <= min && max <= high;
+        if fits(i8::MIN.into(), i8::MAX.into()) {
+            Self::Int8(ints.iter().map(|value| *value as i8).collect())
+        } else if fits(i16::MIN.into(), i16::MAX.into()) {
+            Self::Int16(ints.iter().map(|value| *value as i16).collect())
+        } else if fits(i32::MIN.into(), i32::MAX.into()) {
+            Self::Int32(ints.iter().map(|value| *value as i32).collect())
+        } else {
+            Self::Int64(ints)
+        }
+    }
+
+    fn dictionary(values: &[Value]) -> Self {
+        let mut known: HashMap<Arc<str>, u16> = HashMap::new();
+        let mut distinct: Vec<Value> = Vec::new();
+        let mut codes = Vec::with_capacity(values.len());
+        for value in values {
+            let next = u16::try_from(distinct.len());
+            let code = match (value, next) {
+                (Value::Null, _) => 0,
+                (Value::String(text), _) if known.contains_key(text) => known[text],
+                (_, Err(_)) => return Self::Any(values.into()),
+                (value, Ok(next)) => {
+                    if let Value::String(text) = value {
+                        known.insert(Arc::clone(text), next);
+                    }
+                    distinct.push(value.clone());
+                    next
+                }
+            };
+            codes.push(code);
+        }
+        Self::Dictionary { codes: codes.into(), values: distinct.into() }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Int8(values) => values.len(),
+            Self::Int16(values) => values.len(),
+            Self::Int32(values) => values.len(),
+            Self::Int64(values) => values.len(),
+            Self::Float(values) => values.len(),
+            Self::Bool(values) => values.len(),
+            Self::Dictionary { codes, .. } => codes.len(),
+            Self::Any(values) => values.len(),
+        }
+    }
+
+    fn get(&self, entry: usize) -> Value {
+        match self {
+            Self::None => Value::Null,
+            Self::Int8(values) => Value::Int(values[entry].into()),
+            Self::Int16(values) => Value::Int(values[entry].into()),
+            Self::Int32(values) => Value::Int(values[entry].into()),
+            Self::Int64(values) => Value::Int(values[entry]),
+            Self::Float(values) => Value::Float(values[entry]),
+            Self::Bool(values) => Value::Bool(values[entry]),
+            Self::Dictionary { codes, values } => values[usize::from(codes[entry])].clone(),
+            Self::Any(values) => values[entry].clone(),
+        }
+    }
+}
+
+fn each<T>(values: &[Value], f: impl Fn(&Value) -> T) -> Box<[T]> {
+    values.iter().map(f).collect()
+}
+
+impl ColumnPage {
+    /// A page of one moment, of the values of the elements by their number.
+    pub fn new(mut values: Vec<Value>, delta: Arc<Delta<Value>>) -> Self {
+        while values.last().is_some_and(|value| matches!(value, Value::Null)) {
+            values.pop();
+        }
+        Self { values: Values::new(&values), nulls: nulls(&values), intervals: None, delta }
+    }
+
+    /// A page of an interval, of entries ordered by element, with the starts of each element's.
+    pub(super) fn of_interval(values: &[Value], starts: Box<[u32]>, lives: Vec<Life>) -> Self {
+        Self {
+            values: Values::new(values),
+            nulls: nulls(values),
+            intervals: Some((starts, lives.into())),
+            delta: Arc::default(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    #[inline]
+    fn is_null(&self, entry: usize) -> bool {
+        self.nulls.as_ref().is_some_and(|nulls| nulls[entry / 64] >> (entry % 64) & 1 == 1)
+    }
+
+    /// The entry of an element in the base.
+    fn entry(&self, local: u64, version: u64) -> Option<usize> {
+        let local = local as usize;
+        let entry = match &self.intervals {
+            None => Some(local),
+            Some((starts, lives)) => {
+                let (start, end) = (starts[local] as usize, starts[local + 1] as usize);
+                (start..end).find(|entry| lives[*entry].holds(version))
+            }
+        };
+        entry.filter(|entry| *entry < self.len() && !self.is_null(*entry))
+    }
+
+    /// The value of an element; null if it has none.
+    pub fn value(&self, local: u64, version: u64) -> Value {
+        if self.delta.touches(local)
+            && let Some(value) = self.delta.changes(local, version).next()
+        {
+            return value.clone();
+        }
+        self.entry(local, version).map_or(Value::Null, |entry| self.values.get(entry))
+    }
+
+    /// Appends the values of some elements of the block to a column, which will have about `rows`
+    /// rows in the end.
+    pub fn gather(
+        &self,
+        locals: impl Iterator<Item = u64>,
+        version: u64,
+        rows: usize,
+        out: &mut Column,
+    ) {
+        self.shape(rows, out);
+        let is_plain = self.intervals.is_none() && self.delta.is_empty();
+        match (&self.values, &mut *out) {
+            (Values::Int8(from), Column::Int { values, nulls }) if is_plain => {
+                self.copy(from, locals, |value| i64::from(*value), values, nulls);
+            }
+            (Values::Int16(from), Column::Int { values, nulls }) if is_plain => {
+                self.copy(from, locals, |value| i64::from(*value), values, nulls);
+            }
+            (Values::Int32(from), Column::Int { values, nulls }) if is_plain => {
+                self.copy(from, locals, |value| i64::from(*value), values, nulls);
+            }
+            (Values::Int64(from), Column::Int { values, nulls }) if is_plain => {
+                self.copy(from, locals, |value| *value, values, nulls);
+            }
+            (Values::Float(from), Column::Float { values, nulls }) if is_plain => {
+                self.copy(from, locals, |value| *value, values, nulls);
+            }
+            (Values::Bool(from), Column::Bool { values, nulls }) if is_plain => {
+                self.copy(from, locals, |value| *value, values, nulls);
+            }
+            (Values::Dictionary { codes, values: distinct }, Column::Any(values)) if is_plain => {
+                values.extend(locals.map(|local| {
+                    let entry = local as usize;
+                    match codes.get(entry) {
+                        Some(code) if !self.is_null(entry) => distinct[usize::from(*code)].clone(),
+                        _ => Value::Null,
+                    }
+                }));
+            }
+            _ => locals.for_each(|local| out.push(self.value(local, version))),
+        }
+    }
+
+    /// Gives a column that is still empty the type of the page.
+    fn shape(&self, rows: usize, out: &mut Column) {
+        if !out.is_empty() {
+            return;
+        }
+        match &self.values {
+            Values::Int8(_) | Values::Int16(_) | Values::Int32(_) | Values::Int64(_) => {
+                *out = Column::Int { values: Vec::with_capacity(rows), nulls: None };
+            }
+            Values::Float(_) => {
+                *out = Column::Float { values: Vec::with_capacity(rows), nulls: None };
+            }
+            Values::Bool(_) => {
+                *out = Column::Bool { values: Vec::with_capacity(rows), nulls: None };
+            }
+            Values::None | Values::Dictionary { .. } | Values::Any(_) => {}
+        }
+    }
+
+    #[inline]
+    fn copy<A, B: Copy + Default>(
+        &self,
+        from: &[A],
+        locals: impl Iterator<Item = u64>,
+        widen: impl Fn(&A) -> B,
+        values: &mut Vec<B>,
+        nulls: &mut Option<Bitmap>,
+    ) {
+        for local in locals {
+            let entry = local as usize;
+            match from.get(entry) {
+                Some(value) if !self.is_null(entry) => values.push(widen(value)),
+                _ => {
+                    nulls.get_or_insert_default().set(values.len());
+                    values.push(B::default());
+                }
+            }
+        }
+    }
+
+    /// All lives, for finding where nothing happens.
+    pub(super) fn lives(&self) -> &[Life] {
+        self.intervals.as_ref().map_or(&[], |(_, lives)| lives)
+    }
+
+    /// The page of one moment of an interval.
+    pub fn at(&self, version: u64) -> Self {
+        let count = self.intervals.as_ref().map_or(0, |(starts, _)| starts.len() - 1);
+        let values = (0..count as u64).map(|local| self.value(local, version)).collect();
+        Self::new(values, Arc::default())
+    }
+}
+
+fn nulls(values: &[Value]) -> Option<Box<[u64]>> {
+    let is_null = |value: &Value| matches!(value, Value::Null);
+    if !values.iter().any(is_null) {
+        return None;
+    }
+    let mut words = vec![0_u64; values.len().div_ceil(64)];
+    for (entry, value) in values.iter().enumerate() {
+        words[entry / 64] |= u64::from(is_null(value)) << (entry % 64);
+    }
+    Some(words.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::String(text.into())
+    }
+
+    #[test]
+    fn values_lie_in_the_narrowest_array_and_come_back() {
+        let cases: [(&str, Vec<Value>); 9] = [
+            ("Int8", vec![Value::Int(-128), Value::Null, Value::Int(127)]),
+            ("Int16", vec![Value::Int(128)]),
+            ("Int32", vec![Value::Null, Value::Int(-40_000)]),
+            ("Int64", vec![Value::Int(i64::MIN), Value::Int(i64::MAX)]),
+            ("Float", vec![Value::Float(0.5), Value::Null, Value::Float(f64::MAX)]),
+            ("Bool", vec![Value::Bool(true), Value::Null, Value::Bool(false)]),
+            ("Dictionary", vec![text("a"), Value::Null, text("b"), text("a")]),
+            ("Dictionary", vec![Value::Int(1), text("b"), Value::Float(2.0)]),
+            ("None", vec![Value::Null, Value::Null]),
+        ];
+        for (kind, values) in cases {
+            let page = ColumnPage::new(values.clone(), Arc::default());
+            assert!(format!("{:?}", page.values).starts_with(kind), "{kind} {:?}", page.values);
+            let mut column = Column::default();
+            page.gather(0..values.len() as u64 + 2, 1, 8, &mut column);
+            for at in 0..column.len() {
+                let expected = values.get(at).cloned().unwrap_or_default();
+                assert!(page.value(at as u64, 1).equivalent(&expected));
+                assert!(column.get(at).equivalent(&expected), "{kind} {at}");
+            }
+        }
+        let page = ColumnPage::new(vec![text("a"), text("b"), text("a")], Arc::default());
+        assert!(matches!(&page.values, Values::Dictionary { values, .. } if values.len() == 2));
+    }
+
+    #[test]
+    fn changes_win_over_the_base_from_their_version_on() {
+        let page = ColumnPage::new(vec![Value::Int(1), Value::Int(2)], Arc::default());
+        page.delta.append(1, 5, Value::Null);
+        page.delta.append(1, 7, text("x"));
+        page.delta.append(9, 7, Value::Int(4));
+        for (version, expected) in [
+            (4, [Value::Int(1), Value::Int(2), Value::Null]),
+            (5, [Value::Int(1), Value::Null, Value::Null]),
+            (7, [Value::Int(1), text("x"), Value::Int(4)]),
+        ] {
+            let mut column = Column::default();
+            page.gather([0, 1, 9].into_iter(), version, 3, &mut column);
+            for (at, expected) in expected.iter().enumerate() {
+                assert!(column.get(at).equivalent(expected), "{version} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_of_an_interval_answers_each_of_its_versions() {
+        let life = |from, to| Life { from, to };
+        let lives = vec![life(1, 4), life(4, 9), life(2, 3)];
+        let values = [Value::Int(10), Value::Int(20), text("x")];
+        let page = ColumnPage::of_interval(&values, [0, 2, 2, 3].into(), lives);
+        let at = |local, version| page.value(local, version);
+        assert!(matches!(at(0, 0), Value::Null));
+        assert!(matches!(at(0, 3), Value::Int(10)));
+        assert!(matches!(at(0, 4), Value::Int(20)));
+        assert!(matches!(at(1, 4), Value::Null));
+        assert!(matches!(at(2, 3), Value::Null));
+        let moment = page.at(2);
+        assert!(moment.intervals.is_none());
+        for local in 0..3 {
+            assert!(moment.value(local, 2).equivalent(&at(local, 2)));
+        }
+    }
+}

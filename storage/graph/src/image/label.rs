@@ -1,0 +1,161 @@
+//! Label pages: the nodes of one label as a compressed bitmap.
+
+use std::sync::Arc;
+
+use roaring::RoaringTreemap;
+
+use super::delta::Delta;
+use super::directory::Page;
+use super::ids::Life;
+use crate::ids::NodeId;
+
+/// The nodes of a label.
+#[derive(Default)]
+pub(crate) struct LabelPage {
+    nodes: RoaringTreemap,
+    count: u64,
+    /// In a page of an interval, instead of the bitmap: ascending by node and life.
+    intervals: Box<[(u64, Life)]>,
+    /// Whether a node has the label.
+    delta: Arc<Delta<bool>>,
+}
+
+impl Page for LabelPage {
+    type Change = bool;
+
+    fn delta(&self) -> &Arc<Delta<bool>> {
+        &self.delta
+    }
+
+    fn bytes(&self) -> usize {
+        self.nodes.serialized_size() - RoaringTreemap::new().serialized_size()
+            + size_of_val::<[(u64, Life)]>(&self.intervals)
+    }
+
+    fn rows(&self) -> usize {
+        self.count as usize
+    }
+}
+
+impl LabelPage {
+    pub fn new(nodes: RoaringTreemap, delta: Arc<Delta<bool>>) -> Self {
+        Self { count: nodes.len(), nodes, intervals: Box::default(), delta }
+    }
+
+    pub(super) fn of_interval(mut entries: Vec<(u64, Life)>) -> Self {
+        entries.sort_unstable();
+        entries.dedup_by_key(|(node, life)| (*node, life.from));
+        Self { count: entries.len() as u64, intervals: entries.into(), ..Self::default() }
+    }
+
+    /// Whether a node has the label.
+    pub fn contains(&self, node: NodeId, version: u64) -> bool {
+        if self.delta.touches(node.0)
+            && let Some(has) = self.delta.changes(node.0, version).next()
+        {
+            return *has;
+        }
+        if self.intervals.is_empty() {
+            return self.nodes.contains(node.0);
+        }
+        let first = self.intervals.partition_point(|(id, _)| *id < node.0);
+        let of_node = self.intervals[first..].iter().take_while(|(id, _)| *id == node.0);
+        of_node.into_iter().any(|(_, life)| life.holds(version))
+    }
+
+    /// Visits the nodes from `first` on, ascending, until `visit` returns false.
+    pub fn scan(&self, first: NodeId, version: u64, mut visit: impl FnMut(NodeId) -> bool) {
+        if !self.intervals.is_empty() {
+            let start = self.intervals.partition_point(|(id, _)| *id < first.0);
+            for (id, life) in &self.intervals[start..] {
+                if life.holds(version) && !visit(NodeId(*id)) {
+                    return;
+                }
+            }
+            return;
+        }
+        let mut nodes = self.nodes.iter();
+        nodes.advance_to(first.0);
+        if self.delta.is_empty() {
+            for id in nodes {
+                if !visit(NodeId(id)) {
+                    return;
+                }
+            }
+            return;
+        }
+        let mut changed: Vec<(u64, bool)> =
+            self.delta.all(version).filter(|(id, _)| *id >= first.0).map(|(id, has)| (id, *has)).collect();
+        // The last change of a node counts.
+        changed.reverse();
+        changed.sort_by_key(|(id, _)| *id);
+        changed.dedup_by_key(|(id, _)| *id);
+        let mut changed = changed.into_iter().peekable();
+        for id in nodes {
+            while let Some((before, has)) = changed.next_if(|(before, _)| *before < id) {
+                if has && !visit(NodeId(before)) {
+                    return;
+                }
+            }
+            let now = changed.next_if(|(same, _)| *same == id);
+            if now.is_none_or(|(_, has)| has) && !visit(NodeId(id)) {
+                return;
+            }
+        }
+        for (id, has) in changed {
+            if has && !visit(NodeId(id)) {
+                return;
+            }
+        }
+    }
+
+    /// All lives, for finding where nothing happens.
+    pub(super) fn lives(&self) -> impl Iterator<Item = Life> {
+        self.intervals.iter().map(|(_, life)| *life)
+    }
+
+    /// The page of one moment of an interval.
+    pub fn at(&self, version: u64) -> Self {
+        let held = self.intervals.iter().filter(|(_, life)| life.holds(version));
+        Self::new(held.map(|(id, _)| *id).collect(), Arc::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(page: &LabelPage, first: u64, version: u64) -> Vec<u64> {
+        let mut found = Vec::new();
+        page.scan(NodeId(first), version, |id| {
+            found.push(id.0);
+            true
+        });
+        let all: Vec<_> = (first..20).filter(|id| page.contains(NodeId(*id), version)).collect();
+        assert_eq!(found, all, "scan and test agree at {version}");
+        found
+    }
+
+    #[test]
+    fn a_bitmap_and_its_changes_make_one_set() {
+        let page = LabelPage::new([2, 4, 6].into_iter().collect(), Arc::default());
+        for (id, version, has) in [(4, 5, false), (3, 6, true), (9, 6, true), (4, 7, true), (9, 8, false)] {
+            page.delta.append(id, version, has);
+        }
+        assert_eq!(scan(&page, 0, 4), [2, 4, 6]);
+        assert_eq!(scan(&page, 0, 5), [2, 6]);
+        assert_eq!(scan(&page, 3, 6), [3, 6, 9]);
+        assert_eq!(scan(&page, 0, 8), [2, 3, 4, 6]);
+    }
+
+    #[test]
+    fn a_page_of_an_interval_answers_each_of_its_versions() {
+        let life = |from, to| Life { from, to };
+        let entries = vec![(4, life(5, 9)), (4, life(1, 3)), (2, life(2, 9)), (4, life(5, 7))];
+        let page = LabelPage::of_interval(entries);
+        assert_eq!(scan(&page, 0, 0), []);
+        assert_eq!(scan(&page, 0, 2), [2, 4]);
+        assert_eq!(scan(&page, 0, 4), [2]);
+        assert_eq!(scan(&page.at(5), 0, 5), [2, 4]);
+    }
+}

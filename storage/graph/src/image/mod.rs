@@ -1,0 +1,308 @@
+//! Read images: pages in memory, above the store, and the reason reads are fast.
+//!
+//! A page shows one kind of rows for a block of 4,096 ids, or for one label or index, in arrays:
+//!
+//! | module | page | answers |
+//! | --- | --- | --- |
+//! | [`adjacency`] | relationships of a block of nodes, all types, both directions | expand, degree |
+//! | [`column`] | one property of a block of elements | properties of many elements |
+//! | [`record`] | whole records of a block of elements | an element, its labels, its ends |
+//! | [`label`] | bitmap of the nodes of a label | label scans and tests |
+//! | [`index`] | nodes by the hash of a value | equality seeks |
+//!
+//! **Pages of the present never go stale.** A page is a base, built from rows by [`scan`], and a
+//! [`delta`] to which [`follow`] appends every commit before its version is published. A reader
+//! takes the base and what the delta has up to its version. When a delta has grown too long, the
+//! page is built anew beside it and swapped in ([`directory`]).
+//!
+//! **Pages of the past are pages of intervals**: their entries carry the versions from and to which
+//! they held, so one page answers every version in a stretch of time. One that is read often at the
+//! same place gets a page of that moment.
+//!
+//! Pages are built after repeated misses by one thread of the graph ([`builder`]), which also keeps
+//! the memory within its budget by letting go of those used least lately. Nobody waits for it: a
+//! read that finds no page reads rows. Nothing here decides what is true; with images switched off
+//! every answer is the same.
+
+pub(crate) mod adjacency;
+mod builder;
+pub(crate) mod column;
+mod delta;
+pub(crate) mod directory;
+mod follow;
+mod ids;
+pub(crate) mod index;
+pub(crate) mod label;
+pub(crate) mod record;
+mod scan;
+mod sync;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::{Condvar, Mutex};
+
+use crate::blocks::{BLOCK_IDS, Space};
+use crate::catalog::IndexDefinition;
+use crate::error::GraphError;
+use crate::ids::{IndexId, KeyId, LabelId, NodeId, Version};
+use crate::kv::OrderedStore;
+use adjacency::AdjacencyPage;
+pub(crate) use builder::Everything;
+use builder::Requests;
+use column::ColumnPage;
+use directory::{Directory, Found, Page};
+use index::IndexPage;
+use label::LabelPage;
+use record::RecordPage;
+
+/// How read images are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageOptions {
+    /// The most bytes of all pages; 0 switches images off.
+    pub memory: usize,
+    /// How often a page must have been missed before it is built.
+    pub misses: u32,
+    /// A page of the present is built anew when it has more changes than this, and than an eighth
+    /// of its rows.
+    pub delta_rows: u32,
+    /// Whether a thread builds pages. If not, [`Graph::build_images`] does.
+    ///
+    /// [`Graph::build_images`]: crate::Graph::build_images
+    pub background: bool,
+}
+
+impl Default for ImageOptions {
+    fn default() -> Self {
+        Self { memory: 1 << 30, misses: 3, delta_rows: 512, background: true }
+    }
+}
+
+/// What there is of read images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageStatistics {
+    /// Bytes of all pages.
+    pub bytes: usize,
+    /// How many pages have been built, also those let go since.
+    pub built: u64,
+    /// How many slots of pages have been let go for want of memory.
+    pub evicted: u64,
+}
+
+/// What a page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum What {
+    Adjacency(u64),
+    Records(Space, u64),
+    Column(Space, KeyId, u64),
+    Label(LabelId),
+    Index(IndexId, LabelId, KeyId),
+}
+
+/// What part of time a page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum When {
+    Present,
+    /// A stretch around the version asked for.
+    Interval,
+    /// One version and those around it without changes.
+    Moment(Version),
+}
+
+/// A view older than the latest version by less than this rather gets a page of the present than
+/// one of the past.
+const PRESENT_VERSIONS: u64 = 64;
+/// Every so many uses of a page of an interval count as one wish for a page of the moment.
+const HITS_PER_WISH: u32 = 64;
+
+/// The images of a graph. Dropping them stops the building.
+pub(crate) struct Images {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+/// What readers, the applying thread and the builder share.
+pub(crate) struct Shared {
+    options: ImageOptions,
+    store: Arc<dyn OrderedStore>,
+    /// The latest version whose rows have begun to be written.
+    writing: Arc<AtomicU64>,
+    /// The latest version whose changes are in the deltas.
+    recorded: AtomicU64,
+    adjacency: Directory<AdjacencyPage>,
+    records: [Directory<RecordPage>; 2],
+    /// By space, then by key.
+    columns: [ArcSwap<Vec<Arc<Directory<ColumnPage>>>>; 2],
+    labels: Directory<LabelPage>,
+    indexes: Directory<IndexPage>,
+    /// What the indexes that have pages are on.
+    index_definitions: Mutex<HashMap<IndexId, (LabelId, KeyId)>>,
+    /// Counts what was built; "when" in the sense of eviction.
+    tick: AtomicU64,
+    evicted: AtomicU64,
+    requests: Mutex<Requests>,
+    wake: Condvar,
+    stop: AtomicBool,
+}
+
+impl Images {
+    pub fn new(
+        options: ImageOptions,
+        store: Arc<dyn OrderedStore>,
+        writing: Arc<AtomicU64>,
+        applied: Version,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            options,
+            store,
+            writing,
+            recorded: AtomicU64::new(applied.0),
+            adjacency: Directory::default(),
+            records: Default::default(),
+            columns: Default::default(),
+            labels: Directory::default(),
+            indexes: Directory::default(),
+            index_definitions: Mutex::default(),
+            tick: AtomicU64::new(1),
+            evicted: AtomicU64::new(0),
+            requests: Mutex::default(),
+            wake: Condvar::new(),
+            stop: AtomicBool::new(false),
+        });
+        Self { shared, thread: Mutex::new(None) }
+    }
+
+    /// Whether there are images at all.
+    #[inline]
+    pub fn are_on(&self) -> bool {
+        self.shared.options.memory > 0
+    }
+
+    /// What has to be told of commits.
+    pub fn follower(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// The page with the relationships of a node.
+    #[inline]
+    pub fn adjacency(&self, node: NodeId, version: Version) -> Option<Found<AdjacencyPage>> {
+        let block = node.0 / BLOCK_IDS;
+        self.find(&self.shared.adjacency, block, version, || What::Adjacency(block))
+    }
+
+    /// The page with the record of an element.
+    #[inline]
+    pub fn records(&self, space: Space, id: u64, version: Version) -> Option<Found<RecordPage>> {
+        let block = id / BLOCK_IDS;
+        let directory = &self.shared.records[space as usize];
+        self.find(directory, block, version, || What::Records(space, block))
+    }
+
+    /// The page with a property of the elements of a block.
+    #[inline]
+    pub fn column(
+        &self,
+        space: Space,
+        key: KeyId,
+        block: u64,
+        version: Version,
+    ) -> Option<Found<ColumnPage>> {
+        if !self.are_on() {
+            return None;
+        }
+        let what = || What::Column(space, key, block);
+        let columns = self.shared.columns[space as usize].load();
+        match columns.get(key.0 as usize) {
+            Some(directory) => self.find(directory, block, version, what),
+            None => {
+                self.miss(what(), false, version);
+                None
+            }
+        }
+    }
+
+    /// The page of a label.
+    #[inline]
+    pub fn label(&self, label: LabelId, version: Version) -> Option<Found<LabelPage>> {
+        self.find(&self.shared.labels, label.0.into(), version, || What::Label(label))
+    }
+
+    /// The page of an index.
+    #[inline]
+    pub fn index(&self, index: &IndexDefinition, version: Version) -> Option<Found<IndexPage>> {
+        let what = || What::Index(index.id, index.label, index.key);
+        self.find(&self.shared.indexes, index.id.0.into(), version, what)
+    }
+
+    #[inline]
+    fn find<P: Page>(
+        &self,
+        directory: &Directory<P>,
+        at: u64,
+        version: Version,
+        what: impl FnOnce() -> What,
+    ) -> Option<Found<P>> {
+        if !self.are_on() {
+            return None;
+        }
+        let tick = self.shared.tick.load(Ordering::Relaxed);
+        match directory.find(at, version, tick) {
+            Some(found) => {
+                if found.is_interval && found.hit() % HITS_PER_WISH == HITS_PER_WISH - 1 {
+                    self.wish(what(), When::Moment(version), version);
+                }
+                Some(found)
+            }
+            None => {
+                self.miss(what(), directory.has_present(at), version);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn miss(&self, what: What, has_present: bool, version: Version) {
+        let recorded = self.shared.recorded.load(Ordering::Acquire);
+        let is_past = has_present || version.0 + PRESENT_VERSIONS <= recorded;
+        let when = if is_past { When::Interval } else { When::Present };
+        self.wish(what, when, version);
+    }
+
+    #[cold]
+    fn wish(&self, what: What, when: When, version: Version) {
+        if self.shared.wish(what, when, version) {
+            self.ensure_thread();
+        }
+    }
+
+    /// What there is.
+    pub fn statistics(&self) -> ImageStatistics {
+        ImageStatistics {
+            bytes: self.shared.bytes(),
+            built: self.shared.tick.load(Ordering::Relaxed) - 1,
+            evicted: self.shared.evicted.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Forgets all pages.
+    pub fn clear(&self) {
+        self.shared.clear();
+    }
+
+    /// Builds what has been asked for, in the calling thread.
+    pub fn build_requested(&self) -> Result<(), GraphError> {
+        self.shared.build_requested()
+    }
+}
+
+impl Drop for Images {
+    fn drop(&mut self) {
+        self.shared.stop();
+        if let Some(thread) = self.thread.lock().take() {
+            // A builder that panicked has printed why, and there is nobody left to tell.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,477 @@
+//! Pages from rows.
+//!
+//! A page of the present is read from the current rows alone. The cursor shows them as they were
+//! after some batch that had begun to be written when the cursor was made; the version asked for
+//! after that is at or above it, and the page answers from that version on. What changed between
+//! the beginning of the page's delta and the cursor is in both, which does no harm.
+//!
+//! A page of an interval answers the versions up to one that was fully written before. It takes
+//! current rows first and closed ones after, as every read does, so that no row is missed that is
+//! being moved; one that is seen twice has the same start and is kept once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use roaring::RoaringTreemap;
+
+use super::adjacency::{AdjacencyChange, AdjacencyPage, AdjacencyRows, starts};
+use super::column::ColumnPage;
+use super::delta::Delta;
+use super::ids::{Life, stretch};
+use super::index::{IndexChange, IndexPage, IndexRows};
+use super::label::LabelPage;
+use super::record::{RecordPage, Records};
+use crate::blocks::{BLOCK_IDS, Space};
+use crate::encoding::DecodeError;
+use crate::encoding::record::RecordRef;
+use crate::error::GraphError;
+use crate::ids::{ElementId, KeyId, NodeId, RelationshipId, Version};
+use crate::kv::{Family, OrderedStore, RowCursor};
+use crate::rows::closed::{SetRange, closed_adjacency_prefix, closed_element_key, trailing_version};
+use crate::rows::{
+    AdjacencyKey, VERSION_BYTES, element_key, prefix_end, read_element_key, read_from,
+    read_trailing_node,
+};
+use crate::value::Value;
+
+type Result<T> = std::result::Result<T, GraphError>;
+
+/// More entries than this in one page of an interval are split by time.
+const INTERVAL_ROWS_MAX: usize = 1 << 20;
+
+/// A life that has not ended.
+const FOREVER: u64 = u64::MAX;
+
+/// A change of a record: the record after it.
+pub(super) type RecordChange = Option<Arc<[u8]>>;
+
+/// Where rows come from.
+pub(super) struct Scanner<'a> {
+    pub store: &'a dyn OrderedStore,
+    pub writing: &'a AtomicU64,
+    /// Set when whoever waits for pages is gone.
+    pub stop: &'a AtomicBool,
+}
+
+/// A page of an interval, and the versions from and up to which it answers.
+pub(super) struct Interval<P> {
+    pub page: P,
+    pub from: Version,
+    pub to: Version,
+}
+
+impl Scanner<'_> {
+    fn check_stop(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(GraphError::corrupt("image", "building was stopped"));
+        }
+        Ok(())
+    }
+
+    /// Visits rows; the second argument of `visit` is the row's value.
+    fn each(
+        &self,
+        mut cursor: Box<dyn RowCursor + '_>,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut rows = 0_u32;
+        while cursor.valid() {
+            rows = rows.wrapping_add(1);
+            if rows % 1_024 == 0 {
+                self.check_stop()?;
+            }
+            visit(cursor.key(), cursor.value())?;
+            cursor.next();
+        }
+        Ok(cursor.status()?)
+    }
+
+    /// Visits current rows; returns from which version on they are what there is. Rows of later
+    /// versions, which a bulk batch writes before it begins, are left out.
+    fn current(
+        &self,
+        family: Family,
+        lower: &[u8],
+        upper: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8], Version) -> Result<()>,
+    ) -> Result<Version> {
+        let cursor = self.store.scan(family, lower, upper, false)?;
+        let version = Version(self.writing.load(Ordering::SeqCst));
+        self.each(cursor, |key, value| visit(key, value, version))?;
+        Ok(version)
+    }
+
+    /// Whether a block has, or ever had, an element.
+    pub fn is_used(&self, space: Space, block: u64) -> Result<bool> {
+        let (first, last) = elements(space, block);
+        let (lower, upper) = (element_key(first), element_key(last));
+        if self.store.scan(Family::Element, &lower, &upper, false)?.valid() {
+            return Ok(true);
+        }
+        let lower = closed_element_key(first, Version(0));
+        let upper = closed_element_key(last, Version(0));
+        Ok(self.store.scan(Family::Closed, &lower, &upper, false)?.valid())
+    }
+
+    pub fn adjacency(
+        &self,
+        block: u64,
+        delta: Arc<Delta<AdjacencyChange>>,
+    ) -> Result<(Version, AdjacencyPage)> {
+        let (lower, upper) = node_range(block);
+        let mut rows = AdjacencyRows::new(false);
+        let life = Life { from: 0, to: FOREVER };
+        let from = self.current(Family::Adjacency, &lower, &upper, |key, value, version| {
+            if read_from(value)? <= version {
+                let key = AdjacencyKey::read(key)?;
+                let local = (key.node.0 % BLOCK_IDS) as usize;
+                rows.push(local, key.direction, key.type_id, key.neighbour, key.relationship, life);
+            }
+            Ok(())
+        })?;
+        Ok((from, rows.finish(delta)))
+    }
+
+    pub fn adjacency_interval(
+        &self,
+        block: u64,
+        version: Version,
+        recorded: Version,
+    ) -> Result<Interval<AdjacencyPage>> {
+        let (lower, upper) = node_range(block);
+        let mut rows = AdjacencyRows::new(true);
+        let mut push = |key: &[u8], value: &[u8], to: u64| {
+            let from = read_from(value)?;
+            if from <= recorded {
+                let key = AdjacencyKey::read(key)?;
+                let local = (key.node.0 % BLOCK_IDS) as usize;
+                let life = Life { from: from.0, to };
+                rows.push(local, key.direction, key.type_id, key.neighbour, key.relationship, life);
+            }
+            Ok::<_, GraphError>(())
+        };
+        self.current(Family::Adjacency, &lower, &upper, |key, value, _| push(key, value, FOREVER))?;
+        let (first, end) = (closed_adjacency_prefix(&lower), closed_adjacency_prefix(&upper));
+        let closed = self.store.scan(Family::Closed, &first, &end, false)?;
+        // 1 ‖ node, direction, type (13) ‖ segment (6) ‖ neighbour, relationship (16) ‖ to (6)
+        self.each(closed, |key, value| {
+            let Some(to) = ended(key, 42)? else { return Ok(()) };
+            let mut current = [0; 29];
+            current[..13].copy_from_slice(&key[1..14]);
+            current[13..].copy_from_slice(&key[20..36]);
+            push(&current, value, to)
+        })?;
+        let (from, to) = narrow(&rows.lives(), version, recorded);
+        rows.retain(from.0, to.0);
+        Ok(Interval { page: rows.finish(Arc::default()), from, to })
+    }
+
+    /// Visits the records of a block as they are now.
+    fn records_now(
+        &self,
+        space: Space,
+        block: u64,
+        mut visit: impl FnMut(usize, &RecordRef<'_>) -> Result<()>,
+    ) -> Result<Version> {
+        let (first, last) = elements(space, block);
+        let (lower, upper) = (element_key(first), element_key(last));
+        self.current(Family::Element, &lower, &upper, |key, value, version| {
+            let record = RecordRef::parse(value)?;
+            if record.from() <= version {
+                visit(local(key)?, &record)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Visits the records of a block as they ever were, in no particular order.
+    fn records_ever(
+        &self,
+        space: Space,
+        block: u64,
+        recorded: Version,
+        mut visit: impl FnMut(usize, &RecordRef<'_>, Life) -> Result<()>,
+    ) -> Result<()> {
+        let (first, last) = elements(space, block);
+        let (lower, upper) = (element_key(first), element_key(last));
+        let mut give = |key: &[u8], value: &[u8], to: u64| {
+            let record = RecordRef::parse(value)?;
+            if record.from() <= recorded {
+                visit(local(key)?, &record, Life { from: record.from().0, to })?;
+            }
+            Ok::<_, GraphError>(())
+        };
+        self.current(Family::Element, &lower, &upper, |key, value, _| give(key, value, FOREVER))?;
+        let lower = closed_element_key(first, Version(0));
+        let upper = closed_element_key(last, Version(0));
+        let closed = self.store.scan(Family::Closed, &lower, &upper, false)?;
+        self.each(closed, |key, value| {
+            let to = trailing_version(key).ok_or_else(too_short)?;
+            give(&key[1..key.len() - VERSION_BYTES], value, to.0)
+        })
+    }
+
+    pub fn records(
+        &self,
+        space: Space,
+        block: u64,
+        delta: Arc<Delta<RecordChange>>,
+    ) -> Result<(Version, RecordPage)> {
+        let mut records = Records::default();
+        let from = self.records_now(space, block, |local, record| {
+            let mut fits = true;
+            while records.len() < local {
+                fits &= records.push(&[]);
+            }
+            fits &= records.push(record.bytes());
+            if fits { Ok(()) } else { Err(too_large()) }
+        })?;
+        Ok((from, records.finish(None, delta)))
+    }
+
+    pub fn records_interval(
+        &self,
+        space: Space,
+        block: u64,
+        version: Version,
+        recorded: Version,
+    ) -> Result<Interval<RecordPage>> {
+        let mut entries: Vec<(usize, Life, Box<[u8]>)> = Vec::new();
+        self.records_ever(space, block, recorded, |local, record, life| {
+            entries.push((local, life, record.bytes().into()));
+            Ok(())
+        })?;
+        let lives: Vec<Life> = entries.iter().map(|(_, life, _)| *life).collect();
+        let (from, to) = narrow(&lives, version, recorded);
+        entries.retain(|(_, life, _)| life.from < to.0 && life.to > from.0);
+        entries.sort_unstable_by_key(|(local, life, _)| (*local, *life));
+        entries.dedup_by_key(|(local, life, _)| (*local, life.from));
+        let mut records = Records::default();
+        let fits = entries.iter().all(|(_, _, record)| records.push(record));
+        if !fits {
+            return Err(too_large());
+        }
+        let locals: Vec<u16> = entries.iter().map(|(local, ..)| *local as u16).collect();
+        let lives = entries.iter().map(|(_, life, _)| *life).collect();
+        let page = records.finish(Some((starts(&locals), lives)), Arc::default());
+        Ok(Interval { page, from, to })
+    }
+
+    /// Pages of several keys of a block, from one pass over its records.
+    pub fn columns(
+        &self,
+        space: Space,
+        block: u64,
+        deltas: &[(KeyId, Arc<Delta<Value>>)],
+    ) -> Result<(Version, Vec<ColumnPage>)> {
+        let mut columns: Vec<Vec<Value>> = deltas.iter().map(|_| Vec::new()).collect();
+        let numbers: BTreeMap<KeyId, usize> =
+            deltas.iter().enumerate().map(|(number, (key, _))| (*key, number)).collect();
+        let from = self.records_now(space, block, |local, record| {
+            let mut put = |number: usize, value: Value| {
+                let column: &mut Vec<Value> = &mut columns[number];
+                column.resize(local, Value::Null);
+                column.push(value);
+            };
+            if let [(key, _)] = deltas {
+                if let Some(value) = record.property(*key)? {
+                    put(0, value);
+                }
+                return Ok(());
+            }
+            for property in record.properties() {
+                let (key, value) = property?;
+                if let Some(number) = numbers.get(&key) {
+                    put(*number, value);
+                }
+            }
+            Ok(())
+        })?;
+        let pages = columns.into_iter().zip(deltas);
+        let pages = pages.map(|(values, (_, delta))| ColumnPage::new(values, Arc::clone(delta)));
+        Ok((from, pages.collect()))
+    }
+
+    pub fn column_interval(
+        &self,
+        space: Space,
+        block: u64,
+        key: KeyId,
+        version: Version,
+        recorded: Version,
+    ) -> Result<Interval<ColumnPage>> {
+        let mut entries: Vec<(u16, Life, Value)> = Vec::new();
+        self.records_ever(space, block, recorded, |local, record, life| {
+            if let Some(value) = record.property(key)? {
+                entries.push((local as u16, life, value));
+            }
+            Ok(())
+        })?;
+        let lives: Vec<Life> = entries.iter().map(|(_, life, _)| *life).collect();
+        let (from, to) = narrow(&lives, version, recorded);
+        entries.retain(|(_, life, _)| life.from < to.0 && life.to > from.0);
+        entries.sort_unstable_by_key(|(local, life, _)| (*local, *life));
+        entries.dedup_by_key(|(local, life, _)| (*local, life.from));
+        // A change of another property does not end a value.
+        entries.dedup_by(|next, before| {
+            let goes_on = next.0 == before.0 && next.1.from == before.1.to && same(&next.2, &before.2);
+            if goes_on {
+                before.1.to = next.1.to;
+            }
+            goes_on
+        });
+        let locals: Vec<u16> = entries.iter().map(|(local, ..)| *local).collect();
+        let lives = entries.iter().map(|(_, life, _)| *life).collect();
+        let values: Vec<Value> = entries.into_iter().map(|(_, _, value)| value).collect();
+        let page = ColumnPage::of_interval(&values, starts(&locals), lives);
+        Ok(Interval { page, from, to })
+    }
+
+    pub fn label(
+        &self,
+        set: &SetRange,
+        delta: Arc<Delta<bool>>,
+    ) -> Result<(Version, LabelPage)> {
+        let mut nodes = RoaringTreemap::new();
+        let end = prefix_end(&set.prefix);
+        let from = self.current(set.family, &set.prefix, &end, |key, value, version| {
+            if read_from(value)? <= version {
+                nodes.insert(read_trailing_node(key)?.0);
+            }
+            Ok(())
+        })?;
+        nodes.optimize();
+        Ok((from, LabelPage::new(nodes, delta)))
+    }
+
+    pub fn label_interval(
+        &self,
+        set: &SetRange,
+        version: Version,
+        recorded: Version,
+    ) -> Result<Interval<LabelPage>> {
+        let mut entries: Vec<(u64, Life)> = Vec::new();
+        self.set_ever(set, recorded, |rest, life| {
+            entries.push((read_trailing_node(rest)?.0, life));
+            Ok(())
+        })?;
+        let lives: Vec<Life> = entries.iter().map(|(_, life)| *life).collect();
+        let (from, to) = narrow(&lives, version, recorded);
+        entries.retain(|(_, life)| life.from < to.0 && life.to > from.0);
+        Ok(Interval { page: LabelPage::of_interval(entries), from, to })
+    }
+
+    pub fn index(
+        &self,
+        set: &SetRange,
+        delta: Arc<Delta<IndexChange>>,
+    ) -> Result<(Version, IndexPage)> {
+        let mut rows = IndexRows::default();
+        let life = Life { from: 0, to: FOREVER };
+        let end = prefix_end(&set.prefix);
+        let skip = set.prefix.len();
+        let from = self.current(set.family, &set.prefix, &end, |key, value, version| {
+            if read_from(value)? <= version {
+                rows.push(&key[skip..key.len() - 8], read_trailing_node(key)?, life);
+            }
+            Ok(())
+        })?;
+        Ok((from, rows.finish(false, delta).ok_or_else(too_large)?))
+    }
+
+    pub fn index_interval(
+        &self,
+        set: &SetRange,
+        version: Version,
+        recorded: Version,
+    ) -> Result<Interval<IndexPage>> {
+        let mut rows = IndexRows::default();
+        self.set_ever(set, recorded, |rest, life| {
+            rows.push(&rest[..rest.len() - 8], read_trailing_node(rest)?, life);
+            Ok(())
+        })?;
+        let (from, to) = narrow(&rows.lives(), version, recorded);
+        rows.retain(from.0, to.0);
+        let page = rows.finish(true, Arc::default()).ok_or_else(too_large)?;
+        Ok(Interval { page, from, to })
+    }
+
+    /// Visits the rows of a label or an index as they ever were: what follows the common start.
+    fn set_ever(
+        &self,
+        set: &SetRange,
+        recorded: Version,
+        mut visit: impl FnMut(&[u8], Life) -> Result<()>,
+    ) -> Result<()> {
+        let skip = set.prefix.len();
+        let mut give = |rest: &[u8], value: &[u8], to: u64| {
+            let from = read_from(value)?;
+            if from <= recorded { visit(rest, Life { from: from.0, to }) } else { Ok(()) }
+        };
+        let end = prefix_end(&set.prefix);
+        self.current(set.family, &set.prefix, &end, |key, value, _| {
+            give(&key[skip..], value, FOREVER)
+        })?;
+        let (first, end) = set.closed_bounds();
+        let before = first.len() + VERSION_BYTES;
+        let closed = self.store.scan(Family::Closed, &first, &end, false)?;
+        self.each(closed, |key, value| match ended(key, before + 8 + VERSION_BYTES)? {
+            Some(to) => give(&key[before..key.len() - VERSION_BYTES], value, to),
+            None => Ok(()),
+        })
+    }
+}
+
+/// When a closed row ended; `None` for a marker, and for a copy of a row that has not ended or is
+/// also found where it did. A row has at least `length` bytes, a marker fewer.
+fn ended(key: &[u8], length: usize) -> Result<Option<u64>> {
+    if key.len() < length {
+        return Ok(None);
+    }
+    let to = trailing_version(key).ok_or_else(too_short)?;
+    Ok((to != Version::MAX).then_some(to.0))
+}
+
+fn narrow(lives: &[Life], version: Version, recorded: Version) -> (Version, Version) {
+    let (from, to) = stretch(lives, version.0, 0, recorded.0 + 1, INTERVAL_ROWS_MAX);
+    (Version(from), Version(to))
+}
+
+/// Whether two values are the same in every respect; when in doubt they are not.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Int(a), Value::Int(b)) => a == b,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+        (Value::String(a), Value::String(b)) => a == b,
+        _ => false,
+    }
+}
+
+fn too_short() -> GraphError {
+    GraphError::corrupt("closed row", "its key is too short")
+}
+
+fn too_large() -> GraphError {
+    GraphError::corrupt("image", "a page would pass 4 GiB")
+}
+
+fn node_range(block: u64) -> ([u8; 8], [u8; 8]) {
+    let first = block * BLOCK_IDS;
+    (first.to_be_bytes(), (first + BLOCK_IDS).to_be_bytes())
+}
+
+fn elements(space: Space, block: u64) -> (ElementId, ElementId) {
+    let of = |id: u64| match space {
+        Space::Nodes => ElementId::Node(NodeId(id)),
+        Space::Relationships => ElementId::Relationship(RelationshipId(id)),
+    };
+    (of(block * BLOCK_IDS), of((block + 1) * BLOCK_IDS))
+}
+
+fn local(key: &[u8]) -> std::result::Result<usize, DecodeError> {
+    let (ElementId::Node(NodeId(id)) | ElementId::Relationship(RelationshipId(id))) =
+        read_element_key(key)?;
+    Ok((id % BLOCK_IDS) as usize)
+}
