@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::demo::Size;
 use crate::moment::Moment;
@@ -56,6 +56,8 @@ pub enum Command {
         #[command(subcommand)]
         source: ImportSource,
     },
+    /// Write a graph, now or as it was, in a form that `import` reads
+    Export(ExportArguments),
     /// Say what a data directory holds
     Info(InfoArguments),
     /// Generate the case "harbor", load it, and take a guided tour
@@ -156,6 +158,10 @@ pub struct ImportArguments {
     /// Commits get the times at which the other system recorded the data
     #[arg(long)]
     pub history: bool,
+    /// With --history: the time of rows that have none, such as 2020-01-01T00:00:00Z
+    #[arg(long, value_name = "INSTANT", requires = "history",
+        value_parser = crate::moment::parse_instant)]
+    pub default_time: Option<retrograph_graph::ids::SystemTime>,
     /// Rows in one commit (with --history, rows of one time are one commit)
     #[arg(long, value_name = "ROWS", default_value_t = 50_000,
         value_parser = clap::value_parser!(u64).range(1..))]
@@ -250,6 +256,32 @@ pub struct GitArguments {
     pub revision: String,
     #[command(flatten)]
     pub import: ImportArguments,
+}
+
+/// `retrograph export`
+#[derive(Debug, Args)]
+#[command(after_help = "Example: retrograph export harbor --as-of 2026-01-10T12:00:00Z \
+    --format jsonl > harbor.jsonl")]
+pub struct ExportArguments {
+    /// The graph
+    pub graph: String,
+    #[command(flatten)]
+    pub moment: MomentArguments,
+    /// JSON Lines, or two CSV files with typed headers
+    #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+    pub format: ExportFormat,
+    /// The file for JSON Lines [default: standard output], or the directory for CSV
+    #[arg(long, value_name = "PATH", required_if_eq("format", "csv"))]
+    pub to: Option<PathBuf>,
+}
+
+/// The forms of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON object a line
+    Jsonl,
+    /// `nodes.csv` and `relationships.csv`
+    Csv,
 }
 
 /// `retrograph info`

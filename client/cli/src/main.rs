@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Query(arguments) => commands::query::run(&data, arguments),
         Command::Shell(arguments) => shell::run(&data, arguments),
         Command::Import { source } => commands::import::run(&data, source),
+        Command::Export(arguments) => commands::export::run(&data, &arguments),
         Command::Info(arguments) => commands::info::run(&data, &arguments),
         Command::Demo(arguments) => demo::run(&data, &arguments),
         Command::Graph { action } => commands::graph::run(&data, &action),

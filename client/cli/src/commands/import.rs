@@ -32,7 +32,11 @@ pub fn run(data: &Path, source: ImportSource) -> Result<(), Failure> {
     match source {
         ImportSource::Csv(arguments) => {
             let source = CsvSource::open(csv_options(&arguments)).map_err(source_failure)?;
-            import(data, source, &arguments.import, "csv")
+            // The first file of a group may be its header alone; the last is data.
+            let mut groups = arguments.nodes.iter().chain(&arguments.relationships);
+            let file = groups.find_map(|group| group.files.last());
+            let job = file.map_or_else(|| "csv".to_owned(), |file| stem(file));
+            import(data, source, &arguments.import, &job)
         }
         ImportSource::Jsonl(arguments) => {
             let source = JsonLinesSource::open(&arguments.file).map_err(source_failure)?;
@@ -90,6 +94,7 @@ fn import(
     options.source = arguments.source.as_deref().map(Arc::from);
     options.batch_events = usize::try_from(arguments.batch).unwrap_or(usize::MAX);
     options.history = arguments.history;
+    options.default_time = arguments.default_time;
     options.create_ends = arguments.create_ends.as_deref().map(Arc::from);
     options.existing = arguments.existing.clone();
     options.rejects_max = (!arguments.skip_rejects).then_some(arguments.rejects_max);

@@ -154,9 +154,13 @@ pub struct Case {
     day: i64,
     ready: VecDeque<CaseCommit>,
     last: SystemTime,
-    /// Sightings and payments of late, which may be retracted and corrected.
+    /// Sightings and payments (with amounts) of late, which may be retracted and corrected.
     sightings: VecDeque<RelationshipKey>,
-    payments: VecDeque<RelationshipKey>,
+    payments: VecDeque<(RelationshipKey, u32)>,
+    /// What may be corrected, in the order of people and accounts: a correction that changes nothing
+    /// would be no commit.
+    cities: Vec<&'static str>,
+    statuses: Vec<&'static str>,
     duplicates: VecDeque<Duplicate>,
     documents: u32,
     payment_references: u32,
@@ -184,6 +188,8 @@ impl Case {
             last: SystemTime(0),
             sightings: VecDeque::new(),
             payments: VecDeque::new(),
+            cities: Vec::new(),
+            statuses: Vec::new(),
             duplicates: VecDeque::new(),
             documents: 0,
             payment_references: 0,
@@ -287,6 +293,7 @@ impl Case {
         ];
         let person = self.keys.node(commit, "Person", properties);
         self.cast.people.push(person);
+        self.cities.push(city);
     }
 
     fn name(&mut self) -> String {
@@ -345,6 +352,7 @@ impl Case {
         ];
         let account = self.keys.node(commit, "Account", properties);
         self.cast.accounts.push(account);
+        self.statuses.push("open");
         self.keys.relationship(
             commit,
             "OWNS",
@@ -459,8 +467,7 @@ impl Case {
             let mut commit = CaseCommit::new(time, "import-bank", source, "daily feed");
             let rows = left.min(self.scale.payments_per_commit);
             for _ in 0..rows {
-                let payment = self.payment(feed, yesterday, &mut commit);
-                remember(&mut self.payments, payment);
+                self.payment(feed, yesterday, &mut commit);
             }
             left -= rows;
             chunk += 1;
@@ -468,7 +475,7 @@ impl Case {
         }
     }
 
-    fn payment(&mut self, feed: u32, day: i64, commit: &mut CaseCommit) -> RelationshipKey {
+    fn payment(&mut self, feed: u32, day: i64, commit: &mut CaseCommit) {
         let accounts = self.scale.accounts;
         let from = loop {
             let index = self.dice.skewed_below(accounts / 4) * 4 + (feed + 2) % 4;
@@ -498,7 +505,8 @@ impl Case {
                 format!("PX-{:07}", self.payment_references).into(),
             ),
         ];
-        self.keys.relationship(commit, "PAID", ends, properties)
+        let payment = self.keys.relationship(commit, "PAID", ends, properties);
+        remember(&mut self.payments, (payment, amount));
     }
 
     /// The sightings of the day.
@@ -531,13 +539,18 @@ impl Case {
 
     /// Somebody who is not of the story.
     fn ordinary_person(&mut self) -> NodeKey {
+        let index = self.ordinary_person_index();
+        self.cast.people[index]
+    }
+
+    fn ordinary_person_index(&mut self) -> usize {
         loop {
             let index = self.dice.skewed_below(self.scale.people);
             if story::STORY_PEOPLE
                 .iter()
                 .all(|(number, ..)| *number != index + 1)
             {
-                return self.cast.people[index as usize];
+                return index as usize;
             }
         }
     }
@@ -595,26 +608,35 @@ impl Case {
         let mut commit = self.analysis(today, source.to_owned(), "correction");
         match choice {
             0 => {
-                let person = self.ordinary_person();
-                let city = *self.dice.pick(names::CITIES);
-                commit.set_node(person, vec![("city", city.into())]);
+                let person = self.ordinary_person_index();
+                let city = other_than(&mut self.dice, self.cities[person], names::CITIES);
+                self.cities[person] = city;
+                commit.set_node(self.cast.people[person], vec![("city", city.into())]);
             }
             1 => {
-                if let Some(payment) = pick_recent(&mut self.dice, &self.payments) {
-                    let amount = i64::from(100 + self.dice.below(9_900));
-                    commit.set_relationship(payment, vec![("amount", Value::Int(amount))]);
+                if let Some(at) = self.dice.place_in(self.payments.len()) {
+                    // Two digits had been exchanged: such amounts differ by a multiple of nine.
+                    let difference = 9 * (1 + self.dice.below(900));
+                    let (payment, amount) = &mut self.payments[at];
+                    *amount += difference;
+                    let amount = Value::Int(i64::from(*amount));
+                    commit.set_relationship(*payment, vec![("amount", amount)]);
                 }
             }
             _ => {
-                let index = loop {
+                let account = loop {
                     let index = self.dice.below(self.scale.accounts);
                     if !is_of_story(index) {
-                        break index;
+                        break index as usize;
                     }
                 };
-                let status = *self.dice.pick(&["open", "dormant", "closed"]);
-                let account = self.cast.accounts[index as usize];
-                commit.set_node(account, vec![("status", status.into())]);
+                let status = other_than(
+                    &mut self.dice,
+                    self.statuses[account],
+                    &["open", "dormant", "closed"],
+                );
+                self.statuses[account] = status;
+                commit.set_node(self.cast.accounts[account], vec![("status", status.into())]);
             }
         }
         commit
@@ -622,10 +644,8 @@ impl Case {
 
     /// A sighting that was none.
     fn retract(&mut self, today: i64) -> Option<CaseCommit> {
-        let count = u32::try_from(self.sightings.len())
-            .ok()
-            .filter(|&count| count > 0)?;
-        let sighting = self.sightings.remove(self.dice.below(count) as usize)?;
+        let at = self.dice.place_in(self.sightings.len())?;
+        let sighting = self.sightings.remove(at)?;
         let mut commit = self.analysis(today, "camera-review".to_owned(), "retraction");
         commit.delete_relationship(sighting);
         Some(commit)
@@ -707,18 +727,21 @@ fn is_of_story(account: u32) -> bool {
     story::STORY_ACCOUNTS.contains(&(story::FIRST_ACCOUNT + account))
 }
 
-fn remember(recent: &mut VecDeque<RelationshipKey>, key: RelationshipKey) {
+fn remember<T>(recent: &mut VecDeque<T>, new: T) {
     if recent.len() == LOOK_BACK {
         recent.pop_front();
     }
-    recent.push_back(key);
+    recent.push_back(new);
 }
 
-fn pick_recent(dice: &mut Dice, recent: &VecDeque<RelationshipKey>) -> Option<RelationshipKey> {
-    let count = u32::try_from(recent.len())
-        .ok()
-        .filter(|&count| count > 0)?;
-    recent.get(dice.below(count) as usize).copied()
+/// A word of a list that is not the one in force.
+fn other_than(dice: &mut Dice, current: &'static str, words: &[&'static str]) -> &'static str {
+    loop {
+        let word = *dice.pick(words);
+        if word != current {
+            return word;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -726,13 +749,31 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashMap};
 
     use super::super::calendar::day;
+    use super::super::change::Properties;
     use super::*;
+
+    /// Properties as text.
+    type Texts = BTreeMap<&'static str, String>;
+
+    fn texts(properties: Properties) -> Texts {
+        properties
+            .into_iter()
+            .map(|(key, value)| (key, value.to_string()))
+            .collect()
+    }
+
+    /// Sets properties; at least one of them must change, or the commit would be none.
+    fn set(old: &mut Texts, new: Properties) {
+        let before = old.clone();
+        old.extend(texts(new));
+        assert_ne!(*old, before);
+    }
 
     /// The graph, held in maps.
     #[derive(Default)]
     struct Model {
-        nodes: HashMap<NodeKey, (&'static str, BTreeMap<&'static str, String>)>,
-        relationships: BTreeMap<RelationshipKey, (&'static str, NodeKey, NodeKey)>,
+        nodes: HashMap<NodeKey, (&'static str, Texts)>,
+        relationships: BTreeMap<RelationshipKey, (&'static str, NodeKey, NodeKey, Texts)>,
     }
 
     impl Model {
@@ -744,18 +785,20 @@ mod tests {
                     label,
                     properties,
                 } => {
-                    let properties = properties
-                        .into_iter()
-                        .map(|(key, value)| (key, format!("{value:?}")));
-                    let old = self.nodes.insert(node, (label, properties.collect()));
+                    let old = self.nodes.insert(node, (label, texts(properties)));
                     assert!(old.is_none(), "{node:?} is made twice");
                 }
-                Change::SetNode { node, .. } => assert!(self.nodes.contains_key(&node)),
+                Change::SetNode { node, properties } => {
+                    set(
+                        &mut self.nodes.get_mut(&node).expect("it is there").1,
+                        properties,
+                    );
+                }
                 Change::DeleteNode { node } => {
                     assert!(
                         self.relationships
                             .values()
-                            .all(|&(_, start, end)| start != node && end != node),
+                            .all(|&(_, start, end, _)| start != node && end != node),
                         "{node:?} is still connected"
                     );
                     assert!(self.nodes.remove(&node).is_some());
@@ -765,16 +808,22 @@ mod tests {
                     type_name,
                     start,
                     end,
-                    ..
+                    properties,
                 } => {
                     assert!(self.nodes.contains_key(&start) && self.nodes.contains_key(&end));
-                    let old = self
-                        .relationships
-                        .insert(relationship, (type_name, start, end));
+                    let new = (type_name, start, end, texts(properties));
+                    let old = self.relationships.insert(relationship, new);
                     assert!(old.is_none(), "{relationship:?} is made twice");
                 }
-                Change::SetRelationship { relationship, .. } => {
-                    assert!(self.relationships.contains_key(&relationship));
+                Change::SetRelationship {
+                    relationship,
+                    properties,
+                } => {
+                    let old = self
+                        .relationships
+                        .get_mut(&relationship)
+                        .expect("it is there");
+                    set(&mut old.3, properties);
                 }
                 Change::DeleteRelationship { relationship } => {
                     assert!(self.relationships.remove(&relationship).is_some());
@@ -783,7 +832,7 @@ mod tests {
         }
 
         fn find(&self, id: &str) -> NodeKey {
-            let id = format!("{:?}", Value::from(id));
+            let id = Value::from(id).to_string();
             let (node, _) = self
                 .nodes
                 .iter()
@@ -801,10 +850,10 @@ mod tests {
                 .filter(|(_, (name, ..))| *name == "PAID")
                 .collect();
             let mut found = BTreeSet::new();
-            for (first, (_, start, middle)) in &paid {
+            for (first, (_, start, middle, _)) in &paid {
                 if *start == from {
                     found.insert(*middle);
-                    for (second, (_, start, end)) in &paid {
+                    for (second, (_, start, end, _)) in &paid {
                         if start == middle && first != second {
                             found.insert(*end);
                         }
@@ -947,6 +996,6 @@ mod tests {
                 sum = (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }
         }
-        assert_eq!((commits, sum), (605, 0));
+        assert_eq!((commits, sum), (597, 0));
     }
 }

@@ -42,6 +42,12 @@ impl Dice {
         &list[self.below(length) as usize]
     }
 
+    /// A place in a list of some length; none if it is empty.
+    pub fn place_in(&mut self, length: usize) -> Option<usize> {
+        let length = u32::try_from(length).ok().filter(|&length| length > 0)?;
+        Some(self.below(length) as usize)
+    }
+
     /// How often something happens today that happens `hundredths` times in 100 days.
     pub fn times(&mut self, hundredths: u32) -> u32 {
         hundredths / 100 + u32::from(self.percent(hundredths % 100))

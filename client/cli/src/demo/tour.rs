@@ -120,17 +120,16 @@ const QUESTIONS: &[Question] = &[
         recorded: None,
     },
     Question {
-        title: "How did knowledge of the case grow?",
+        title: "How many payments were known on the first of each month?",
         why: "Counts at three moments, from the same indexes as today's.",
         query: "CALL { AS OF datetime('2025-11-01T00:00:00Z')\n       \
-                       MATCH ()-[p:PAID]->() RETURN 'November' AS month, count(p) AS payments\n       \
-                       UNION ALL\n       \
-                       AS OF datetime('2025-12-01T00:00:00Z')\n       \
-                       MATCH ()-[p:PAID]->() RETURN 'December' AS month, count(p) AS payments\n       \
-                       UNION ALL\n       \
-                       AS OF datetime('2026-01-01T00:00:00Z')\n       \
-                       MATCH ()-[p:PAID]->() RETURN 'January' AS month, count(p) AS payments }\n\
-                RETURN month, payments",
+                       MATCH ()-[p:PAID]->() RETURN count(p) AS november }\n\
+                CALL { AS OF datetime('2025-12-01T00:00:00Z')\n       \
+                       MATCH ()-[p:PAID]->() RETURN count(p) AS december }\n\
+                CALL { AS OF datetime('2026-01-01T00:00:00Z')\n       \
+                       MATCH ()-[p:PAID]->() RETURN count(p) AS january }\n\
+                CALL { MATCH ()-[p:PAID]->() RETURN count(p) AS now }\n\
+                RETURN november, december, january, now",
         recorded: None,
     },
     Question {
@@ -240,7 +239,7 @@ fn ask(
         writeln!(out, "    {line}")?;
     }
     for instant in recorded {
-        writeln!(out, "     {}", describe_commit(graph, instant)?)?;
+        writeln!(out, "     → {}", describe_commit(graph, instant)?)?;
     }
     writeln!(out)?;
     Ok(())
