@@ -37,9 +37,7 @@ use crate::entry::ENTRY_BYTES_MAX;
 use crate::error::{CommitError, GraphError};
 use crate::footprint::{Footprint, WriteKeys, fact};
 use crate::graph::Graph;
-use crate::ids::{
-    ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version,
-};
+use crate::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version};
 use crate::kv::{Family, SortedFile, StoreError, WriteBatch};
 use crate::overlay::{OwnToken, both_ways};
 use crate::rows::entry::Touched;
@@ -124,7 +122,10 @@ impl BulkLoader {
         if let Some((id, _)) = self.catalog.token(kind, name) {
             return id;
         }
-        let own = self.tokens.iter().find(|t| t.kind == kind && &*t.name == name);
+        let own = self
+            .tokens
+            .iter()
+            .find(|t| t.kind == kind && &*t.name == name);
         if let Some(token) = own {
             return token.id;
         }
@@ -177,7 +178,11 @@ impl BulkLoader {
         labels.sort_unstable();
         labels.dedup();
         let owner: crate::blocks::Owner = labels.iter().map(|label| label.0).collect();
-        let id = NodeId(self.graph.sequencer.allocate(&self.graph, Space::Nodes, &owner)?);
+        let id = NodeId(
+            self.graph
+                .sequencer
+                .allocate(&self.graph, Space::Nodes, &owner)?,
+        );
         let catalog = Arc::clone(&self.catalog);
         for label in &labels {
             self.index.push(label_key(*label, id));
@@ -269,7 +274,8 @@ impl BulkLoader {
         self.index.sort_unstable();
         self.check_unique()?;
         let mut tokens = Vec::new();
-        self.tokens.sort_unstable_by_key(|token| (token.kind, token.id));
+        self.tokens
+            .sort_unstable_by_key(|token| (token.kind, token.id));
         let mut hasher = EffectHasher::new(&identity.salt_key);
         for token in &self.tokens {
             let start = tokens.len();
@@ -279,7 +285,9 @@ impl BulkLoader {
                 name: Arc::clone(&token.name),
             };
             encode_effect(&effect, &mut tokens).map_err(GraphError::from)?;
-            hasher.push_bytes(&tokens[start..]).map_err(GraphError::from)?;
+            hasher
+                .push_bytes(&tokens[start..])
+                .map_err(GraphError::from)?;
         }
         let mut next = graph.sequencer.next_version();
         let (hashed, files) = std::thread::scope(|scope| {
@@ -402,9 +410,7 @@ impl BulkLoader {
     fn write_files(&self, version: Version) -> Result<Vec<SortedFile>, GraphError> {
         let store = self.graph.store.as_ref();
         let directory = ingest_directory(&self.graph)?;
-        let path = |family: Family| {
-            directory.join(format!("{}-{}.rows", version.0, family.name()))
-        };
+        let path = |family: Family| directory.join(format!("{}-{}.rows", version.0, family.name()));
         let mut files = Vec::new();
         let mut writer = store.write_sorted(Family::Element, &path(Family::Element))?;
         let mut record = Vec::new();
@@ -452,7 +458,11 @@ impl BulkLoader {
             plan.extend_from_slice(checksum.as_bytes());
         }
         let mut touched = Touched {
-            tokens: self.tokens.iter().map(|token| (token.kind, token.id)).collect(),
+            tokens: self
+                .tokens
+                .iter()
+                .map(|token| (token.kind, token.id))
+                .collect(),
             ..Touched::default()
         };
         for (element, ..) in &self.records {
@@ -622,7 +632,10 @@ impl Graph {
         for entry in entries {
             let path = entry.map_err(|error| io_error(&directory, &error))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let version = name.split('-').next().and_then(|version| version.parse().ok());
+            let version = name
+                .split('-')
+                .next()
+                .and_then(|version| version.parse().ok());
             if is_idle || version.is_some_and(|version: u64| version <= applied.0) {
                 std::fs::remove_file(&path).map_err(|error| io_error(&path, &error))?;
             }
@@ -655,13 +668,5 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(Plan::decode(&bytes[..length]).is_err());
         }
-    }
-
-    #[test]
-    fn index_ids_are_not_confused() {
-        assert_ne!(
-            Statistic::Index(IndexId(1)).key(Version(0)),
-            Statistic::Label(LabelId(1)).key(Version(0))
-        );
     }
 }

@@ -98,7 +98,11 @@ impl Graph {
                 debug_assert!(record(&changed.before) || record(&changed.after));
                 changes.push(Change {
                     element: changed.element,
-                    before: changed.before.as_deref().map(RecordRef::parse).transpose()?,
+                    before: changed
+                        .before
+                        .as_deref()
+                        .map(RecordRef::parse)
+                        .transpose()?,
                     after: changed.after.as_deref().map(RecordRef::parse).transpose()?,
                 });
             }
@@ -218,7 +222,11 @@ impl Application<'_> {
         match effect {
             EffectRef::Token { kind, id, name } => {
                 self.touched.tokens.push((kind, id));
-                if self.catalog.token(kind, name).is_some_and(|(known, _)| known == id) {
+                if self
+                    .catalog
+                    .token(kind, name)
+                    .is_some_and(|(known, _)| known == id)
+                {
                     return Ok(());
                 }
                 let catalog = &self.catalog;
@@ -410,15 +418,17 @@ impl Application<'_> {
         let before = old.map(ends_of).transpose()?;
         let after = new.map(ends_of).transpose()?;
         let both_ways = |(type_id, start, end): (crate::ids::TypeId, NodeId, NodeId)| {
-            [(start, Direction::Outgoing, end), (end, Direction::Incoming, start)].map(
-                |(node, direction, neighbour)| AdjacencyKey {
-                    node,
-                    direction,
-                    type_id,
-                    neighbour,
-                    relationship: id,
-                },
-            )
+            [
+                (start, Direction::Outgoing, end),
+                (end, Direction::Incoming, start),
+            ]
+            .map(|(node, direction, neighbour)| AdjacencyKey {
+                node,
+                direction,
+                type_id,
+                neighbour,
+                relationship: id,
+            })
         };
         match (before, after) {
             (None, Some(ends)) => {
@@ -484,19 +494,15 @@ impl Application<'_> {
         while cursor.valid() {
             let node = read_trailing_node(cursor.key())?;
             let mut key = Ok(None);
-            store.get_with(
-                Family::Element,
-                &element_key(node.into()),
-                &mut |bytes| {
-                    key = RecordRef::parse(bytes)
-                        .and_then(|record| record.property(definition.key))
-                        .map(|value| {
-                            value.map(|value| {
-                                property_key(definition.label, definition.key, &value, node)
-                            })
-                        });
-                },
-            )?;
+            store.get_with(Family::Element, &element_key(node.into()), &mut |bytes| {
+                key = RecordRef::parse(bytes)
+                    .and_then(|record| record.property(definition.key))
+                    .map(|value| {
+                        value.map(|value| {
+                            property_key(definition.label, definition.key, &value, node)
+                        })
+                    });
+            })?;
             if let Some(key) = key? {
                 self.batch
                     .put(Family::Index, &key, &from_value(self.version));

@@ -21,6 +21,7 @@ use retrograph_ledger::{Hash, Ledger, leaf_hash};
 use crate::commit::CommitHeader;
 use crate::encoding::DecodeError;
 use crate::encoding::record::RecordRef;
+use crate::encoding::varint::{Reader, put_u64};
 use crate::entry::{Entry, Grant};
 use crate::error::{ApplyError, GraphError};
 use crate::graph::{Applied, Graph};
@@ -32,7 +33,6 @@ use crate::rows::meta::{
     block_key, format_value, part_key, part_prefix, put_owner, read_integer, statistic_prefix,
 };
 use crate::rows::prefix_end;
-use crate::encoding::varint::{Reader, put_u64};
 use segments::Segments;
 pub(crate) use tiles::Tiles;
 
@@ -106,9 +106,7 @@ impl From<StoreError> for Stop {
 
 impl Machine {
     /// Reads the state from the rows.
-    pub fn load(
-        store: &dyn OrderedStore,
-    ) -> Result<(Self, HashMap<Statistic, u64>), GraphError> {
+    pub fn load(store: &dyn OrderedStore) -> Result<(Self, HashMap<Statistic, u64>), GraphError> {
         let applied = match store.get(Family::Meta, &APPLIED_KEY)? {
             Some(bytes) => AppliedRow::decode(&bytes)?,
             None => AppliedRow::default(),
@@ -333,11 +331,15 @@ impl Graph {
         }
         let mut whole = Vec::new();
         for part in 0..parts {
-            let found = self.store.get_with(Family::Meta, &part_key(part), &mut |bytes| {
-                whole.extend_from_slice(bytes);
-            })?;
+            let found = self
+                .store
+                .get_with(Family::Meta, &part_key(part), &mut |bytes| {
+                    whole.extend_from_slice(bytes);
+                })?;
             if !found {
-                return Err(Stop::Diverged(format!("part {part} of a commit is missing")));
+                return Err(Stop::Diverged(format!(
+                    "part {part} of a commit is missing"
+                )));
             }
         }
         whole.extend_from_slice(effects);

@@ -17,7 +17,9 @@ impl TileStore for Tiles<'_> {
             return Ok(Some(hashes));
         }
         let prefix = tile_slot_prefix(tile);
-        let mut cursor = self.0.scan(Family::Meta, &prefix, &prefix_end(&prefix), false)?;
+        let mut cursor = self
+            .0
+            .scan(Family::Meta, &prefix, &prefix_end(&prefix), false)?;
         let mut hashes = Vec::new();
         while cursor.valid() {
             hashes.extend_from_slice(cursor.value());

@@ -13,8 +13,8 @@ use retrograph_graph::kv::OrderedStore;
 use retrograph_graph::replicate::Loopback;
 use retrograph_graph::value::Value;
 use retrograph_graph::{
-    CommitInfo, Genesis, Graph, GraphOptions, GraphRead, Isolation, ScanCursor, Sequence,
-    Transaction,
+    Column, CommitInfo, Expansion, Genesis, Graph, GraphOptions, GraphRead, Isolation, ScanCursor,
+    Sequence, Transaction,
 };
 
 pub const LABELS: [&str; 3] = ["A", "B", "C"];
@@ -32,20 +32,51 @@ pub struct State {
 /// One step of a history. Numbers choose among what there is, modulo its size.
 #[derive(Clone, Debug)]
 pub enum Step {
-    CreateNode { labels: u8, value: u8 },
-    CreateRelationship { start: u8, end: u8, type_id: u8, value: u8 },
+    CreateNode {
+        labels: u8,
+        value: u8,
+    },
+    CreateRelationship {
+        start: u8,
+        end: u8,
+        type_id: u8,
+        value: u8,
+    },
     /// Deletes a relationship and creates one alike.
-    Recreate { relationship: u8 },
-    SetNode { node: u8, key: u8, value: u8 },
-    SetRelationship { relationship: u8, key: u8, value: u8 },
-    AddLabel { node: u8, label: u8 },
-    RemoveLabel { node: u8, label: u8 },
-    DeleteRelationship { relationship: u8 },
+    Recreate {
+        relationship: u8,
+    },
+    SetNode {
+        node: u8,
+        key: u8,
+        value: u8,
+    },
+    SetRelationship {
+        relationship: u8,
+        key: u8,
+        value: u8,
+    },
+    AddLabel {
+        node: u8,
+        label: u8,
+    },
+    RemoveLabel {
+        node: u8,
+        label: u8,
+    },
+    DeleteRelationship {
+        relationship: u8,
+    },
     /// Deletes a node with its relationships.
-    DeleteNode { node: u8 },
+    DeleteNode {
+        node: u8,
+    },
     Commit,
     Rollback,
-    CreateIndex { label: u8, key: u8 },
+    CreateIndex {
+        label: u8,
+        key: u8,
+    },
     DropIndex,
     Flush,
     Crash,
@@ -101,6 +132,10 @@ impl<'a> History<'a> {
             },
             ..GraphOptions::default()
         };
+        Self::with_options(bench, options)
+    }
+
+    pub fn with_options(bench: &'a mut dyn Bench, options: GraphOptions) -> Self {
         let mut history = Self {
             bench,
             options,
@@ -126,15 +161,26 @@ impl<'a> History<'a> {
         // All names are used once, so that they are part of the graph for good.
         let seq = Sequence(0);
         let properties: Vec<_> = keys.iter().map(|key| (*key, Value::Int(0))).collect();
-        let id = transaction.create_node(seq, &labels, properties.clone()).unwrap();
+        let transaction = history.transaction();
+        let id = transaction
+            .create_node(seq, &labels, properties.clone())
+            .unwrap();
         history.now.nodes.insert(
             id,
-            (labels.into_iter().collect(), properties.into_iter().collect()),
+            (
+                labels.into_iter().collect(),
+                properties.into_iter().collect(),
+            ),
         );
         for type_id in types {
             let transaction = history.transaction.as_ref().unwrap();
-            let r = transaction.create_relationship(seq, type_id, id, id, vec![]).unwrap();
-            history.now.relationships.insert(r, (type_id, id, id, Properties::new()));
+            let r = transaction
+                .create_relationship(seq, type_id, id, id, vec![])
+                .unwrap();
+            history
+                .now
+                .relationships
+                .insert(r, (type_id, id, id, Properties::new()));
         }
         history.commit();
         history
@@ -177,8 +223,14 @@ impl<'a> History<'a> {
 
     fn relationship(&self, choice: u8) -> Option<RelationshipId> {
         let count = self.now.relationships.len();
-        (count > 0)
-            .then(|| *self.now.relationships.keys().nth(choice as usize % count).unwrap())
+        (count > 0).then(|| {
+            *self
+                .now
+                .relationships
+                .keys()
+                .nth(choice as usize % count)
+                .unwrap()
+        })
     }
 
     pub fn step(&mut self, step: &Step) {
@@ -220,12 +272,15 @@ impl<'a> History<'a> {
                 let Some(id) = self.relationship(relationship) else {
                     return;
                 };
-                let (type_id, start, end, properties) =
-                    self.now.relationships.remove(&id).unwrap();
+                let (type_id, start, end, properties) = self.now.relationships.remove(&id).unwrap();
                 self.transaction().delete_relationship(seq, id).unwrap();
                 self.create_relationship(type_id, start, end, properties);
             }
-            Step::SetNode { node, key, value: v } => {
+            Step::SetNode {
+                node,
+                key,
+                value: v,
+            } => {
                 let Some(id) = self.node(node) else {
                     return;
                 };
@@ -383,11 +438,12 @@ impl<'a> History<'a> {
 
     fn check_intervals(&self, read: &GraphRead, version: usize) {
         let state = &self.versions[version];
-        let elements = state
-            .nodes
-            .keys()
-            .map(|id| ElementId::Node(*id))
-            .chain(state.relationships.keys().map(|id| ElementId::Relationship(*id)));
+        let elements = state.nodes.keys().map(|id| ElementId::Node(*id)).chain(
+            state
+                .relationships
+                .keys()
+                .map(|id| ElementId::Relationship(*id)),
+        );
         for element in elements {
             let same = |other: &State| match element {
                 ElementId::Node(id) => exactly(other.nodes.get(&id), state.nodes.get(&id)),
@@ -456,7 +512,10 @@ pub fn check_view(read: &GraphRead, state: &State, names: &Names) {
         assert_eq!(node.labels(), labels.iter().copied().collect::<Vec<_>>());
         assert!(read.node_exists(*id).unwrap());
         let found: Properties = node.properties().unwrap().into_iter().collect();
-        assert!(exactly(Some(&found), Some(properties)), "{found:?} {properties:?}");
+        assert!(
+            exactly(Some(&found), Some(properties)),
+            "{found:?} {properties:?}"
+        );
         for key in &names.keys {
             let found = read.property((*id).into(), *key).unwrap();
             let expected = properties.get(key).cloned().unwrap_or_default();
@@ -472,7 +531,10 @@ pub fn check_view(read: &GraphRead, state: &State, names: &Names) {
             .collect();
         let found = all(|cursor, limit, out| read.scan_label(*label, cursor, limit, out).unwrap());
         assert_eq!(found, expected, "label {label}");
-        assert_eq!(read.count_nodes(Some(*label)).unwrap(), expected.len() as u64);
+        assert_eq!(
+            read.count_nodes(Some(*label)).unwrap(),
+            expected.len() as u64
+        );
         for id in state.nodes.keys() {
             assert_eq!(read.has_label(*id, *label).unwrap(), expected.contains(id));
         }
@@ -481,10 +543,84 @@ pub fn check_view(read: &GraphRead, state: &State, names: &Names) {
         }
     }
     check_relationships(read, state, names);
+    check_batches(read, state, names);
+}
+
+/// Compares what is read of many elements at once.
+fn check_batches(read: &GraphRead, state: &State, names: &Names) {
+    // Far apart, repeated, and with ids of nothing in between.
+    let mut nodes: Vec<NodeId> = state.nodes.keys().rev().copied().collect();
+    nodes.extend(state.nodes.keys().flat_map(|id| [*id, NodeId(id.0 + 1)]));
+    let mut relationships: Vec<_> = state.relationships.keys().rev().copied().collect();
+    relationships.extend(state.relationships.keys().copied());
+    for key in &names.keys {
+        let mut column = Column::default();
+        read.node_properties(&nodes, *key, &mut column).unwrap();
+        assert_eq!(column.len(), nodes.len());
+        for (row, id) in nodes.iter().enumerate() {
+            let properties = state.nodes.get(id).map(|(_, properties)| properties);
+            let expected = properties
+                .and_then(|p| p.get(key))
+                .cloned()
+                .unwrap_or_default();
+            assert!(
+                exactly(Some(&column.get(row)), Some(&expected)),
+                "{id} {key}"
+            );
+        }
+        read.relationship_properties(&relationships, *key, &mut column)
+            .unwrap();
+        assert_eq!(column.len(), relationships.len());
+        for (row, id) in relationships.iter().enumerate() {
+            let expected = state.relationships[id]
+                .3
+                .get(key)
+                .cloned()
+                .unwrap_or_default();
+            assert!(
+                exactly(Some(&column.get(row)), Some(&expected)),
+                "{id} {key}"
+            );
+        }
+    }
+    for direction in [None, Some(Direction::Outgoing), Some(Direction::Incoming)] {
+        for types in [vec![], vec![names.types[1]]] {
+            let (mut expected, mut found) = (Expansion::default(), Expansion::default());
+            for (row, node) in (0..).zip(&nodes) {
+                read.expand(*node, direction, &types, |other, id, _| {
+                    expected.rows.push(row);
+                    expected.neighbours.push(other);
+                    expected.relationships.push(id);
+                })
+                .unwrap();
+            }
+            let mut done = 0;
+            while done < nodes.len() {
+                let mut some = Expansion::default();
+                let rest = &nodes[done..];
+                let more = read
+                    .expand_batch(rest, direction, &types, true, 3, &mut some)
+                    .unwrap();
+                assert!(more > 0);
+                found
+                    .rows
+                    .extend(some.rows.iter().map(|row| row + done as u32));
+                found.neighbours.extend(some.neighbours);
+                found.relationships.extend(some.relationships);
+                done += more;
+            }
+            assert_eq!(found, expected);
+        }
+    }
 }
 
 fn check_relationships(read: &GraphRead, state: &State, names: &Names) {
-    for types in [vec![], vec![names.types[0]], vec![names.types[1]], names.types.clone()] {
+    for types in [
+        vec![],
+        vec![names.types[0]],
+        vec![names.types[1]],
+        names.types.clone(),
+    ] {
         let expected: Vec<_> = state
             .relationships
             .iter()
@@ -502,7 +638,10 @@ fn check_relationships(read: &GraphRead, state: &State, names: &Names) {
     assert_eq!(read.count_relationships(None).unwrap(), count);
     for (id, (type_id, start, end, properties)) in &state.relationships {
         let found = read.relationship(*id).unwrap().unwrap();
-        assert_eq!((found.type_id(), found.start(), found.end()), (*type_id, *start, *end));
+        assert_eq!(
+            (found.type_id(), found.start(), found.end()),
+            (*type_id, *start, *end)
+        );
         let found: Properties = found.properties().unwrap().into_iter().collect();
         assert!(exactly(Some(&found), Some(properties)));
         assert_eq!(read.ends(*id).unwrap(), Some((*type_id, *start, *end)));
@@ -525,14 +664,21 @@ fn check_expand(read: &GraphRead, state: &State, node: NodeId, types: &[TypeId])
         }
         let expected: Vec<_> = expected.into_iter().collect();
         let mut found = Vec::new();
-        read.expand(node, direction, types, |other, id, t| found.push((t, other, id)))
-            .unwrap();
+        read.expand(node, direction, types, |other, id, t| {
+            found.push((t, other, id))
+        })
+        .unwrap();
         assert_eq!(found, expected, "node {node} {direction:?} {types:?}");
-        assert_eq!(read.degree(node, direction, types).unwrap(), expected.len() as u64);
+        assert_eq!(
+            read.degree(node, direction, types).unwrap(),
+            expected.len() as u64
+        );
         if let Some((_, other, _)) = expected.first() {
             let mut found = Vec::new();
-            read.expand_into(node, direction, types, *other, |_, id, t| found.push((t, id)))
-                .unwrap();
+            read.expand_into(node, direction, types, *other, |_, id, t| {
+                found.push((t, id))
+            })
+            .unwrap();
             let expected: Vec<_> = expected
                 .iter()
                 .filter(|(_, o, _)| o == other)
@@ -561,24 +707,46 @@ fn check_index(read: &GraphRead, state: &State, label: LabelId, key: KeyId) {
         let wanted = value(choice);
         let found = all(|c, limit, out| read.seek_equal(index.id, &wanted, c, limit, out).unwrap());
         let expected = with(&|value| value.equivalent(&wanted));
-        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected, "= {wanted:?}");
+        assert_eq!(
+            found.into_iter().collect::<BTreeSet<_>>(),
+            expected,
+            "= {wanted:?}"
+        );
     }
     let one = Value::Int(1);
     let above = all(|c, limit, out| {
-        read.seek_range(index.id, Bound::Excluded(&one), Bound::Unbounded, c, limit, out)
-            .unwrap();
+        read.seek_range(
+            index.id,
+            Bound::Excluded(&one),
+            Bound::Unbounded,
+            c,
+            limit,
+            out,
+        )
+        .unwrap();
     });
     let expected = with(&|value| value.compare(&one).is_gt() == Some(true));
     assert_eq!(above.into_iter().collect::<BTreeSet<_>>(), expected, "> 1");
     let upto = all(|c, limit, out| {
-        read.seek_range(index.id, Bound::Unbounded, Bound::Included(&one), c, limit, out)
-            .unwrap();
+        read.seek_range(
+            index.id,
+            Bound::Unbounded,
+            Bound::Included(&one),
+            c,
+            limit,
+            out,
+        )
+        .unwrap();
     });
     let expected = with(&|value| value.compare(&one).is_le() == Some(true));
     assert_eq!(upto.into_iter().collect::<BTreeSet<_>>(), expected, "<= 1");
     let prefixed = all(|c, limit, out| read.seek_prefix(index.id, "one", c, limit, out).unwrap());
     let expected = with(&|value| matches!(value, Value::String(s) if s.starts_with("one")));
-    assert_eq!(prefixed.into_iter().collect::<BTreeSet<_>>(), expected, "prefix");
+    assert_eq!(
+        prefixed.into_iter().collect::<BTreeSet<_>>(),
+        expected,
+        "prefix"
+    );
     let everything = all(|c, limit, out| {
         read.seek_range(index.id, Bound::Unbounded, Bound::Unbounded, c, limit, out)
             .unwrap();
