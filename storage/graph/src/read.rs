@@ -57,17 +57,18 @@ impl ScanCursor {
         self.done
     }
 
-    /// The least key behind the last row given.
+    /// The least key behind the last row given. No key is the start of another, and closed rows
+    /// have a version behind theirs, so it is not enough to append a byte.
     fn next_key(&self) -> Key {
-        self.after.as_ref().map_or_else(Key::new, |after| {
-            let mut next = after.clone();
-            next.push(0);
-            next
-        })
+        let after = self.after.as_ref();
+        after.map_or_else(Key::new, |after| prefix_end(after))
     }
 
     fn next_id(&self) -> u64 {
-        let last = self.after.as_ref().and_then(|after| after.first_chunk::<8>());
+        let last = self
+            .after
+            .as_ref()
+            .and_then(|after| after.first_chunk::<8>());
         last.map_or(0, |last| u64::from_be_bytes(*last).saturating_add(1))
     }
 
@@ -96,9 +97,7 @@ impl Source {
 
     fn properties(&self) -> Result<Vec<(KeyId, Value)>> {
         Ok(match self {
-            Self::Record(record) => record
-                .properties()
-                .collect::<std::result::Result<_, _>>()?,
+            Self::Record(record) => record.properties().collect::<std::result::Result<_, _>>()?,
             Self::Own(state) => state.properties().to_vec(),
         })
     }
@@ -271,7 +270,8 @@ impl GraphRead {
     }
 
     fn see(&self, element: ElementId) -> Seen {
-        self.written().map_or(Seen::AsStored, |own| own.see(element))
+        self.written()
+            .map_or(Seen::AsStored, |own| own.see(element))
     }
 
     /// Hands the record of an element as stored to `read`, from its page if there is one.
@@ -283,7 +283,9 @@ impl GraphRead {
         let (space, id) = place(element);
         if let Some(found) = self.graph.images.records(space, id, self.version) {
             let record = found.page.get(id % BLOCK_IDS, self.version.0);
-            return record.map(|bytes| read(&RecordRef::parse(bytes)?)).transpose();
+            return record
+                .map(|bytes| read(&RecordRef::parse(bytes)?))
+                .transpose();
         }
         self.stored().element(element, read)
     }
@@ -410,16 +412,17 @@ impl GraphRead {
         let first = NodeId(cursor.next_id());
         let own = self.written();
         let mut base = Batch::new(limit);
-        self.stored().scan_elements(first.into(), &mut |element, _| {
-            let ElementId::Node(id) = element else {
-                return Ok(ControlFlow::Break(None));
-            };
-            let is_own = own.is_some_and(|own| matches!(own.see(element), Seen::Own(_)));
-            Ok(match is_own || base.push(id) {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(None),
-            })
-        })?;
+        self.stored()
+            .scan_elements(first.into(), &mut |element, _| {
+                let ElementId::Node(id) = element else {
+                    return Ok(ControlFlow::Break(None));
+                };
+                let is_own = own.is_some_and(|own| matches!(own.see(element), Seen::Own(_)));
+                Ok(match is_own || base.push(id) {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(None),
+                })
+            })?;
         let mut extra = Batch::new(limit);
         if let Some(own) = own {
             own.with(|overlay, below| {
@@ -462,11 +465,12 @@ impl GraphRead {
         let lower = cursor.next_key();
         let own = self.written();
         let mut base = Batch::new(limit);
-        let is_own =
-            |id: NodeId| own.is_some_and(|own| matches!(own.see(id.into()), Seen::Own(_)));
+        let is_own = |id: NodeId| own.is_some_and(|own| matches!(own.see(id.into()), Seen::Own(_)));
         if let Some(found) = self.graph.images.label(label, self.version) {
             let first = NodeId(cursor.next_id());
-            found.page.scan(first, self.version.0, |id| is_own(id) || base.push(id));
+            found
+                .page
+                .scan(first, self.version.0, |id| is_own(id) || base.push(id));
         } else {
             self.stored().scan_set(&set, &lower, None, &mut |rest| {
                 let id = read_trailing_node(rest)?;
@@ -477,7 +481,10 @@ impl GraphRead {
         if let Some(own) = own {
             let first = NodeId(cursor.next_id());
             own.with(|overlay, below| {
-                for (_, id) in overlay.labels.range((label, first)..=(label, NodeId(u64::MAX))) {
+                for (_, id) in overlay
+                    .labels
+                    .range((label, first)..=(label, NodeId(u64::MAX)))
+                {
                     let has_label = match overlay.see((*id).into(), below) {
                         Seen::Own(Some(state)) => state.labels().contains(&label),
                         _ => false,
@@ -500,10 +507,7 @@ impl GraphRead {
     fn note_scan(&self, set: &SetRange, lower: &[u8], upper: Option<&[u8]>, cursor: &ScanCursor) {
         self.note_range(|| {
             let end = if cursor.done {
-                upper.map_or_else(
-                    || prefix_end(&set.prefix),
-                    |upper| set.current_key(upper),
-                )
+                upper.map_or_else(|| prefix_end(&set.prefix), |upper| set.current_key(upper))
             } else {
                 set.current_key(&cursor.next_key())
             };
@@ -621,9 +625,16 @@ impl GraphRead {
         {
             self.note_adjacency(node, direction, types, other);
             let (local, version) = (node.0 % BLOCK_IDS, self.version.0);
-            page.page.visit(local, direction, types, other, version, |type_id, neighbour, id| {
-                f(neighbour, id, type_id);
-            });
+            page.page.visit(
+                local,
+                direction,
+                types,
+                other,
+                version,
+                |type_id, neighbour, id| {
+                    f(neighbour, id, type_id);
+                },
+            );
             return Ok(());
         }
         let mut found: smallvec::SmallVec<[(TypeId, NodeId, RelationshipId); 32]> =
@@ -633,9 +644,15 @@ impl GraphRead {
             None => &[Direction::Outgoing, Direction::Incoming],
         };
         for direction in directions {
-            self.adjacency(node, *direction, types, other, &mut |type_id, neighbour, id| {
-                found.push((type_id, neighbour, id));
-            })?;
+            self.adjacency(
+                node,
+                *direction,
+                types,
+                other,
+                &mut |type_id, neighbour, id| {
+                    found.push((type_id, neighbour, id));
+                },
+            )?;
         }
         // Each direction comes in order as a rule, and this sort merges such runs.
         found.sort();
@@ -658,7 +675,9 @@ impl GraphRead {
             && let Some(page) = self.graph.images.adjacency(node, self.version)
         {
             self.note_adjacency(node, direction, types, None);
-            return Ok(page.page.count(node.0 % BLOCK_IDS, direction, types, self.version.0));
+            return Ok(page
+                .page
+                .count(node.0 % BLOCK_IDS, direction, types, self.version.0));
         }
         let mut count = 0;
         let mut add = |_: TypeId, _: NodeId, _: RelationshipId| count += 1;
@@ -667,11 +686,17 @@ impl GraphRead {
             None => {
                 self.adjacency(node, Direction::Outgoing, types, None, &mut add)?;
                 // Loops have been counted with the outgoing ones.
-                self.adjacency(node, Direction::Incoming, types, None, &mut |t, other, id| {
-                    if other != node {
-                        add(t, other, id);
-                    }
-                })?;
+                self.adjacency(
+                    node,
+                    Direction::Incoming,
+                    types,
+                    None,
+                    &mut |t, other, id| {
+                        if other != node {
+                            add(t, other, id);
+                        }
+                    },
+                )?;
             }
         }
         Ok(count)
@@ -724,7 +749,9 @@ impl GraphRead {
         };
         if let Some(found) = page {
             let local = node.0 % BLOCK_IDS;
-            found.page.visit(local, direction, types, other, self.version.0, visit);
+            found
+                .page
+                .visit(local, direction, types, other, self.version.0, visit);
         } else if types.is_empty() {
             let all = adjacency_prefix(node, direction);
             self.adjacency_of_all_types(&all, other, &mut visit)?;
@@ -788,9 +815,7 @@ impl GraphRead {
     ) -> Result<()> {
         let stored = self.stored();
         let end = prefix_end(prefix);
-        let mut current = stored
-            .store
-            .scan(Family::Adjacency, prefix, &end, false)?;
+        let mut current = stored.store.scan(Family::Adjacency, prefix, &end, false)?;
         // Types of which something has ended are read with their closed rows.
         let mut ended = Vec::new();
         if stored.is_past() {
@@ -842,7 +867,11 @@ impl GraphRead {
             Family::Index,
             property_prefix(definition.label, definition.key),
         );
-        let after = cursor.after.as_ref().map(|after| read_trailing_node(after)).transpose()?;
+        let after = cursor
+            .after
+            .as_ref()
+            .map(|after| read_trailing_node(after))
+            .transpose()?;
         let noted = cursor
             .after
             .as_ref()
@@ -1014,7 +1043,10 @@ impl GraphRead {
         let has_own = self.written().is_some();
         while let Some(&first) = ids.first() {
             let block = id_of(first) / BLOCK_IDS;
-            let length = ids.iter().take_while(|id| id_of(**id) / BLOCK_IDS == block).count();
+            let length = ids
+                .iter()
+                .take_while(|id| id_of(**id) / BLOCK_IDS == block)
+                .count();
             let (run, rest) = ids.split_at(length);
             ids = rest;
             let page = match has_own {
@@ -1062,15 +1094,16 @@ impl GraphRead {
     }
 
     fn count(&self, statistic: Statistic, counts: impl Fn(&ElementState) -> bool) -> Result<u64> {
-        let first = statistic.prefix();
-        let end = statistic.key(self.version.next());
-        let cursor = self.graph.store.scan(Family::Meta, &first, &end, true)?;
-        let stored = if cursor.valid() {
-            read_integer(cursor.value())?
-        } else {
+        let stored = self.graph.images.count(statistic, self.version, || {
+            let first = statistic.prefix();
+            let end = statistic.key(self.version.next());
+            let cursor = self.graph.store.scan(Family::Meta, &first, &end, true)?;
+            if cursor.valid() {
+                return Ok(read_integer(cursor.value())?);
+            }
             cursor.status()?;
-            0
-        };
+            Ok(0)
+        })?;
         let Some(own) = self.written() else {
             return Ok(stored);
         };
@@ -1081,7 +1114,10 @@ impl GraphRead {
                     let Seen::Own(now) = overlay.see(element, below) else {
                         return 0;
                     };
-                    let before = written.base.as_ref().is_some_and(|(_, state)| counts(state));
+                    let before = written
+                        .base
+                        .as_ref()
+                        .is_some_and(|(_, state)| counts(state));
                     let after = now.as_ref().is_some_and(|state| counts(state));
                     i64::from(after) - i64::from(before)
                 })
@@ -1154,7 +1190,10 @@ fn read_neighbour(rest: &[u8]) -> Result<(NodeId, RelationshipId)> {
             NodeId(u64::from_be_bytes(*neighbour)),
             RelationshipId(u64::from_be_bytes(*id)),
         )),
-        _ => Err(GraphError::corrupt("adjacency row", "its key has a wrong length")),
+        _ => Err(GraphError::corrupt(
+            "adjacency row",
+            "its key has a wrong length",
+        )),
     }
 }
 
@@ -1240,7 +1279,12 @@ mod tests {
         for limit in 1..60 {
             let (mut all, mut next) = (Vec::new(), 0);
             loop {
-                let rest = |rows: &[u32]| rows.iter().copied().filter(|i| *i >= next).collect::<Vec<_>>();
+                let rest = |rows: &[u32]| {
+                    rows.iter()
+                        .copied()
+                        .filter(|i| *i >= next)
+                        .collect::<Vec<_>>()
+                };
                 let (rows, done) = merge(batch(&rest(&base), limit), batch(&rest(&extra), limit));
                 assert!(rows.len() <= limit);
                 next = rows.last().map_or(next, |last| last + 1);

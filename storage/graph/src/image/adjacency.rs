@@ -58,7 +58,10 @@ impl Page for AdjacencyPage {
             lists.starts.len() * 4
                 + lists.neighbours.bytes()
                 + lists.relationships.bytes()
-                + lists.lives.as_ref().map_or(0, |lives| size_of_val::<[Life]>(lives))
+                + lists
+                    .lives
+                    .as_ref()
+                    .map_or(0, |lives| size_of_val::<[Life]>(lives))
                 + size_of::<Lists>()
         };
         self.lists.iter().map(of).sum()
@@ -101,24 +104,39 @@ impl Lists {
         if let Some(lives) = &self.lives {
             for at in range {
                 if lives[at].holds(version) {
-                    f(NodeId(self.neighbours.get(at)), RelationshipId(self.relationships.get(at)));
+                    f(
+                        NodeId(self.neighbours.get(at)),
+                        RelationshipId(self.relationships.get(at)),
+                    );
                 }
             }
             return;
         }
         if let (
-            Ids::Narrow { base: nodes, values: neighbours },
-            Ids::Narrow { base: first, values: relationships },
+            Ids::Narrow {
+                base: nodes,
+                values: neighbours,
+            },
+            Ids::Narrow {
+                base: first,
+                values: relationships,
+            },
         ) = (&self.neighbours, &self.relationships)
         {
             let both = neighbours[range.clone()].iter().zip(&relationships[range]);
             for (neighbour, id) in both {
-                f(NodeId(nodes + u64::from(*neighbour)), RelationshipId(first + u64::from(*id)));
+                f(
+                    NodeId(nodes + u64::from(*neighbour)),
+                    RelationshipId(first + u64::from(*id)),
+                );
             }
             return;
         }
         for at in range {
-            f(NodeId(self.neighbours.get(at)), RelationshipId(self.relationships.get(at)));
+            f(
+                NodeId(self.neighbours.get(at)),
+                RelationshipId(self.relationships.get(at)),
+            );
         }
     }
 }
@@ -155,7 +173,9 @@ impl AdjacencyPage {
             if let Some(other) = other {
                 range = lists.narrow(range, other);
             }
-            lists.each(range, version, |neighbour, id| f(lists.type_id, neighbour, id));
+            lists.each(range, version, |neighbour, id| {
+                f(lists.type_id, neighbour, id)
+            });
         }
     }
 
@@ -178,7 +198,10 @@ impl AdjacencyPage {
                     && other.is_none_or(|other| other == change.neighbour)
             })
             .map(|change| {
-                ((change.type_id, change.neighbour, change.relationship), change.is_there)
+                (
+                    (change.type_id, change.neighbour, change.relationship),
+                    change.is_there,
+                )
             })
             .collect();
         changed.sort_by_key(|(row, _)| *row);
@@ -239,7 +262,9 @@ impl AdjacencyPage {
             match (&lists.lives, &mut relationships) {
                 (None, Some(relationships)) => {
                     lists.neighbours.extend(range.clone(), NodeId, neighbours);
-                    lists.relationships.extend(range, RelationshipId, relationships);
+                    lists
+                        .relationships
+                        .extend(range, RelationshipId, relationships);
                 }
                 (None, None) => lists.neighbours.extend(range, NodeId, neighbours),
                 (Some(_), relationships) => lists.each(range, version, |neighbour, id| {
@@ -260,7 +285,9 @@ impl AdjacencyPage {
             self.visit(local, direction, types, None, version, |_, _, _| count += 1);
             return count;
         }
-        self.of(direction, types).map(|lists| lists.range(local as usize).len() as u64).sum()
+        self.of(direction, types)
+            .map(|lists| lists.range(local as usize).len() as u64)
+            .sum()
     }
 
     /// All lives, for finding where nothing happens.
@@ -299,7 +326,10 @@ struct Rows {
 
 impl AdjacencyRows {
     pub fn new(is_interval: bool) -> Self {
-        Self { lists: BTreeMap::new(), is_interval }
+        Self {
+            lists: BTreeMap::new(),
+            is_interval,
+        }
     }
 
     /// Takes a row in. Without intervals they come in order.
@@ -323,7 +353,10 @@ impl AdjacencyRows {
 
     /// When the rows taken in were in force.
     pub(super) fn lives(&self) -> Vec<Life> {
-        self.lists.values().flat_map(|rows| rows.lives.iter().copied()).collect()
+        self.lists
+            .values()
+            .flat_map(|rows| rows.lives.iter().copied())
+            .collect()
     }
 
     /// Keeps only what was in force at some time from `from` up to, not including, `to`.
@@ -338,20 +371,26 @@ impl AdjacencyRows {
 
     pub fn finish(self, delta: Arc<Delta<AdjacencyChange>>) -> AdjacencyPage {
         let is_interval = self.is_interval;
-        let lists = self.lists.into_iter().map(|((type_id, direction), mut rows)| {
-            if is_interval {
-                rows.sort();
-            }
-            Lists {
-                type_id,
-                direction,
-                starts: starts(&rows.locals),
-                neighbours: Ids::new(&rows.neighbours),
-                relationships: Ids::new(&rows.relationships),
-                lives: is_interval.then(|| rows.lives.into_boxed_slice()),
-            }
-        });
-        AdjacencyPage { lists: lists.collect(), delta }
+        let lists = self
+            .lists
+            .into_iter()
+            .map(|((type_id, direction), mut rows)| {
+                if is_interval {
+                    rows.sort();
+                }
+                Lists {
+                    type_id,
+                    direction,
+                    starts: starts(&rows.locals),
+                    neighbours: Ids::new(&rows.neighbours),
+                    relationships: Ids::new(&rows.relationships),
+                    lives: is_interval.then(|| rows.lives.into_boxed_slice()),
+                }
+            });
+        AdjacencyPage {
+            lists: lists.collect(),
+            delta,
+        }
     }
 }
 
@@ -367,7 +406,12 @@ impl Rows {
     /// ended, because it ended in between, is kept once.
     fn sort(&mut self) {
         let key = |rows: &Self, at: usize| {
-            (rows.locals[at], rows.neighbours[at], rows.relationships[at], rows.lives[at])
+            (
+                rows.locals[at],
+                rows.neighbours[at],
+                rows.relationships[at],
+                rows.lives[at],
+            )
         };
         let mut order: Vec<usize> = (0..self.locals.len()).collect();
         order.sort_unstable_by_key(|at| key(self, *at));

@@ -35,7 +35,10 @@ impl Shared {
     pub fn bytes(&self) -> usize {
         let columns = self.columns.iter().flat_map(|space| {
             let columns = space.load();
-            columns.iter().map(|column| column.bytes()).collect::<Vec<_>>()
+            columns
+                .iter()
+                .map(|column| column.bytes())
+                .collect::<Vec<_>>()
         });
         self.adjacency.bytes()
             + self.records.iter().map(Directory::bytes).sum::<usize>()
@@ -52,6 +55,7 @@ impl Shared {
         }
         self.labels.clear();
         self.indexes.clear();
+        self.counts.clear();
     }
 
     pub fn stop(&self) {
@@ -71,7 +75,10 @@ impl Shared {
             requests.wishes.clear();
         }
         let is_short = self.evicted.load(Ordering::Relaxed) > 0;
-        let needed = self.options.misses.saturating_mul(if is_short { SHORTAGE } else { 1 });
+        let needed = self
+            .options
+            .misses
+            .saturating_mul(if is_short { SHORTAGE } else { 1 });
         let wishes = requests.wishes.entry((what, when)).or_default();
         *wishes += 1;
         if *wishes < needed {
@@ -124,9 +131,7 @@ impl Shared {
         let result = match what {
             What::Adjacency(block) => self.build_adjacency(block, when, version),
             What::Records(space, block) => self.build_records(space, block, when, version),
-            What::Column(space, key, block) => {
-                self.build_column(space, key, block, when, version)
-            }
+            What::Column(space, key, block) => self.build_column(space, key, block, when, version),
             What::Label(label) => self.build_label(label, when, version),
             What::Index(id, label, key) => self.build_index(id, label, key, when, version),
         };
@@ -138,7 +143,11 @@ impl Shared {
     }
 
     fn scanner(&self) -> Scanner<'_> {
-        Scanner { store: self.store.as_ref(), writing: &self.writing, stop: &self.stop }
+        Scanner {
+            store: self.store.as_ref(),
+            writing: &self.writing,
+            stop: &self.stop,
+        }
     }
 
     fn recorded(&self) -> Version {
@@ -206,38 +215,36 @@ impl Shared {
         }
         let directory = &self.adjacency;
         match when {
-            When::Present => {
-                self.present(directory, block, |delta| self.scanner().adjacency(block, delta))
-            }
+            When::Present => self.present(directory, block, |delta| {
+                self.scanner().adjacency(block, delta)
+            }),
             When::Interval => self.interval(directory, block, version, |version, recorded| {
                 self.scanner().adjacency_interval(block, version, recorded)
             }),
             When::Moment(version) => {
                 self.moment(directory, block, version, |page| {
-                    (page.at(version.0), page.lives().flatten().copied().collect())
+                    (
+                        page.at(version.0),
+                        page.lives().flatten().copied().collect(),
+                    )
                 });
                 Ok(())
             }
         }
     }
 
-    fn build_records(
-        &self,
-        space: Space,
-        block: u64,
-        when: When,
-        version: Version,
-    ) -> Result<()> {
+    fn build_records(&self, space: Space, block: u64, when: When, version: Version) -> Result<()> {
         if !self.scanner().is_used(space, block)? {
             return Ok(());
         }
         let directory = &self.records[space as usize];
         match when {
-            When::Present => {
-                self.present(directory, block, |delta| self.scanner().records(space, block, delta))
-            }
+            When::Present => self.present(directory, block, |delta| {
+                self.scanner().records(space, block, delta)
+            }),
             When::Interval => self.interval(directory, block, version, |version, recorded| {
-                self.scanner().records_interval(space, block, version, recorded)
+                self.scanner()
+                    .records_interval(space, block, version, recorded)
             }),
             // One list of few versions is walked as quickly as an array is read.
             When::Moment(_) => Ok(()),
@@ -259,7 +266,8 @@ impl Shared {
         match when {
             When::Present => self.present_columns(space, block, &[key]),
             When::Interval => self.interval(&directory, block, version, |version, recorded| {
-                self.scanner().column_interval(space, block, key, version, recorded)
+                self.scanner()
+                    .column_interval(space, block, key, version, recorded)
             }),
             When::Moment(version) => {
                 self.moment(&directory, block, version, |page| {
@@ -272,11 +280,14 @@ impl Shared {
 
     /// Builds several columns of a block from one pass over its records.
     fn present_columns(&self, space: Space, block: u64, keys: &[KeyId]) -> Result<()> {
-        let directories = keys.iter().map(|key| self.make_column_directory(space, *key));
+        let directories = keys
+            .iter()
+            .map(|key| self.make_column_directory(space, *key));
         let directories: Vec<_> = directories.collect();
         let deltas = keys.iter().zip(&directories);
-        let deltas: Vec<_> =
-            deltas.map(|(key, directory)| (*key, directory.begin(block))).collect();
+        let deltas: Vec<_> = deltas
+            .map(|(key, directory)| (*key, directory.begin(block)))
+            .collect();
         match self.scanner().columns(space, block, &deltas) {
             Ok((from, pages)) => {
                 for (directory, page) in directories.iter().zip(pages) {
@@ -285,7 +296,9 @@ impl Shared {
                 Ok(())
             }
             Err(error) => {
-                directories.iter().for_each(|directory| directory.abandon(block));
+                directories
+                    .iter()
+                    .for_each(|directory| directory.abandon(block));
                 Err(error)
             }
         }
@@ -295,9 +308,7 @@ impl Shared {
         let set = SetRange::new(Family::Index, label_prefix(label));
         let (directory, at) = (&self.labels, label.0.into());
         match when {
-            When::Present => {
-                self.present(directory, at, |delta| self.scanner().label(&set, delta))
-            }
+            When::Present => self.present(directory, at, |delta| self.scanner().label(&set, delta)),
             When::Interval => self.interval(directory, at, version, |version, recorded| {
                 self.scanner().label_interval(&set, version, recorded)
             }),
@@ -335,7 +346,10 @@ impl Shared {
     }
 
     pub fn column_directory(&self, space: Space, key: KeyId) -> Option<Arc<Directory<ColumnPage>>> {
-        self.columns[space as usize].load().get(key.0 as usize).cloned()
+        self.columns[space as usize]
+            .load()
+            .get(key.0 as usize)
+            .cloned()
     }
 
     fn make_column_directory(&self, space: Space, key: KeyId) -> Arc<Directory<ColumnPage>> {
@@ -360,7 +374,8 @@ impl Shared {
             return;
         }
         let mut used: Vec<(u64, usize, What)> = Vec::new();
-        self.adjacency.usage(|at, tick, bytes| used.push((tick, bytes, What::Adjacency(at))));
+        self.adjacency
+            .usage(|at, tick, bytes| used.push((tick, bytes, What::Adjacency(at))));
         for space in Space::ALL {
             let records = &self.records[space as usize];
             records.usage(|at, tick, bytes| used.push((tick, bytes, What::Records(space, at))));
@@ -369,9 +384,11 @@ impl Shared {
                 column.usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
             }
         }
-        self.labels.usage(|at, tick, bytes| used.push((tick, bytes, What::Label(LabelId(at as u32)))));
+        self.labels
+            .usage(|at, tick, bytes| used.push((tick, bytes, What::Label(LabelId(at as u32)))));
         let what = |at| What::Index(IndexId(at as u32), LabelId(0), KeyId(0));
-        self.indexes.usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
+        self.indexes
+            .usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
         used.sort_by_key(|(tick, ..)| *tick);
         let mut bytes: usize = used.iter().map(|(_, bytes, _)| bytes).sum();
         // A little more than needed, so that not every page built from now on looks at all others.
@@ -416,7 +433,12 @@ impl Images {
         let shared = &self.shared;
         let latest = shared.recorded();
         let mut all: Vec<What> = Vec::new();
-        all.extend(everything.indexes.iter().map(|(id, label, key)| What::Index(*id, *label, *key)));
+        all.extend(
+            everything
+                .indexes
+                .iter()
+                .map(|(id, label, key)| What::Index(*id, *label, *key)),
+        );
         all.extend(everything.labels.iter().map(|label| What::Label(*label)));
         let [nodes, _] = &everything.blocks;
         all.extend(nodes.iter().map(|block| What::Adjacency(*block)));

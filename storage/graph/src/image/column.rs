@@ -34,7 +34,10 @@ enum Values {
     Float(Box<[f64]>),
     Bool(Box<[bool]>),
     /// Numbers of distinct values; strings are kept once each.
-    Dictionary { codes: Box<[u16]>, values: Box<[Value]> },
+    Dictionary {
+        codes: Box<[u16]>,
+        values: Box<[Value]>,
+    },
     /// More distinct values than a dictionary has numbers for.
     Any(Box<[Value]>),
 }
@@ -48,7 +51,10 @@ impl Page for ColumnPage {
 
     fn bytes(&self) -> usize {
         let of = |values: &[Value]| -> usize {
-            values.iter().map(|value| size_of::<Value>() + heap_bytes(value)).sum()
+            values
+                .iter()
+                .map(|value| size_of::<Value>() + heap_bytes(value))
+                .sum()
         };
         let values = match &self.values {
             Values::None => 0,
@@ -64,7 +70,9 @@ impl Page for ColumnPage {
         let intervals = self.intervals.as_ref();
         values
             + self.nulls.as_ref().map_or(0, |nulls| nulls.len() * 8)
-            + intervals.map_or(0, |(starts, lives)| starts.len() * 4 + size_of_val::<[Life]>(lives))
+            + intervals.map_or(0, |(starts, lives)| {
+                starts.len() * 4 + size_of_val::<[Life]>(lives)
+            })
     }
 
     fn rows(&self) -> usize {
@@ -78,7 +86,10 @@ pub(super) fn heap_bytes(value: &Value) -> usize {
         Value::String(text) => text.len() + 16,
         Value::Bytes(bytes) => bytes.len() + 16,
         Value::List(items) => {
-            16 + items.iter().map(|item| size_of::<Value>() + heap_bytes(item)).sum::<usize>()
+            16 + items
+                .iter()
+                .map(|item| size_of::<Value>() + heap_bytes(item))
+                .sum::<usize>()
         }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
         _ => 64,
@@ -101,9 +112,7 @@ impl Values {
                 Value::Float(value) => *value,
                 _ => 0.0,
             })),
-            Value::Bool(_) => {
-                Self::Bool(each(values, |value| matches!(value, Value::Bool(true))))
-            }
+            Value::Bool(_) => Self::Bool(each(values, |value| matches!(value, Value::Bool(true)))),
             _ => Self::dictionary(values),
         }
     }
@@ -148,7 +157,10 @@ impl Values {
             };
             codes.push(code);
         }
-        Self::Dictionary { codes: codes.into(), values: distinct.into() }
+        Self::Dictionary {
+            codes: codes.into(),
+            values: distinct.into(),
+        }
     }
 
     fn len(&self) -> usize {
@@ -187,10 +199,18 @@ fn each<T>(values: &[Value], f: impl Fn(&Value) -> T) -> Box<[T]> {
 impl ColumnPage {
     /// A page of one moment, of the values of the elements by their number.
     pub fn new(mut values: Vec<Value>, delta: Arc<Delta<Value>>) -> Self {
-        while values.last().is_some_and(|value| matches!(value, Value::Null)) {
+        while values
+            .last()
+            .is_some_and(|value| matches!(value, Value::Null))
+        {
             values.pop();
         }
-        Self { values: Values::new(&values), nulls: nulls(&values), intervals: None, delta }
+        Self {
+            values: Values::new(&values),
+            nulls: nulls(&values),
+            intervals: None,
+            delta,
+        }
     }
 
     /// A page of an interval, of entries ordered by element, with the starts of each element's.
@@ -209,7 +229,9 @@ impl ColumnPage {
 
     #[inline]
     fn is_null(&self, entry: usize) -> bool {
-        self.nulls.as_ref().is_some_and(|nulls| nulls[entry / 64] >> (entry % 64) & 1 == 1)
+        self.nulls
+            .as_ref()
+            .is_some_and(|nulls| nulls[entry / 64] >> (entry % 64) & 1 == 1)
     }
 
     /// The entry of an element in the base.
@@ -232,7 +254,8 @@ impl ColumnPage {
         {
             return value.clone();
         }
-        self.entry(local, version).map_or(Value::Null, |entry| self.values.get(entry))
+        self.entry(local, version)
+            .map_or(Value::Null, |entry| self.values.get(entry))
     }
 
     /// Appends the values of some elements of the block to a column, which will have about `rows`
@@ -265,7 +288,13 @@ impl ColumnPage {
             (Values::Bool(from), Column::Bool { values, nulls }) if is_plain => {
                 self.copy(from, locals, |value| *value, values, nulls);
             }
-            (Values::Dictionary { codes, values: distinct }, Column::Any(values)) if is_plain => {
+            (
+                Values::Dictionary {
+                    codes,
+                    values: distinct,
+                },
+                Column::Any(values),
+            ) if is_plain => {
                 values.extend(locals.map(|local| {
                     let entry = local as usize;
                     match codes.get(entry) {
@@ -285,13 +314,22 @@ impl ColumnPage {
         }
         match &self.values {
             Values::Int8(_) | Values::Int16(_) | Values::Int32(_) | Values::Int64(_) => {
-                *out = Column::Int { values: Vec::with_capacity(rows), nulls: None };
+                *out = Column::Int {
+                    values: Vec::with_capacity(rows),
+                    nulls: None,
+                };
             }
             Values::Float(_) => {
-                *out = Column::Float { values: Vec::with_capacity(rows), nulls: None };
+                *out = Column::Float {
+                    values: Vec::with_capacity(rows),
+                    nulls: None,
+                };
             }
             Values::Bool(_) => {
-                *out = Column::Bool { values: Vec::with_capacity(rows), nulls: None };
+                *out = Column::Bool {
+                    values: Vec::with_capacity(rows),
+                    nulls: None,
+                };
             }
             Values::None | Values::Dictionary { .. } | Values::Any(_) => {}
         }
@@ -325,8 +363,13 @@ impl ColumnPage {
 
     /// The page of one moment of an interval.
     pub fn at(&self, version: u64) -> Self {
-        let count = self.intervals.as_ref().map_or(0, |(starts, _)| starts.len() - 1);
-        let values = (0..count as u64).map(|local| self.value(local, version)).collect();
+        let count = self
+            .intervals
+            .as_ref()
+            .map_or(0, |(starts, _)| starts.len() - 1);
+        let values = (0..count as u64)
+            .map(|local| self.value(local, version))
+            .collect();
         Self::new(values, Arc::default())
     }
 }
@@ -358,15 +401,31 @@ mod tests {
             ("Int16", vec![Value::Int(128)]),
             ("Int32", vec![Value::Null, Value::Int(-40_000)]),
             ("Int64", vec![Value::Int(i64::MIN), Value::Int(i64::MAX)]),
-            ("Float", vec![Value::Float(0.5), Value::Null, Value::Float(f64::MAX)]),
-            ("Bool", vec![Value::Bool(true), Value::Null, Value::Bool(false)]),
-            ("Dictionary", vec![text("a"), Value::Null, text("b"), text("a")]),
-            ("Dictionary", vec![Value::Int(1), text("b"), Value::Float(2.0)]),
+            (
+                "Float",
+                vec![Value::Float(0.5), Value::Null, Value::Float(f64::MAX)],
+            ),
+            (
+                "Bool",
+                vec![Value::Bool(true), Value::Null, Value::Bool(false)],
+            ),
+            (
+                "Dictionary",
+                vec![text("a"), Value::Null, text("b"), text("a")],
+            ),
+            (
+                "Dictionary",
+                vec![Value::Int(1), text("b"), Value::Float(2.0)],
+            ),
             ("None", vec![Value::Null, Value::Null]),
         ];
         for (kind, values) in cases {
             let page = ColumnPage::new(values.clone(), Arc::default());
-            assert!(format!("{:?}", page.values).starts_with(kind), "{kind} {:?}", page.values);
+            assert!(
+                format!("{:?}", page.values).starts_with(kind),
+                "{kind} {:?}",
+                page.values
+            );
             let mut column = Column::default();
             page.gather(0..values.len() as u64 + 2, 1, 8, &mut column);
             for at in 0..column.len() {

@@ -50,7 +50,10 @@ pub(crate) struct Delta<T> {
 
 impl<T> Default for Delta<T> {
     fn default() -> Self {
-        Self { inner: OnceLock::new(), length: AtomicU32::new(0) }
+        Self {
+            inner: OnceLock::new(),
+            length: AtomicU32::new(0),
+        }
     }
 }
 
@@ -76,11 +79,21 @@ impl<T> Delta<T> {
         });
         let number = self.length.load(Ordering::Relaxed);
         let (chunk, at) = locate(number);
-        let slots = inner.chunks[chunk]
-            .get_or_init(|| (0..(FIRST as usize) << chunk).map(|_| OnceLock::new()).collect());
+        let slots = inner.chunks[chunk].get_or_init(|| {
+            (0..(FIRST as usize) << chunk)
+                .map(|_| OnceLock::new())
+                .collect()
+        });
         let head = &inner.heads[bucket(place)];
         let before = head.load(Ordering::Relaxed);
-        let is_free = slots[at].set(Entry { place, version, before, item }).is_ok();
+        let is_free = slots[at]
+            .set(Entry {
+                place,
+                version,
+                before,
+                item,
+            })
+            .is_ok();
         debug_assert!(is_free, "two threads append to one delta");
         head.store(number + 1, Ordering::Release);
         self.length.store(number + 1, Ordering::Release);

@@ -55,7 +55,13 @@ pub(crate) struct Dated<P> {
 
 impl<P> Dated<P> {
     pub fn new(from: Version, to: Version, is_interval: bool, page: P) -> Self {
-        Self { from, to: AtomicU64::new(to.0), hits: AtomicU32::new(0), is_interval, page }
+        Self {
+            from,
+            to: AtomicU64::new(to.0),
+            hits: AtomicU32::new(0),
+            is_interval,
+            page,
+        }
     }
 
     pub fn to(&self) -> Version {
@@ -94,7 +100,13 @@ impl<P: Page> Slot<P> {
 
     fn bytes(&self) -> usize {
         let size = |dated: &Dated<P>| dated.page.bytes() + delta_bytes(dated.page.delta());
-        size(&self.present.load()) + self.past.load().iter().map(|past| size(past)).sum::<usize>()
+        size(&self.present.load())
+            + self
+                .past
+                .load()
+                .iter()
+                .map(|past| size(past))
+                .sum::<usize>()
     }
 }
 
@@ -124,7 +136,10 @@ impl<P: Page> Default for Directory<P> {
         Self {
             slots: ArcSwap::default(),
             absent: Arc::new(Dated::new(Version::MAX, Version(0), false, P::default())),
-            writing: Mutex::new(Writing { pending: HashMap::new(), bytes: 0 }),
+            writing: Mutex::new(Writing {
+                pending: HashMap::new(),
+                bytes: 0,
+            }),
         }
     }
 }
@@ -197,7 +212,8 @@ impl<P: Page> Directory<P> {
             old.to.store(recorded.0 + 1, Ordering::Release);
             put_past(&slot, old);
         }
-        slot.present.store(Arc::new(Dated::new(from, Version::MAX, false, page)));
+        slot.present
+            .store(Arc::new(Dated::new(from, Version::MAX, false, page)));
         writing.bytes = (writing.bytes + slot.bytes()).saturating_sub(before);
         true
     }
@@ -223,7 +239,9 @@ impl<P: Page> Directory<P> {
             return Some(Arc::clone(slot));
         }
         let mut longer = Vec::clone(&slots);
-        longer.resize_with((at + 1).max(slots.len() * 3 / 2), || Arc::new(Slot::new(&self.absent)));
+        longer.resize_with((at + 1).max(slots.len() * 3 / 2), || {
+            Arc::new(Slot::new(&self.absent))
+        });
         let slot = Arc::clone(&longer[at]);
         self.slots.store(Arc::new(longer));
         Some(slot)
@@ -231,7 +249,11 @@ impl<P: Page> Directory<P> {
 
     /// Hands the deltas that changes of a slot belong to over to `append`. Returns the number of
     /// changes of the present page and of rows of its base.
-    pub fn record(&self, at: u64, mut append: impl FnMut(&Delta<P::Change>)) -> Option<(u32, usize)> {
+    pub fn record(
+        &self,
+        at: u64,
+        mut append: impl FnMut(&Delta<P::Change>),
+    ) -> Option<(u32, usize)> {
         let writing = self.writing.lock();
         if let Some(pending) = writing.pending.get(&at) {
             append(pending);
@@ -253,8 +275,10 @@ impl<P: Page> Directory<P> {
         let slots = self.slots.load();
         let present = (0_u64..).zip(slots.iter());
         let present = present.filter(|(_, slot)| !Arc::ptr_eq(&slot.present.load(), &self.absent));
-        let mut live: SmallVec<[u64; 8]> =
-            present.map(|(at, _)| at).chain(writing.pending.keys().copied()).collect();
+        let mut live: SmallVec<[u64; 8]> = present
+            .map(|(at, _)| at)
+            .chain(writing.pending.keys().copied())
+            .collect();
         live.sort_unstable();
         live.dedup();
         live
@@ -309,7 +333,11 @@ fn put_past<P>(slot: &Slot<P>, dated: Arc<Dated<P>>) {
         true => (true, INTERVALS_MAX),
         false => (false, MOMENTS_MAX),
     };
-    let of = |kind: bool| old.iter().filter(move |old| old.is_interval == kind).cloned();
+    let of = |kind: bool| {
+        old.iter()
+            .filter(move |old| old.is_interval == kind)
+            .cloned()
+    };
     let same = std::iter::once(dated).chain(of(is_interval)).take(max);
     let past = match is_interval {
         true => of(false).chain(same).collect::<Vec<_>>(),

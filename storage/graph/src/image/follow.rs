@@ -15,6 +15,7 @@ use crate::blocks::{BLOCK_IDS, Space};
 use crate::encoding::record::RecordRef;
 use crate::ids::{Direction, ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, Version};
 use crate::rows::Key;
+use crate::rows::meta::Statistic;
 use crate::value::key::key_of;
 
 impl ApplyObserver for Shared {
@@ -71,12 +72,24 @@ impl Shared {
         self.element(version, Space::Nodes, id.0, change);
         let (before, after) = (change.before.as_ref(), change.after.as_ref());
         let labels = |record: Option<&RecordRef<'_>>| {
-            record.map_or_else(SmallVec::<[LabelId; 8]>::new, |record| record.labels().collect())
+            record.map_or_else(SmallVec::<[LabelId; 8]>::new, |record| {
+                record.labels().collect()
+            })
         };
         let (old, new) = (labels(before), labels(after));
-        let gone = old.iter().filter(|label| !new.contains(label)).map(|label| (*label, false));
-        let come = new.iter().filter(|label| !old.contains(label)).map(|label| (*label, true));
+        let gone = old
+            .iter()
+            .filter(|label| !new.contains(label))
+            .map(|label| (*label, false));
+        let come = new
+            .iter()
+            .filter(|label| !old.contains(label))
+            .map(|label| (*label, true));
+        if before.is_none() != after.is_none() {
+            self.counts.changed(Statistic::Nodes, version);
+        }
         for (label, has) in gone.chain(come) {
+            self.counts.changed(Statistic::Label(label), version);
             let what = || What::Label(label);
             self.append(&self.labels, label.0.into(), version, what, || (id.0, has));
         }
@@ -95,7 +108,14 @@ impl Shared {
             for (key, is_there) in [(gone, false), (come, true)] {
                 let Some(key) = key else { continue };
                 self.append(&self.indexes, index.0.into(), version, what, || {
-                    (index::hash(&key), IndexChange { key: key.clone(), node: id, is_there })
+                    (
+                        index::hash(&key),
+                        IndexChange {
+                            key: key.clone(),
+                            node: id,
+                            is_there,
+                        },
+                    )
                 });
             }
         }
@@ -110,14 +130,22 @@ impl Shared {
             _ => return,
         };
         let (type_id, start, end) = ends;
-        for (node, direction, neighbour) in
-            [(start, Direction::Outgoing, end), (end, Direction::Incoming, start)]
-        {
+        self.counts.changed(Statistic::Relationships, version);
+        self.counts.changed(Statistic::Type(type_id), version);
+        for (node, direction, neighbour) in [
+            (start, Direction::Outgoing, end),
+            (end, Direction::Incoming, start),
+        ] {
             let block = node.0 / BLOCK_IDS;
             let what = || What::Adjacency(block);
             self.append(&self.adjacency, block, version, what, || {
-                let change =
-                    AdjacencyChange { type_id, direction, neighbour, relationship: id, is_there };
+                let change = AdjacencyChange {
+                    type_id,
+                    direction,
+                    neighbour,
+                    relationship: id,
+                    is_there,
+                };
                 (node.0 % BLOCK_IDS, change)
             });
         }
@@ -136,16 +164,26 @@ impl Shared {
         keys.sort_unstable();
         keys.dedup();
         for key in keys {
-            let Some(directory) = self.column_directory(space, key) else { continue };
+            let Some(directory) = self.column_directory(space, key) else {
+                continue;
+            };
             let bytes = |record: &Option<RecordRef<'_>>| {
-                record.and_then(|record| record.property_bytes(key).ok().flatten().map(<[u8]>::to_vec))
+                record.and_then(|record| {
+                    record
+                        .property_bytes(key)
+                        .ok()
+                        .flatten()
+                        .map(<[u8]>::to_vec)
+                })
             };
             if bytes(&change.before) == bytes(&change.after) {
                 continue;
             }
             let what = || What::Column(space, key, block);
             self.append(&directory, block, version, what, || {
-                let value = change.after.and_then(|record| record.property(key).ok().flatten());
+                let value = change
+                    .after
+                    .and_then(|record| record.property(key).ok().flatten());
                 (local, value.unwrap_or_default())
             });
         }

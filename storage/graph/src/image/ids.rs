@@ -46,7 +46,12 @@ impl Ids {
 
     /// Appends some of the ids.
     #[inline]
-    pub fn extend<T>(&self, range: std::ops::Range<usize>, make: impl Fn(u64) -> T, out: &mut Vec<T>) {
+    pub fn extend<T>(
+        &self,
+        range: std::ops::Range<usize>,
+        make: impl Fn(u64) -> T,
+        out: &mut Vec<T>,
+    ) {
         match self {
             Self::Narrow { base, values } => {
                 out.extend(values[range].iter().map(|id| make(base + u64::from(*id))));
@@ -89,7 +94,10 @@ pub(super) fn calm(lives: &[Life], version: u64, mut from: u64, mut to: u64) -> 
 pub(super) fn stretch(lives: &[Life], version: u64, from: u64, to: u64, max: usize) -> (u64, u64) {
     let (mut from, mut to) = (from, to);
     let overlapping = |from: u64, to: u64| {
-        lives.iter().filter(|life| life.from < to && life.to > from).count()
+        lives
+            .iter()
+            .filter(|life| life.from < to && life.to > from)
+            .count()
     };
     while to - from > 1 && overlapping(from, to) > max {
         from = version - (version - from) / 2;
@@ -106,7 +114,10 @@ mod tests {
     fn ids_are_narrow_while_they_fit() {
         let narrow = Ids::new(&[1 << 40, (1 << 40) + u64::from(u32::MAX), 5 + (1 << 40)]);
         assert!(matches!(narrow, Ids::Narrow { .. }));
-        assert_eq!((narrow.len(), narrow.get(2), narrow.bytes()), (3, 5 + (1 << 40), 12));
+        assert_eq!(
+            (narrow.len(), narrow.get(2), narrow.bytes()),
+            (3, 5 + (1 << 40), 12)
+        );
         let wide = Ids::new(&[0, 1 << 32]);
         assert!(matches!(wide, Ids::Wide(_)));
         let mut out = Vec::new();
@@ -117,7 +128,11 @@ mod tests {
 
     #[test]
     fn a_calm_is_bounded_by_the_nearest_edges() {
-        let lives = [Life { from: 3, to: 9 }, Life { from: 5, to: 7 }, Life { from: 12, to: 99 }];
+        let lives = [
+            Life { from: 3, to: 9 },
+            Life { from: 5, to: 7 },
+            Life { from: 12, to: 99 },
+        ];
         assert_eq!(calm(&lives, 6, 0, 50), (5, 7));
         assert_eq!(calm(&lives, 8, 0, 50), (7, 9));
         assert_eq!(calm(&lives, 10, 0, 50), (9, 12));
@@ -130,7 +145,10 @@ mod tests {
         let lives: Vec<_> = (0..100).map(|i| Life { from: i, to: i + 2 }).collect();
         for version in [0, 1, 50, 99] {
             let (from, to) = stretch(&lives, version, 0, 100, 10);
-            assert!(from <= version && version < to && to - from <= 10, "{from} {to}");
+            assert!(
+                from <= version && version < to && to - from <= 10,
+                "{from} {to}"
+            );
         }
         assert_eq!(stretch(&lives, 50, 0, 100, 1_000), (0, 100));
         assert_eq!(stretch(&lives, 50, 0, 100, 0), (50, 51));

@@ -54,7 +54,10 @@ impl Page for IndexPage {
             + self.keys.len()
             + (self.ends.len() + self.starts.len()) * 4
             + self.nodes.bytes()
-            + self.lives.as_ref().map_or(0, |lives| size_of_val::<[Life]>(lives))
+            + self
+                .lives
+                .as_ref()
+                .map_or(0, |lives| size_of_val::<[Life]>(lives))
     }
 
     fn rows(&self) -> usize {
@@ -78,11 +81,16 @@ impl IndexRows {
     }
 
     pub fn retain(&mut self, from: u64, to: u64) {
-        self.rows.retain(|(_, _, life)| life.from < to && life.to > from);
+        self.rows
+            .retain(|(_, _, life)| life.from < to && life.to > from);
     }
 
     /// `None` if the keys are too many for the page's offsets.
-    pub fn finish(mut self, is_interval: bool, delta: Arc<Delta<IndexChange>>) -> Option<IndexPage> {
+    pub fn finish(
+        mut self,
+        is_interval: bool,
+        delta: Arc<Delta<IndexChange>>,
+    ) -> Option<IndexPage> {
         self.rows.sort_unstable();
         self.rows.dedup_by(|next, before| {
             next.0 == before.0 && next.1 == before.1 && next.2.from == before.2.from
@@ -122,7 +130,9 @@ impl IndexRows {
 impl IndexPage {
     fn key(&self, number: u32) -> &[u8] {
         let number = number as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let start = number
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize);
         &self.keys[start..self.ends[number] as usize]
     }
 
@@ -141,7 +151,11 @@ impl IndexPage {
         let hash = hash(key);
         let range = self.range(key, hash);
         let mut base = range
-            .filter(|at| self.lives.as_ref().is_none_or(|lives| lives[*at].holds(version)))
+            .filter(|at| {
+                self.lives
+                    .as_ref()
+                    .is_none_or(|lives| lives[*at].holds(version))
+            })
             .map(|at| NodeId(self.nodes.get(at)));
         if !self.delta.touches(hash) {
             base.all(&mut visit);
@@ -196,9 +210,12 @@ mod tests {
             rows.push(key.as_bytes(), NodeId(node), forever);
         }
         let page = rows.finish(false, Arc::default()).unwrap();
-        for (key, node, version, is_there) in
-            [("b", 3, 4, false), ("new", 8, 5, true), ("b", 4, 5, true), ("b", 3, 6, true)]
-        {
+        for (key, node, version, is_there) in [
+            ("b", 3, 4, false),
+            ("new", 8, 5, true),
+            ("b", 4, 5, true),
+            ("b", 3, 6, true),
+        ] {
             let change = IndexChange {
                 key: Key::from_slice(key.as_bytes()),
                 node: NodeId(node),

@@ -39,13 +39,22 @@ impl Page for LabelPage {
 
 impl LabelPage {
     pub fn new(nodes: RoaringTreemap, delta: Arc<Delta<bool>>) -> Self {
-        Self { count: nodes.len(), nodes, intervals: Box::default(), delta }
+        Self {
+            count: nodes.len(),
+            nodes,
+            intervals: Box::default(),
+            delta,
+        }
     }
 
     pub(super) fn of_interval(mut entries: Vec<(u64, Life)>) -> Self {
         entries.sort_unstable();
         entries.dedup_by_key(|(node, life)| (*node, life.from));
-        Self { count: entries.len() as u64, intervals: entries.into(), ..Self::default() }
+        Self {
+            count: entries.len() as u64,
+            intervals: entries.into(),
+            ..Self::default()
+        }
     }
 
     /// Whether a node has the label.
@@ -59,7 +68,9 @@ impl LabelPage {
             return self.nodes.contains(node.0);
         }
         let first = self.intervals.partition_point(|(id, _)| *id < node.0);
-        let of_node = self.intervals[first..].iter().take_while(|(id, _)| *id == node.0);
+        let of_node = self.intervals[first..]
+            .iter()
+            .take_while(|(id, _)| *id == node.0);
         of_node.into_iter().any(|(_, life)| life.holds(version))
     }
 
@@ -84,8 +95,12 @@ impl LabelPage {
             }
             return;
         }
-        let mut changed: Vec<(u64, bool)> =
-            self.delta.all(version).filter(|(id, _)| *id >= first.0).map(|(id, has)| (id, *has)).collect();
+        let mut changed: Vec<(u64, bool)> = self
+            .delta
+            .all(version)
+            .filter(|(id, _)| *id >= first.0)
+            .map(|(id, has)| (id, *has))
+            .collect();
         // The last change of a node counts.
         changed.reverse();
         changed.sort_by_key(|(id, _)| *id);
@@ -116,7 +131,10 @@ impl LabelPage {
 
     /// The page of one moment of an interval.
     pub fn at(&self, version: u64) -> Self {
-        let held = self.intervals.iter().filter(|(_, life)| life.holds(version));
+        let held = self
+            .intervals
+            .iter()
+            .filter(|(_, life)| life.holds(version));
         Self::new(held.map(|(id, _)| *id).collect(), Arc::default())
     }
 }
@@ -131,7 +149,9 @@ mod tests {
             found.push(id.0);
             true
         });
-        let all: Vec<_> = (first..20).filter(|id| page.contains(NodeId(*id), version)).collect();
+        let all: Vec<_> = (first..20)
+            .filter(|id| page.contains(NodeId(*id), version))
+            .collect();
         assert_eq!(found, all, "scan and test agree at {version}");
         found
     }
@@ -139,7 +159,13 @@ mod tests {
     #[test]
     fn a_bitmap_and_its_changes_make_one_set() {
         let page = LabelPage::new([2, 4, 6].into_iter().collect(), Arc::default());
-        for (id, version, has) in [(4, 5, false), (3, 6, true), (9, 6, true), (4, 7, true), (9, 8, false)] {
+        for (id, version, has) in [
+            (4, 5, false),
+            (3, 6, true),
+            (9, 6, true),
+            (4, 7, true),
+            (9, 8, false),
+        ] {
             page.delta.append(id, version, has);
         }
         assert_eq!(scan(&page, 0, 4), [2, 4, 6]);
@@ -151,7 +177,12 @@ mod tests {
     #[test]
     fn a_page_of_an_interval_answers_each_of_its_versions() {
         let life = |from, to| Life { from, to };
-        let entries = vec![(4, life(5, 9)), (4, life(1, 3)), (2, life(2, 9)), (4, life(5, 7))];
+        let entries = vec![
+            (4, life(5, 9)),
+            (4, life(1, 3)),
+            (2, life(2, 9)),
+            (4, life(5, 7)),
+        ];
         let page = LabelPage::of_interval(entries);
         assert_eq!(scan(&page, 0, 0), []);
         assert_eq!(scan(&page, 0, 2), [2, 4]);

@@ -9,6 +9,7 @@
 //! | [`record`] | whole records of a block of elements | an element, its labels, its ends |
 //! | [`label`] | bitmap of the nodes of a label | label scans and tests |
 //! | [`index`] | nodes by the hash of a value | equality seeks |
+//! | [`count`] | no page, but numbers | counts of nodes and relationships |
 //!
 //! **Pages of the present never go stale.** A page is a base, built from rows by [`scan`], and a
 //! [`delta`] to which [`follow`] appends every commit before its version is published. A reader
@@ -27,6 +28,7 @@
 pub(crate) mod adjacency;
 mod builder;
 pub(crate) mod column;
+mod count;
 mod delta;
 pub(crate) mod directory;
 mod follow;
@@ -49,10 +51,12 @@ use crate::catalog::IndexDefinition;
 use crate::error::GraphError;
 use crate::ids::{IndexId, KeyId, LabelId, NodeId, Version};
 use crate::kv::OrderedStore;
+use crate::rows::meta::Statistic;
 use adjacency::AdjacencyPage;
 pub(crate) use builder::Everything;
 use builder::Requests;
 use column::ColumnPage;
+use count::Counts;
 use directory::{Directory, Found, Page};
 use index::IndexPage;
 use label::LabelPage;
@@ -76,7 +80,12 @@ pub struct ImageOptions {
 
 impl Default for ImageOptions {
     fn default() -> Self {
-        Self { memory: 1 << 30, misses: 3, delta_rows: 512, background: true }
+        Self {
+            memory: 1 << 30,
+            misses: 3,
+            delta_rows: 512,
+            background: true,
+        }
     }
 }
 
@@ -139,6 +148,7 @@ pub(crate) struct Shared {
     indexes: Directory<IndexPage>,
     /// What the indexes that have pages are on.
     index_definitions: Mutex<HashMap<IndexId, (LabelId, KeyId)>>,
+    counts: Counts,
     /// Counts what was built; "when" in the sense of eviction.
     tick: AtomicU64,
     evicted: AtomicU64,
@@ -165,13 +175,17 @@ impl Images {
             labels: Directory::default(),
             indexes: Directory::default(),
             index_definitions: Mutex::default(),
+            counts: Counts::default(),
             tick: AtomicU64::new(1),
             evicted: AtomicU64::new(0),
             requests: Mutex::default(),
             wake: Condvar::new(),
             stop: AtomicBool::new(false),
         });
-        Self { shared, thread: Mutex::new(None) }
+        Self {
+            shared,
+            thread: Mutex::new(None),
+        }
     }
 
     /// Whether there are images at all.
@@ -189,7 +203,9 @@ impl Images {
     #[inline]
     pub fn adjacency(&self, node: NodeId, version: Version) -> Option<Found<AdjacencyPage>> {
         let block = node.0 / BLOCK_IDS;
-        self.find(&self.shared.adjacency, block, version, || What::Adjacency(block))
+        self.find(&self.shared.adjacency, block, version, || {
+            What::Adjacency(block)
+        })
     }
 
     /// The page with the record of an element.
@@ -226,7 +242,9 @@ impl Images {
     /// The page of a label.
     #[inline]
     pub fn label(&self, label: LabelId, version: Version) -> Option<Found<LabelPage>> {
-        self.find(&self.shared.labels, label.0.into(), version, || What::Label(label))
+        self.find(&self.shared.labels, label.0.into(), version, || {
+            What::Label(label)
+        })
     }
 
     /// The page of an index.
@@ -266,7 +284,11 @@ impl Images {
     fn miss(&self, what: What, has_present: bool, version: Version) {
         let recorded = self.shared.recorded.load(Ordering::Acquire);
         let is_past = has_present || version.0 + PRESENT_VERSIONS <= recorded;
-        let when = if is_past { When::Interval } else { When::Present };
+        let when = if is_past {
+            When::Interval
+        } else {
+            When::Present
+        };
         self.wish(what, when, version);
     }
 
@@ -275,6 +297,26 @@ impl Images {
         if self.shared.wish(what, when, version) {
             self.ensure_thread();
         }
+    }
+
+    /// A count, from memory or else from `read`.
+    pub fn count(
+        &self,
+        statistic: Statistic,
+        version: Version,
+        read: impl FnOnce() -> Result<u64, GraphError>,
+    ) -> Result<u64, GraphError> {
+        if !self.are_on() {
+            return read();
+        }
+        if let Some(count) = self.shared.counts.get(statistic, version) {
+            return Ok(count);
+        }
+        let count = read()?;
+        let writing = &self.shared.writing;
+        let is_latest = || writing.load(Ordering::SeqCst) <= version.0;
+        self.shared.counts.put(statistic, version, count, is_latest);
+        Ok(count)
     }
 
     /// What there is.

@@ -29,7 +29,9 @@ impl Page for RecordPage {
         let intervals = self.intervals.as_ref();
         self.starts.len() * 4
             + self.bytes.len()
-            + intervals.map_or(0, |(starts, lives)| starts.len() * 4 + size_of_val::<[Life]>(lives))
+            + intervals.map_or(0, |(starts, lives)| {
+                starts.len() * 4 + size_of_val::<[Life]>(lives)
+            })
     }
 
     fn rows(&self) -> usize {
@@ -45,7 +47,10 @@ pub(super) struct Records {
 
 impl Default for Records {
     fn default() -> Self {
-        Self { starts: vec![0], bytes: Vec::new() }
+        Self {
+            starts: vec![0],
+            bytes: Vec::new(),
+        }
     }
 }
 

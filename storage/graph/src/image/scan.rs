@@ -28,7 +28,9 @@ use crate::encoding::record::RecordRef;
 use crate::error::GraphError;
 use crate::ids::{ElementId, KeyId, NodeId, RelationshipId, Version};
 use crate::kv::{Family, OrderedStore, RowCursor};
-use crate::rows::closed::{SetRange, closed_adjacency_prefix, closed_element_key, trailing_version};
+use crate::rows::closed::{
+    SetRange, closed_adjacency_prefix, closed_element_key, trailing_version,
+};
 use crate::rows::{
     AdjacencyKey, VERSION_BYTES, element_key, prefix_end, read_element_key, read_from,
     read_trailing_node,
@@ -106,12 +108,19 @@ impl Scanner<'_> {
     pub fn is_used(&self, space: Space, block: u64) -> Result<bool> {
         let (first, last) = elements(space, block);
         let (lower, upper) = (element_key(first), element_key(last));
-        if self.store.scan(Family::Element, &lower, &upper, false)?.valid() {
+        if self
+            .store
+            .scan(Family::Element, &lower, &upper, false)?
+            .valid()
+        {
             return Ok(true);
         }
         let lower = closed_element_key(first, Version(0));
         let upper = closed_element_key(last, Version(0));
-        Ok(self.store.scan(Family::Closed, &lower, &upper, false)?.valid())
+        Ok(self
+            .store
+            .scan(Family::Closed, &lower, &upper, false)?
+            .valid())
     }
 
     pub fn adjacency(
@@ -121,12 +130,22 @@ impl Scanner<'_> {
     ) -> Result<(Version, AdjacencyPage)> {
         let (lower, upper) = node_range(block);
         let mut rows = AdjacencyRows::new(false);
-        let life = Life { from: 0, to: FOREVER };
+        let life = Life {
+            from: 0,
+            to: FOREVER,
+        };
         let from = self.current(Family::Adjacency, &lower, &upper, |key, value, version| {
             if read_from(value)? <= version {
                 let key = AdjacencyKey::read(key)?;
                 let local = (key.node.0 % BLOCK_IDS) as usize;
-                rows.push(local, key.direction, key.type_id, key.neighbour, key.relationship, life);
+                rows.push(
+                    local,
+                    key.direction,
+                    key.type_id,
+                    key.neighbour,
+                    key.relationship,
+                    life,
+                );
             }
             Ok(())
         })?;
@@ -147,16 +166,30 @@ impl Scanner<'_> {
                 let key = AdjacencyKey::read(key)?;
                 let local = (key.node.0 % BLOCK_IDS) as usize;
                 let life = Life { from: from.0, to };
-                rows.push(local, key.direction, key.type_id, key.neighbour, key.relationship, life);
+                rows.push(
+                    local,
+                    key.direction,
+                    key.type_id,
+                    key.neighbour,
+                    key.relationship,
+                    life,
+                );
             }
             Ok::<_, GraphError>(())
         };
-        self.current(Family::Adjacency, &lower, &upper, |key, value, _| push(key, value, FOREVER))?;
-        let (first, end) = (closed_adjacency_prefix(&lower), closed_adjacency_prefix(&upper));
+        self.current(Family::Adjacency, &lower, &upper, |key, value, _| {
+            push(key, value, FOREVER)
+        })?;
+        let (first, end) = (
+            closed_adjacency_prefix(&lower),
+            closed_adjacency_prefix(&upper),
+        );
         let closed = self.store.scan(Family::Closed, &first, &end, false)?;
         // 1 ‖ node, direction, type (13) ‖ segment (6) ‖ neighbour, relationship (16) ‖ to (6)
         self.each(closed, |key, value| {
-            let Some(to) = ended(key, 42)? else { return Ok(()) };
+            let Some(to) = ended(key, 42)? else {
+                return Ok(());
+            };
             let mut current = [0; 29];
             current[..13].copy_from_slice(&key[1..14]);
             current[13..].copy_from_slice(&key[20..36]);
@@ -164,7 +197,11 @@ impl Scanner<'_> {
         })?;
         let (from, to) = narrow(&rows.lives(), version, recorded);
         rows.retain(from.0, to.0);
-        Ok(Interval { page: rows.finish(Arc::default()), from, to })
+        Ok(Interval {
+            page: rows.finish(Arc::default()),
+            from,
+            to,
+        })
     }
 
     /// Visits the records of a block as they are now.
@@ -198,11 +235,20 @@ impl Scanner<'_> {
         let mut give = |key: &[u8], value: &[u8], to: u64| {
             let record = RecordRef::parse(value)?;
             if record.from() <= recorded {
-                visit(local(key)?, &record, Life { from: record.from().0, to })?;
+                visit(
+                    local(key)?,
+                    &record,
+                    Life {
+                        from: record.from().0,
+                        to,
+                    },
+                )?;
             }
             Ok::<_, GraphError>(())
         };
-        self.current(Family::Element, &lower, &upper, |key, value, _| give(key, value, FOREVER))?;
+        self.current(Family::Element, &lower, &upper, |key, value, _| {
+            give(key, value, FOREVER)
+        })?;
         let lower = closed_element_key(first, Version(0));
         let upper = closed_element_key(last, Version(0));
         let closed = self.store.scan(Family::Closed, &lower, &upper, false)?;
@@ -266,8 +312,11 @@ impl Scanner<'_> {
         deltas: &[(KeyId, Arc<Delta<Value>>)],
     ) -> Result<(Version, Vec<ColumnPage>)> {
         let mut columns: Vec<Vec<Value>> = deltas.iter().map(|_| Vec::new()).collect();
-        let numbers: BTreeMap<KeyId, usize> =
-            deltas.iter().enumerate().map(|(number, (key, _))| (*key, number)).collect();
+        let numbers: BTreeMap<KeyId, usize> = deltas
+            .iter()
+            .enumerate()
+            .map(|(number, (key, _))| (*key, number))
+            .collect();
         let from = self.records_now(space, block, |local, record| {
             let mut put = |number: usize, value: Value| {
                 let column: &mut Vec<Value> = &mut columns[number];
@@ -315,7 +364,8 @@ impl Scanner<'_> {
         entries.dedup_by_key(|(local, life, _)| (*local, life.from));
         // A change of another property does not end a value.
         entries.dedup_by(|next, before| {
-            let goes_on = next.0 == before.0 && next.1.from == before.1.to && same(&next.2, &before.2);
+            let goes_on =
+                next.0 == before.0 && next.1.from == before.1.to && same(&next.2, &before.2);
             if goes_on {
                 before.1.to = next.1.to;
             }
@@ -328,11 +378,7 @@ impl Scanner<'_> {
         Ok(Interval { page, from, to })
     }
 
-    pub fn label(
-        &self,
-        set: &SetRange,
-        delta: Arc<Delta<bool>>,
-    ) -> Result<(Version, LabelPage)> {
+    pub fn label(&self, set: &SetRange, delta: Arc<Delta<bool>>) -> Result<(Version, LabelPage)> {
         let mut nodes = RoaringTreemap::new();
         let end = prefix_end(&set.prefix);
         let from = self.current(set.family, &set.prefix, &end, |key, value, version| {
@@ -359,7 +405,11 @@ impl Scanner<'_> {
         let lives: Vec<Life> = entries.iter().map(|(_, life)| *life).collect();
         let (from, to) = narrow(&lives, version, recorded);
         entries.retain(|(_, life)| life.from < to.0 && life.to > from.0);
-        Ok(Interval { page: LabelPage::of_interval(entries), from, to })
+        Ok(Interval {
+            page: LabelPage::of_interval(entries),
+            from,
+            to,
+        })
     }
 
     pub fn index(
@@ -368,7 +418,10 @@ impl Scanner<'_> {
         delta: Arc<Delta<IndexChange>>,
     ) -> Result<(Version, IndexPage)> {
         let mut rows = IndexRows::default();
-        let life = Life { from: 0, to: FOREVER };
+        let life = Life {
+            from: 0,
+            to: FOREVER,
+        };
         let end = prefix_end(&set.prefix);
         let skip = set.prefix.len();
         let from = self.current(set.family, &set.prefix, &end, |key, value, version| {
@@ -407,7 +460,11 @@ impl Scanner<'_> {
         let skip = set.prefix.len();
         let mut give = |rest: &[u8], value: &[u8], to: u64| {
             let from = read_from(value)?;
-            if from <= recorded { visit(rest, Life { from: from.0, to }) } else { Ok(()) }
+            if from <= recorded {
+                visit(rest, Life { from: from.0, to })
+            } else {
+                Ok(())
+            }
         };
         let end = prefix_end(&set.prefix);
         self.current(set.family, &set.prefix, &end, |key, value, _| {
@@ -416,9 +473,11 @@ impl Scanner<'_> {
         let (first, end) = set.closed_bounds();
         let before = first.len() + VERSION_BYTES;
         let closed = self.store.scan(Family::Closed, &first, &end, false)?;
-        self.each(closed, |key, value| match ended(key, before + 8 + VERSION_BYTES)? {
-            Some(to) => give(&key[before..key.len() - VERSION_BYTES], value, to),
-            None => Ok(()),
+        self.each(closed, |key, value| {
+            match ended(key, before + 8 + VERSION_BYTES)? {
+                Some(to) => give(&key[before..key.len() - VERSION_BYTES], value, to),
+                None => Ok(()),
+            }
         })
     }
 }

@@ -35,7 +35,10 @@ mod model {
 
     impl<T> OnceLock<T> {
         pub fn new() -> Self {
-            Self { is_set: AtomicBool::new(false), cell: UnsafeCell::new(None) }
+            Self {
+                is_set: AtomicBool::new(false),
+                cell: UnsafeCell::new(None),
+            }
         }
 
         #[allow(unsafe_code)]
