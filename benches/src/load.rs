@@ -19,7 +19,7 @@ use retrograph_graph::ids::{
 };
 use retrograph_graph::kv::Family as StoreFamily;
 use retrograph_graph::value::Value;
-use retrograph_graph::{CommitInfo, ElementState, Graph, Isolation, Sequence, Transaction};
+use retrograph_graph::{CommitInfo, ElementState, Graph, Isolation, Sequence};
 use retrograph_server::{Database, OpenOptions};
 
 use crate::churn::{Churn, Update};
@@ -30,7 +30,7 @@ use crate::social::{Knows, LOADED_MS, Person, Social};
 const GRAPH: &str = "social";
 
 /// How many elements are loaded in one commit.
-const BATCH: usize = 20_000;
+const BATCH: usize = 200_000;
 
 /// A database with the graph, and the ids that the database gave.
 pub struct Loaded {
@@ -55,7 +55,7 @@ pub struct LoadTimes {
     pub hashing: Duration,
 }
 
-/// The tokens of the graph within a transaction.
+/// The tokens of the graph.
 struct Tokens {
     person: LabelId,
     knows: TypeId,
@@ -68,19 +68,6 @@ struct Tokens {
 }
 
 impl Tokens {
-    fn of(transaction: &Transaction) -> anyhow::Result<Self> {
-        Ok(Self {
-            person: transaction.label_id("Person")?,
-            knows: transaction.type_id("KNOWS")?,
-            since: transaction.key_id("since")?,
-            id: transaction.key_id("id")?,
-            name: transaction.key_id("name")?,
-            age: transaction.key_id("age")?,
-            city: transaction.key_id("city")?,
-            creation: transaction.key_id("creationDate")?,
-        })
-    }
-
     fn properties(&self, person: &Person, cities: &[Arc<str>]) -> Vec<(KeyId, Value)> {
         vec![
             (self.id, Value::Int(person.id)),
@@ -143,25 +130,35 @@ pub fn load(
         )
         .context("creating the constraint")?;
     let begun = Instant::now();
+    let mut bulk = graph.bulk();
+    let tokens = Tokens {
+        person: bulk.label_id("Person"),
+        knows: bulk.type_id("KNOWS"),
+        since: bulk.key_id("since"),
+        id: bulk.key_id("id"),
+        name: bulk.key_id("name"),
+        age: bulk.key_id("age"),
+        city: bulk.key_id("city"),
+        creation: bulk.key_id("creationDate"),
+    };
     let mut nodes = Vec::with_capacity(social.people.len());
     for people in social.people.chunks(BATCH) {
-        let transaction = graph.begin(Isolation::Snapshot);
-        let tokens = Tokens::of(&transaction)?;
         for person in people {
             let properties = tokens.properties(person, &social.cities);
-            nodes.push(transaction.create_node(Sequence(0), &[tokens.person], properties)?);
+            nodes.push(bulk.create_node(&[tokens.person], properties)?);
         }
-        transaction.commit(next())?;
+        bulk.commit(next())?;
     }
     let mut ids = Vec::with_capacity(relationships.len());
     for batch in relationships.chunks(BATCH) {
-        let transaction = graph.begin(Isolation::Snapshot);
-        let tokens = Tokens::of(&transaction)?;
         for knows in batch {
-            ids.push(create(&transaction, &tokens, &nodes, knows)?);
+            let (start, end) = (nodes[knows.source as usize], nodes[knows.target as usize]);
+            let properties = vec![(tokens.since, Value::Int(knows.since))];
+            ids.push(bulk.create_relationship(tokens.knows, start, end, properties)?);
         }
-        transaction.commit(next())?;
+        bulk.commit(next())?;
     }
+    drop(bulk);
     database.flush()?;
     let times = LoadTimes {
         elements: nodes.len() + ids.len(),
@@ -177,17 +174,6 @@ pub fn load(
         },
         times,
     ))
-}
-
-fn create(
-    transaction: &Transaction,
-    tokens: &Tokens,
-    nodes: &[NodeId],
-    knows: &Knows,
-) -> anyhow::Result<RelationshipId> {
-    let (start, end) = (nodes[knows.source as usize], nodes[knows.target as usize]);
-    let properties = vec![(tokens.since, Value::Int(knows.since))];
-    Ok(transaction.create_relationship(Sequence(0), tokens.knows, start, end, properties)?)
 }
 
 /// How long it takes to hash the effects of loading, in commits of the same size.
@@ -258,11 +244,21 @@ impl Loaded {
         let begun = Instant::now();
         for (commit, updates) in churn.commits() {
             let transaction = self.graph.begin(Isolation::Snapshot);
-            let tokens = Tokens::of(&transaction)?;
+            let knows_type = transaction.type_id("KNOWS")?;
+            let since_key = transaction.key_id("since")?;
             for update in updates {
                 match *update {
                     Update::Add(knows) => {
-                        let id = create(&transaction, &tokens, &self.nodes, &knows)?;
+                        let start = self.nodes[knows.source as usize];
+                        let end = self.nodes[knows.target as usize];
+                        let properties = vec![(since_key, Value::Int(knows.since))];
+                        let id = transaction.create_relationship(
+                            Sequence(0),
+                            knows_type,
+                            start,
+                            end,
+                            properties,
+                        )?;
                         self.relationships.push(id);
                     }
                     Update::Delete(number) => {
@@ -271,7 +267,7 @@ impl Loaded {
                     }
                     Update::Change(number, since) => {
                         let id = self.relationships[number as usize];
-                        let (key, value) = (tokens.since, Value::Int(since));
+                        let (key, value) = (since_key, Value::Int(since));
                         transaction.set_property(Sequence(0), id.into(), key, value)?;
                     }
                 }
