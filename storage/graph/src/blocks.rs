@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use smallvec::SmallVec;
 
+use crate::encoding::varint::Reader;
 use crate::entry::Grant;
 use crate::error::GraphError;
 use crate::ids::{ElementId, NodeId, RelationshipId, TypeId, Version};
@@ -16,7 +17,6 @@ use crate::kv::{Family, OrderedStore};
 use crate::rows::closed::closed_element_key;
 use crate::rows::meta::{block_prefix, read_block_key, read_owner};
 use crate::rows::{element_key, prefix_end, read_element_key};
-use crate::encoding::varint::Reader;
 
 /// The number of ids in a block.
 pub const BLOCK_IDS: u64 = 4_096;
@@ -126,7 +126,9 @@ impl Allocator {
         for space in Space::ALL {
             let allocation = &mut allocator.spaces[space as usize];
             for (&block, owner) in &blocks.owners[space as usize] {
-                allocation.open.insert(owner.clone(), Ids::Unknown { block });
+                allocation
+                    .open
+                    .insert(owner.clone(), Ids::Unknown { block });
                 allocation.next_block = block + 1;
             }
         }
@@ -192,7 +194,12 @@ fn first_unused(
 ) -> Result<u64, GraphError> {
     let (first, last) = (space.element(start), space.element(end));
     let mut unused = start;
-    let current = store.scan(Family::Element, &element_key(first), &element_key(last), true)?;
+    let current = store.scan(
+        Family::Element,
+        &element_key(first),
+        &element_key(last),
+        true,
+    )?;
     if current.valid() {
         unused = unused.max(id_of(read_element_key(current.key())?) + 1);
     }
@@ -260,9 +267,18 @@ mod tests {
         store.write(batch).unwrap();
         let mut allocator = Allocator::new(&blocks);
         assert_eq!(allocator.allocate(&store, Space::Nodes, &[1]).unwrap(), 10);
-        assert_eq!(allocator.allocate(&store, Space::Nodes, &[2]).unwrap(), 4_096);
-        assert_eq!(allocator.allocate(&store, Space::Nodes, &[3]).unwrap(), 8_192);
-        assert_eq!(blocks.type_of(RelationshipId(7)), (Some(TypeId(7)), RelationshipId(4_096)));
+        assert_eq!(
+            allocator.allocate(&store, Space::Nodes, &[2]).unwrap(),
+            4_096
+        );
+        assert_eq!(
+            allocator.allocate(&store, Space::Nodes, &[3]).unwrap(),
+            8_192
+        );
+        assert_eq!(
+            blocks.type_of(RelationshipId(7)),
+            (Some(TypeId(7)), RelationshipId(4_096))
+        );
         assert_eq!(blocks.type_of(RelationshipId(5_000)).0, None);
     }
 }

@@ -211,7 +211,11 @@ impl Catalog {
         self.indexes.last_key_value().map_or(0, |(id, _)| id.0 + 1)
     }
 
-    fn tokens_at(&self, kind: TokenKind, version: Version) -> impl Iterator<Item = (u32, Arc<str>)> {
+    fn tokens_at(
+        &self,
+        kind: TokenKind,
+        version: Version,
+    ) -> impl Iterator<Item = (u32, Arc<str>)> {
         self.tokens[kind as usize]
             .by_id
             .iter()
@@ -295,21 +299,27 @@ impl ReadCatalog {
     #[must_use]
     pub fn labels(&self) -> Vec<(LabelId, Arc<str>)> {
         let all = self.all(TokenKind::Label);
-        all.into_iter().map(|(id, name)| (LabelId(id), name)).collect()
+        all.into_iter()
+            .map(|(id, name)| (LabelId(id), name))
+            .collect()
     }
 
     /// All relationship types of the view, by id.
     #[must_use]
     pub fn relationship_types(&self) -> Vec<(TypeId, Arc<str>)> {
         let all = self.all(TokenKind::Type);
-        all.into_iter().map(|(id, name)| (TypeId(id), name)).collect()
+        all.into_iter()
+            .map(|(id, name)| (TypeId(id), name))
+            .collect()
     }
 
     /// All property keys of the view, by id.
     #[must_use]
     pub fn keys(&self) -> Vec<(KeyId, Arc<str>)> {
         let all = self.all(TokenKind::Key);
-        all.into_iter().map(|(id, name)| (KeyId(id), name)).collect()
+        all.into_iter()
+            .map(|(id, name)| (KeyId(id), name))
+            .collect()
     }
 
     /// The indexes and unique constraints of the logical schema at the view's version.
@@ -340,11 +350,31 @@ mod tests {
     #[test]
     fn a_token_keeps_its_number() {
         let mut catalog = Catalog::default();
-        assert!(catalog.add_token(TokenKind::Label, 3, "A", Version(2)).unwrap());
-        assert!(!catalog.add_token(TokenKind::Label, 3, "A", Version(5)).unwrap());
-        assert!(catalog.add_token(TokenKind::Label, 4, "A", Version(5)).is_err());
-        assert!(catalog.add_token(TokenKind::Label, 3, "B", Version(5)).is_err());
-        assert!(catalog.add_token(TokenKind::Type, 3, "B", Version(5)).unwrap());
+        assert!(
+            catalog
+                .add_token(TokenKind::Label, 3, "A", Version(2))
+                .unwrap()
+        );
+        assert!(
+            !catalog
+                .add_token(TokenKind::Label, 3, "A", Version(5))
+                .unwrap()
+        );
+        assert!(
+            catalog
+                .add_token(TokenKind::Label, 4, "A", Version(5))
+                .is_err()
+        );
+        assert!(
+            catalog
+                .add_token(TokenKind::Label, 3, "B", Version(5))
+                .is_err()
+        );
+        assert!(
+            catalog
+                .add_token(TokenKind::Type, 3, "B", Version(5))
+                .unwrap()
+        );
         assert_eq!(catalog.token(TokenKind::Label, "A"), Some((3, Version(2))));
         assert_eq!(catalog.next_token(TokenKind::Label), 4);
         assert_eq!(catalog.next_token(TokenKind::Key), 0);
@@ -353,7 +383,9 @@ mod tests {
     #[test]
     fn names_and_schema_belong_to_versions() {
         let mut catalog = Catalog::default();
-        catalog.add_token(TokenKind::Label, 1, "A", Version(2)).unwrap();
+        catalog
+            .add_token(TokenKind::Label, 1, "A", Version(2))
+            .unwrap();
         let mut index = IndexDefinition {
             id: IndexId(0),
             name: "i".into(),

@@ -185,7 +185,9 @@ impl CommitHeader {
         let time = SystemTime(reader.signed("time")?);
         let actor = read_text(&mut reader, "actor")?.into();
         let mut text = |flag: u8, what| -> Result<Option<Arc<str>>, DecodeError> {
-            (flags & flag != 0).then(|| Ok(read_text(&mut reader, what)?.into())).transpose()
+            (flags & flag != 0)
+                .then(|| Ok(read_text(&mut reader, what)?.into()))
+                .transpose()
         };
         let on_behalf_of = text(ON_BEHALF_OF, "on behalf of")?;
         let source = text(SOURCE, "source")?;

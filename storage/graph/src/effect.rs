@@ -284,7 +284,8 @@ pub fn decode_effect<'a>(reader: &mut Reader<'a>) -> Result<EffectRef<'a>, Decod
 
 /// Appends the record of an effect with the version of its commit in place of the 0.
 pub fn record_at(version: Version, record: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let (Some(head), Some(0), Some(rest)) = (record.get(..2), record.get(2), record.get(3..)) else {
+    let (Some(head), Some(0), Some(rest)) = (record.get(..2), record.get(2), record.get(3..))
+    else {
         return Err(DecodeError::Invalid {
             what: "record of an effect",
             offset: 0,
@@ -457,7 +458,10 @@ mod tests {
         }
         let mut reader = Reader::new(&bytes);
         for effect in &effects {
-            assert_eq!(&decode_effect(&mut reader).unwrap().to_owned().unwrap(), effect);
+            assert_eq!(
+                &decode_effect(&mut reader).unwrap().to_owned().unwrap(),
+                effect
+            );
         }
         assert_eq!(reader.remaining(), 0);
     }

@@ -225,7 +225,10 @@ mod tests {
         assert_eq!(commit.encode(), bytes);
         assert_eq!(Entry::decode(1, &bytes).unwrap().encode(), bytes);
         assert_eq!(Entry::Mark(SystemTime(-1)).encode(), [1, 3, 1]);
-        let part = Entry::Part { number: 1, bytes: &[4] };
+        let part = Entry::Part {
+            number: 1,
+            bytes: &[4],
+        };
         assert_eq!(part.encode(), [1, 4, 1, 4]);
     }
 
@@ -233,9 +236,19 @@ mod tests {
     fn a_newer_format_is_named() {
         assert!(matches!(
             Entry::decode(7, &[9, 2]),
-            Err(ApplyError::NewerFormat { index: 7, found: 9, .. })
+            Err(ApplyError::NewerFormat {
+                index: 7,
+                found: 9,
+                ..
+            })
         ));
-        assert!(matches!(Entry::decode(7, &[1, 99]), Err(ApplyError::Malformed { .. })));
-        assert!(matches!(Entry::decode(7, &[]), Err(ApplyError::Malformed { .. })));
+        assert!(matches!(
+            Entry::decode(7, &[1, 99]),
+            Err(ApplyError::Malformed { .. })
+        ));
+        assert!(matches!(
+            Entry::decode(7, &[]),
+            Err(ApplyError::Malformed { .. })
+        ));
     }
 }

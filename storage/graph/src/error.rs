@@ -49,6 +49,14 @@ pub enum GraphError {
     /// An element to be written does not exist in the view, or was deleted in the transaction.
     #[error("{0:?} does not exist")]
     NoSuchElement(ElementId),
+    /// A label, type or property key was given by a number that nobody has named.
+    #[error("there is no {kind} with the number {id}")]
+    UnknownToken {
+        /// What it would be.
+        kind: &'static str,
+        /// The number.
+        id: u32,
+    },
     /// An end of a relationship to be created does not exist or was deleted.
     #[error("node {0} does not exist, so no relationship can start or end there")]
     NoSuchEnd(NodeId),

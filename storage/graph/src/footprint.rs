@@ -140,7 +140,11 @@ impl Footprint {
     }
 
     pub fn range(&mut self, lower: Key, upper: Key) {
-        if self.ranges.last().is_some_and(|(l, u)| *l == lower && *u == upper) {
+        if self
+            .ranges
+            .last()
+            .is_some_and(|(l, u)| *l == lower && *u == upper)
+        {
             return;
         }
         self.ranges.push((lower, upper));
@@ -207,7 +211,9 @@ impl WriteKeys {
     }
 
     fn get(&self, i: usize) -> &[u8] {
-        let start = i.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let start = i
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize);
         &self.bytes[start..self.ends[i] as usize]
     }
 
@@ -242,8 +248,7 @@ impl WriteKeys {
         if ranges.len() <= self.len() {
             ranges.iter().find_map(|(lower, upper)| {
                 let at = self.partition(|key| key < lower.as_slice());
-                (at < self.len() && self.get(at) < upper.as_slice())
-                    .then(|| describe(self.get(at)))
+                (at < self.len() && self.get(at) < upper.as_slice()).then(|| describe(self.get(at)))
             })
         } else {
             (0..self.len()).find_map(|i| {

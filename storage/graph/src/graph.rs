@@ -21,9 +21,10 @@ use crate::blocks::Blocks;
 use crate::catalog::{Catalog, ReadCatalog};
 use crate::clock::{Clock, MachineClock};
 use crate::commit::CommitHeader;
+use crate::encoding::varint::Reader;
 use crate::error::GraphError;
-use crate::image::{Everything, ImageOptions, ImageStatistics, Images};
 use crate::ids::{ElementId, IndexId, KeyId, LabelId, SystemTime, Version};
+use crate::image::{Everything, ImageOptions, ImageStatistics, Images};
 use crate::kv::{Family, MemoryStore, OrderedStore, RowCursor};
 use crate::read::GraphRead;
 use crate::replicate::Loopback;
@@ -31,7 +32,6 @@ use crate::rows::entry::{CommitRow, Touched, commit_key, read_time_key, time_key
 use crate::rows::meta::{
     FORMAT_KEY, Identity, STORE_FORMAT, Statistic, TokenKind, read_format, read_integer,
 };
-use crate::encoding::varint::Reader;
 use crate::sequencer::Sequencer;
 use crate::stored::Stored;
 use crate::transaction::{Isolation, Transaction};
@@ -282,7 +282,9 @@ impl Graph {
     /// The oldest instant that can be read: when the graph was made, or its first commit if that
     /// has an asserted time before.
     pub fn oldest_time(&self) -> Result<SystemTime, GraphError> {
-        let created = self.identity().map_or(SystemTime(i64::MAX), |identity| identity.created);
+        let created = self
+            .identity()
+            .map_or(SystemTime(i64::MAX), |identity| identity.created);
         let first = time_prefix();
         let end = time_key(created);
         let cursor = self.store.scan(Family::Entry, &first, &end, false)?;
@@ -297,7 +299,9 @@ impl Graph {
     pub fn version_time(&self, version: Version) -> Result<SystemTime, GraphError> {
         match self.commit_header(version)? {
             Some(header) => Ok(header.time),
-            None => Ok(self.identity().map_or(SystemTime(0), |identity| identity.created)),
+            None => Ok(self
+                .identity()
+                .map_or(SystemTime(0), |identity| identity.created)),
         }
     }
 
@@ -404,7 +408,9 @@ impl Graph {
 
     /// A reader of the ledger, for proofs.
     #[must_use]
-    pub fn ledger(&self) -> TreeReader<impl retrograph_ledger::TileStore<Error = crate::kv::StoreError> + '_> {
+    pub fn ledger(
+        &self,
+    ) -> TreeReader<impl retrograph_ledger::TileStore<Error = crate::kv::StoreError> + '_> {
         TreeReader::new(Tiles(self.store.as_ref()))
     }
 
@@ -460,7 +466,12 @@ fn read_commit(version: Version, bytes: &[u8]) -> Result<CommitRecord, GraphErro
                 .nodes
                 .into_iter()
                 .map(ElementId::Node)
-                .chain(touched.relationships.into_iter().map(ElementId::Relationship))
+                .chain(
+                    touched
+                        .relationships
+                        .into_iter()
+                        .map(ElementId::Relationship),
+                )
                 .collect(),
         })
     };

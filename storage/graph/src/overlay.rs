@@ -103,7 +103,9 @@ impl Overlay {
 
     /// All elements written.
     pub fn elements(&self) -> impl Iterator<Item = (ElementId, &Written)> {
-        self.elements.iter().map(|(element, written)| (*element, written))
+        self.elements
+            .iter()
+            .map(|(element, written)| (*element, written))
     }
 
     /// The elements written since the last check, each at least once.
@@ -236,7 +238,10 @@ pub(crate) fn both_ways(
 /// At most the bytes of a state in an effect.
 fn size_of_state(state: &ElementState) -> usize {
     let properties = state.properties().iter();
-    4 + state.labels().len() + properties.map(|(_, value)| 2 + size_of(value)).sum::<usize>()
+    4 + state.labels().len()
+        + properties
+            .map(|(_, value)| 2 + size_of(value))
+            .sum::<usize>()
 }
 
 fn size_of(value: &Value) -> usize {

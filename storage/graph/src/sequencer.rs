@@ -86,7 +86,10 @@ pub(crate) struct Proposal {
 pub(crate) enum Body {
     Effects(Vec<u8>),
     /// The plan of a bulk batch whose files were written for a version.
-    Ingest { plan: Vec<u8>, version: Version },
+    Ingest {
+        plan: Vec<u8>,
+        version: Version,
+    },
 }
 
 impl Sequencer {
@@ -137,6 +140,15 @@ impl Sequencer {
         *next += 1;
         names.tokens.insert(key, id);
         id
+    }
+
+    /// The name of a number that was given out and that the catalog does not have.
+    pub fn token_name(&self, kind: TokenKind, id: u32) -> Option<Arc<str>> {
+        let names = self.names.lock();
+        let mut found = names.tokens.iter();
+        found
+            .find(|((found, _), number)| *found == kind && **number == id)
+            .map(|((_, name), _)| Arc::clone(name))
     }
 
     /// The number of a new index.
@@ -224,9 +236,11 @@ impl Sequencer {
             state.last_time = time;
             (time, pending)
         };
-        pending.wait().map_err(|error| CommitError::OutcomeUnknown {
-            reason: error.to_string(),
-        })?;
+        pending
+            .wait()
+            .map_err(|error| CommitError::OutcomeUnknown {
+                reason: error.to_string(),
+            })?;
         Ok(time)
     }
 

@@ -50,7 +50,10 @@ impl Graph {
     /// The size of an index that exists.
     pub(crate) fn index_estimate(&self, index: &IndexDefinition) -> IndexEstimate {
         let counts = self.counts.read();
-        let entries = counts.get(&Statistic::Index(index.id)).copied().unwrap_or(0);
+        let entries = counts
+            .get(&Statistic::Index(index.id))
+            .copied()
+            .unwrap_or(0);
         drop(counts);
         if index.unique {
             return IndexEstimate {

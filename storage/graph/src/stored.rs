@@ -135,7 +135,9 @@ impl<'a> Stored<'a> {
     ) -> Result<()> {
         let kind = element_key(first)[0];
         let lower = element_key(first);
-        let mut current = self.store.scan(Family::Element, &lower, &[kind + 1], false)?;
+        let mut current = self
+            .store
+            .scan(Family::Element, &lower, &[kind + 1], false)?;
         let mut closed: Option<Box<dyn RowCursor>> = if self.is_past() {
             let lower = closed_element_key(first, Version(0));
             let upper = prefix_end(&closed_kind_prefix(first));
@@ -400,8 +402,15 @@ pub(crate) fn closed_types(
     let at = first.len();
     let mut cursor = stored.store.scan(Family::Closed, &first, &end, false)?;
     while cursor.valid() {
-        let Some(bytes) = cursor.key().get(at..at + 4).and_then(|b| b.first_chunk::<4>()) else {
-            return Err(GraphError::corrupt("closed adjacency row", "its key is too short"));
+        let Some(bytes) = cursor
+            .key()
+            .get(at..at + 4)
+            .and_then(|b| b.first_chunk::<4>())
+        else {
+            return Err(GraphError::corrupt(
+                "closed adjacency row",
+                "its key is too short",
+            ));
         };
         let type_id = u32::from_be_bytes(*bytes);
         visit(type_id)?;

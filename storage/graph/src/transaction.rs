@@ -21,9 +21,7 @@ use crate::entry::TRANSACTION_BYTES_MAX;
 use crate::error::{CommitError, GraphError};
 use crate::footprint::{Footprint, WriteKeys, fact};
 use crate::graph::Graph;
-use crate::ids::{
-    ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version,
-};
+use crate::ids::{ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version};
 use crate::kv::Family;
 use crate::overlay::{Overlay, OwnToken, Seen, both_ways};
 use crate::read::GraphRead;
@@ -241,10 +239,7 @@ impl Transaction {
             Some((id, _)) => id,
             None => graph.sequencer.token(graph, kind, &name),
         };
-        self.state
-            .tokens
-            .write()
-            .push(OwnToken { kind, id, name });
+        self.state.tokens.write().push(OwnToken { kind, id, name });
         id
     }
 
@@ -393,7 +388,9 @@ impl Transaction {
         self.check_room()?;
         let mut overlay = self.state.overlay.write();
         self.note_base(&mut overlay, element)?;
-        let latest = overlay.written(element).and_then(|written| written.latest());
+        let latest = overlay
+            .written(element)
+            .and_then(|written| written.latest());
         let Some(latest) = latest else {
             return Err(GraphError::NoSuchElement(element));
         };
@@ -737,8 +734,7 @@ impl Transaction {
             Ok(ControlFlow::Continue(()))
         })?;
         for node in nodes {
-            let value =
-                stored.element(node.into(), |record| Ok(record.property(index.key)?))?;
+            let value = stored.element(node.into(), |record| Ok(record.property(index.key)?))?;
             let Some(value) = value.flatten() else {
                 continue;
             };
@@ -821,9 +817,9 @@ impl Transaction {
         let catalog = self.state.graph.catalog.load();
         let index = catalog.current_index(Some(name), None).filter(|index| {
             index.unique == unique
-                && !schema.iter().any(
-                    |change| matches!(change, SchemaChange::Drop(drop) if drop.id == index.id),
-                )
+                && !schema
+                    .iter()
+                    .any(|change| matches!(change, SchemaChange::Drop(drop) if drop.id == index.id))
         });
         let Some(index) = index else {
             return Err(GraphError::NoSuchSchema {
@@ -913,7 +909,12 @@ impl Transaction {
             write_keys(&catalog, element, before, after, &mut keys);
             if let Some(after) = after {
                 used.extend(after.labels().iter().map(|id| (TokenKind::Label, id.0)));
-                used.extend(after.properties().iter().map(|(id, _)| (TokenKind::Key, id.0)));
+                used.extend(
+                    after
+                        .properties()
+                        .iter()
+                        .map(|(id, _)| (TokenKind::Key, id.0)),
+                );
                 if let ElementState::Relationship { type_id, .. } = after {
                     used.insert((TokenKind::Type, type_id.0));
                 }
@@ -948,21 +949,35 @@ impl Transaction {
         if !(first.is_empty() && effects.is_empty()) {
             footprint.point(fact::schema());
         }
-        let mut tokens = self.state.tokens.read().clone();
-        tokens.retain(|token| {
-            used.contains(&(token.kind, token.id))
-                && catalog.token(token.kind, &token.name).is_none()
-        });
-        tokens.sort_unstable_by_key(|token| (token.kind, token.id));
-        let tokens = tokens.into_iter().map(|token| {
-            keys.push(fact::token(token.kind, &token.name));
-            Effect::Token {
-                kind: token.kind,
-                id: token.id,
-                name: token.name,
-            }
-        });
-        let ordered = tokens.chain(first).chain(effects).collect();
+        // A number counts by being used, wherever the transaction has it from.
+        let mut used: Vec<_> = used.into_iter().collect();
+        used.retain(|(kind, id)| catalog.token_name(*kind, *id).is_none());
+        used.sort_unstable();
+        let mut ordered = Vec::with_capacity(used.len() + first.len() + effects.len());
+        for (kind, id) in used {
+            let own = self.state.tokens.read();
+            let own = own
+                .iter()
+                .find(|token| token.kind == kind && token.id == id)
+                .map(|token| Arc::clone(&token.name));
+            let name = own
+                .or_else(|| graph.sequencer.token_name(kind, id))
+                .or_else(|| {
+                    // It may have been applied since the catalog was looked at.
+                    let catalog = graph.catalog.load();
+                    catalog
+                        .token_name(kind, id)
+                        .map(|(name, _)| Arc::clone(name))
+                })
+                .ok_or(GraphError::UnknownToken {
+                    kind: kind.name(),
+                    id,
+                })?;
+            keys.push(fact::token(kind, &name));
+            ordered.push(Effect::Token { kind, id, name });
+        }
+        ordered.extend(first);
+        ordered.extend(effects);
         Ok((ordered, WriteKeys::new(keys)))
     }
 }
@@ -1016,7 +1031,10 @@ fn write_keys(
                 let Some(state) = state else {
                     return Vec::new();
                 };
-                let indexes = state.labels().iter().flat_map(|label| catalog.indexes_of(*label));
+                let indexes = state
+                    .labels()
+                    .iter()
+                    .flat_map(|label| catalog.indexes_of(*label));
                 indexes
                     .filter_map(|index| {
                         let value = state.property(index.key)?;

@@ -54,7 +54,10 @@ impl Graph {
             });
         }
         let nodes = touched.nodes.into_iter().map(ElementId::Node);
-        let relationships = touched.relationships.into_iter().map(ElementId::Relationship);
+        let relationships = touched
+            .relationships
+            .into_iter()
+            .map(ElementId::Relationship);
         let stored = self.stored(version);
         for element in nodes.chain(relationships) {
             let previous = stored.ended_at(element, version, |record| Ok(record.from()))?;

@@ -655,3 +655,23 @@ fn a_transaction_larger_than_an_entry_is_one_version() {
     let message = refused.unwrap().to_string();
     assert!(message.contains("CALL { … } IN TRANSACTIONS"), "{message}");
 }
+
+#[test]
+fn a_number_taken_from_another_transaction_is_named_by_the_first_that_uses_it() {
+    let bank = bank();
+    let asks = bank.graph.begin(Isolation::Serializable);
+    let key = asks.key_id("note").unwrap();
+    asks.rollback();
+    let uses = bank.graph.begin(Isolation::Serializable);
+    uses.set_property(SEQ, bank.nodes[0].into(), key, Value::Int(1)).unwrap();
+    uses.commit(CommitInfo::default()).unwrap();
+    assert_eq!(bank.graph.read_latest().catalog().key("note"), Some(key));
+    let invents = bank.graph.begin(Isolation::Serializable);
+    invents
+        .set_property(SEQ, bank.nodes[0].into(), KeyId(99), Value::Int(1))
+        .unwrap();
+    assert!(matches!(
+        invents.commit(CommitInfo::default()),
+        Err(CommitError::Graph(GraphError::UnknownToken { id: 99, .. }))
+    ));
+}

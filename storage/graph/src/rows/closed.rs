@@ -68,7 +68,11 @@ impl SetRange {
     #[must_use]
     pub fn closed_prefix(&self) -> Key {
         let mut key = Key::new();
-        key.push(if self.family == Family::Adjacency { ADJACENCY } else { INDEX });
+        key.push(if self.family == Family::Adjacency {
+            ADJACENCY
+        } else {
+            INDEX
+        });
         key.extend_from_slice(&self.prefix);
         key
     }
@@ -123,7 +127,9 @@ pub fn version_in(key: &[u8], offset: usize) -> Option<Version> {
 }
 
 fn version_at(b: &[u8; VERSION_BYTES]) -> Version {
-    Version(u64::from_be_bytes([0, 0, b[0], b[1], b[2], b[3], b[4], b[5]]))
+    Version(u64::from_be_bytes([
+        0, 0, b[0], b[1], b[2], b[3], b[4], b[5],
+    ]))
 }
 
 #[cfg(test)]

@@ -189,9 +189,15 @@ mod tests {
     fn rows_keep_their_bytes() {
         assert_eq!(commit_key(Version(258)), [0, 0, 0, 0, 0, 1, 2]);
         assert_eq!(log_index_key(3), [1, 0, 0, 0, 0, 0, 0, 0, 3]);
-        assert_eq!(time_key(SystemTime(-1)), [2, 0x7f, 255, 255, 255, 255, 255, 255, 255]);
+        assert_eq!(
+            time_key(SystemTime(-1)),
+            [2, 0x7f, 255, 255, 255, 255, 255, 255, 255]
+        );
         assert_eq!(time_key(SystemTime(1)), [2, 0x80, 0, 0, 0, 0, 0, 0, 1]);
-        assert_eq!(read_time_key(&time_key(SystemTime(-7))).ok(), Some(SystemTime(-7)));
+        assert_eq!(
+            read_time_key(&time_key(SystemTime(-7))).ok(),
+            Some(SystemTime(-7))
+        );
         let touched = Touched {
             tokens: vec![(TokenKind::Label, 1)],
             schema: vec![(IndexId(2), true)],
@@ -201,7 +207,10 @@ mod tests {
         let mut bytes = Vec::new();
         touched.encode(&mut bytes);
         assert_eq!(bytes, [1, 0, 1, 1, 2, 1, 2, 5, 2, 1, 0xac, 0x02]);
-        assert_eq!(Touched::decode(&mut Reader::new(&bytes)).ok(), Some(touched));
+        assert_eq!(
+            Touched::decode(&mut Reader::new(&bytes)).ok(),
+            Some(touched)
+        );
         let row = CommitRow {
             index: 9,
             leaf: 8,

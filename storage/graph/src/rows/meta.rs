@@ -392,7 +392,10 @@ pub fn block_key(space: u8, block: u64) -> Key {
 /// Reads the key of a block row.
 pub fn read_block_key(key: &[u8]) -> Result<(u8, u64), DecodeError> {
     let mut reader = Reader::at(key, 1);
-    Ok((reader.u8("id space")?, super::read_u64(&mut reader, "block")?))
+    Ok((
+        reader.u8("id space")?,
+        super::read_u64(&mut reader, "block")?,
+    ))
 }
 
 /// Appends the tokens that own a block.
@@ -501,7 +504,10 @@ mod tests {
         assert_eq!(part_key(1).as_slice(), [9, 0, 0, 0, 1]);
         let tile = TileId { level: 1, index: 2 };
         assert_eq!(tile_key(tile).as_slice(), [10, 1, 0, 0, 0, 0, 0, 0, 0, 2]);
-        assert_eq!(tile_slot_key(tile, 9).as_slice(), [11, 1, 0, 0, 0, 0, 0, 0, 0, 2, 9]);
+        assert_eq!(
+            tile_slot_key(tile, 9).as_slice(),
+            [11, 1, 0, 0, 0, 0, 0, 0, 0, 2, 9]
+        );
     }
 
     #[test]
@@ -515,7 +521,10 @@ mod tests {
         };
         let mut bytes = Vec::new();
         identity.encode(&mut bytes);
-        assert_eq!(Identity::decode(&mut Reader::new(&bytes)).ok(), Some(identity.clone()));
+        assert_eq!(
+            Identity::decode(&mut Reader::new(&bytes)).ok(),
+            Some(identity.clone())
+        );
         assert!(!format!("{identity:?}").contains("8, 8"));
     }
 }

@@ -56,7 +56,9 @@ pub const fn version_bytes(version: Version) -> [u8; VERSION_BYTES] {
 /// Reads a version from a key.
 pub fn read_version(reader: &mut Reader<'_>, what: &'static str) -> Result<Version, DecodeError> {
     let b = reader.array::<VERSION_BYTES>(what)?;
-    Ok(Version(u64::from_be_bytes([0, 0, b[0], b[1], b[2], b[3], b[4], b[5]])))
+    Ok(Version(u64::from_be_bytes([
+        0, 0, b[0], b[1], b[2], b[3], b[4], b[5],
+    ])))
 }
 
 /// Reads a big-endian 64-bit integer from a key.
