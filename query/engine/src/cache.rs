@@ -86,10 +86,15 @@ impl PlanCache {
                 used: AtomicU64::new(0),
                 plan: Mutex::new(None),
             });
-            entries.table.insert_unique(hash, Arc::clone(&entry), |entry| entry.hash);
+            entries
+                .table
+                .insert_unique(hash, Arc::clone(&entry), |entry| entry.hash);
             entry
         });
-        entry.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        entry.used.store(
+            self.clock.fetch_add(1, Ordering::Relaxed),
+            Ordering::Relaxed,
+        );
         let mut slot = entry.plan.lock();
         if let Some(plan) = &*slot
             && plan.epoch == epoch
@@ -117,7 +122,10 @@ impl PlanCache {
 
     fn forget(&self, entry: &Arc<Entry>) {
         let mut entries = self.entries.write();
-        if let Ok(found) = entries.table.find_entry(entry.hash, |other| Arc::ptr_eq(other, entry)) {
+        if let Ok(found) = entries
+            .table
+            .find_entry(entry.hash, |other| Arc::ptr_eq(other, entry))
+        {
             found.remove();
         }
     }
@@ -142,7 +150,9 @@ impl PlanCache {
                 break;
             }
             entries.bytes -= entry.bytes();
-            let place = entries.table.find_entry(entry.hash, |other| Arc::ptr_eq(other, &entry));
+            let place = entries
+                .table
+                .find_entry(entry.hash, |other| Arc::ptr_eq(other, &entry));
             if let Ok(found) = place {
                 found.remove();
             }

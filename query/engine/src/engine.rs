@@ -108,7 +108,10 @@ impl OpenTransaction {
     pub fn commit(self) -> Result<Committed, QueryError> {
         match self.inner {
             Inner::Write(transaction) => Ok(transaction.commit(self.options.commit)?),
-            Inner::Read(read) => Ok(Committed { version: read.version(), time: read.time()? }),
+            Inner::Read(read) => Ok(Committed {
+                version: read.version(),
+                time: read.time()?,
+            }),
         }
     }
 
@@ -125,7 +128,11 @@ impl Engine {
     #[must_use]
     pub fn new(settings: EngineSettings) -> Self {
         let cache = PlanCache::new(settings.plan_cache_bytes_max);
-        Self { settings, cache, procedures: RwLock::default() }
+        Self {
+            settings,
+            cache,
+            procedures: RwLock::default(),
+        }
     }
 
     /// Makes a procedure callable, in place of one of the same name.
@@ -156,7 +163,12 @@ impl Engine {
         let compiled = Instant::now();
         let parameters = prepared.parameters(parameters)?;
         let limits = self.limits(options, compiled);
-        let run = Run { engine: self, prepared: &prepared, parameters: &parameters, limits: &limits };
+        let run = Run {
+            engine: self,
+            prepared: &prepared,
+            parameters: &parameters,
+            limits: &limits,
+        };
         if prepared.mode == Some(StatementMode::Explain) {
             sink.columns(&[])?;
             return Ok(run.summary(None, None, is_plan_cached, [started, compiled]));
@@ -207,7 +219,12 @@ impl Engine {
             Inner::Write(Box::new(graph.begin(options.isolation)))
         };
         let started_us = self.settings.clock.now().0;
-        Ok(OpenTransaction { inner, statements: AtomicU16::new(0), started_us, options })
+        Ok(OpenTransaction {
+            inner,
+            statements: AtomicU16::new(0),
+            started_us,
+            options,
+        })
     }
 
     /// Runs a statement of an open transaction. Of the options, those that concern a statement count:
@@ -232,7 +249,12 @@ impl Engine {
         let compiled = Instant::now();
         let parameters = prepared.parameters(parameters)?;
         let limits = self.limits(options, compiled);
-        let run = Run { engine: self, prepared: &prepared, parameters: &parameters, limits: &limits };
+        let run = Run {
+            engine: self,
+            prepared: &prepared,
+            parameters: &parameters,
+            limits: &limits,
+        };
         if prepared.mode == Some(StatementMode::Explain) {
             sink.columns(&[])?;
             return Ok(run.summary(None, None, is_plan_cached, [started, compiled]));
@@ -276,11 +298,7 @@ impl Engine {
     }
 
     /// The plan of a text.
-    fn prepare(
-        &self,
-        graph: &Arc<Graph>,
-        text: &str,
-    ) -> Result<(Arc<Prepared>, bool), QueryError> {
+    fn prepare(&self, graph: &Arc<Graph>, text: &str) -> Result<(Arc<Prepared>, bool), QueryError> {
         let epoch = graph.schema_epoch();
         self.cache.get(graph, text, epoch, || {
             let procedures = Arc::clone(&self.procedures.read());
@@ -293,7 +311,9 @@ impl Engine {
         Limits {
             cancel: options.cancel.clone(),
             deadline: timeout.map(|timeout| (now + timeout, timeout)),
-            memory_bytes_max: options.memory_bytes_max.unwrap_or(self.settings.memory_bytes_max),
+            memory_bytes_max: options
+                .memory_bytes_max
+                .unwrap_or(self.settings.memory_bytes_max),
         }
     }
 }
@@ -325,9 +345,15 @@ struct Run<'r> {
 impl Run<'_> {
     /// The view that the text names, or the given one.
     fn resolve(&self, read: GraphRead, now: i64) -> Result<GraphRead, QueryError> {
-        let Some(clause) = &self.prepared.plan.view else { return Ok(read) };
+        let Some(clause) = &self.prepared.plan.view else {
+            return Ok(read);
+        };
         let clock = || self.engine.settings.clock.now().0;
-        let times = Times { statement_us: now, transaction_us: now, clock: &clock };
+        let times = Times {
+            statement_us: now,
+            transaction_us: now,
+            clock: &clock,
+        };
         let graph = Arc::clone(read.graph());
         let mut context = Context::new(read.clone(), self.parameters, self.limits, &times, 0);
         match resolve_view(clause, &mut context)? {
@@ -347,7 +373,11 @@ impl Run<'_> {
         let prepared = self.prepared;
         let plan = &prepared.plan;
         let clock = || self.engine.settings.clock.now().0;
-        let times = Times { statement_us, transaction_us, clock: &clock };
+        let times = Times {
+            statement_us,
+            transaction_us,
+            clock: &clock,
+        };
         let mut context = Context::new(read, self.parameters, self.limits, &times, plan.width);
         if let Some((transaction, statement)) = writer {
             context.write_to(transaction, statement);
@@ -378,7 +408,13 @@ impl Run<'_> {
         };
         let out: &mut Sink<'_> = &mut out;
         let entry = Batch::unit(plan.width);
-        run_nested(&plan.pipeline.steps, &mut working.states, &mut context, entry, out)?;
+        run_nested(
+            &plan.pipeline.steps,
+            &mut working.states,
+            &mut context,
+            entry,
+            out,
+        )?;
         working.subqueries = std::mem::take(&mut context.subqueries);
         prepared.keep(working);
         Ok(Outcome {
@@ -399,7 +435,12 @@ impl Run<'_> {
     ) -> Result<Outcome, QueryError> {
         let mark = transaction.mark();
         let result = self
-            .execute(transaction.read(), Some((transaction, statement)), times, consume)
+            .execute(
+                transaction.read(),
+                Some((transaction, statement)),
+                times,
+                consume,
+            )
             .and_then(|outcome| {
                 transaction.check_statement()?;
                 Ok(outcome)
@@ -426,7 +467,10 @@ impl Run<'_> {
         let result = self.statement(&transaction, 0, [now, now], &mut |row, _| {
             bytes += row.iter().map(value_bytes).sum::<usize>();
             if bytes > limit_bytes {
-                return Err(QueryError::OutOfMemory { operator: "Result", limit_bytes });
+                return Err(QueryError::OutOfMemory {
+                    operator: "Result",
+                    limit_bytes,
+                });
             }
             held.extend_from_slice(row);
             Ok(Control::Continue)
@@ -462,7 +506,9 @@ impl Run<'_> {
             Some(outcome) => (outcome.rows, outcome.counters, outcome.profile),
             None => (0, Counters::default(), None),
         };
-        let plan = prepared.mode.map(|_| explain::render(&prepared.plan, profile.as_deref()));
+        let plan = prepared
+            .mode
+            .map(|_| explain::render(&prepared.plan, profile.as_deref()));
         Summary {
             columns: Arc::clone(&prepared.columns),
             rows,

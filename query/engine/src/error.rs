@@ -37,7 +37,11 @@ pub struct RuntimeError {
 impl RuntimeError {
     /// A runtime error.
     pub fn new(kind: RuntimeKind, detail: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, detail, message: message.into() }
+        Self {
+            kind,
+            detail,
+            message: message.into(),
+        }
     }
 
     /// A value of the wrong type.
@@ -105,12 +109,14 @@ impl From<CommitError> for QueryError {
 impl From<GraphError> for QueryError {
     fn from(error: GraphError) -> Self {
         let (kind, detail) = match &error {
-            GraphError::NodeStillConnected { .. } => {
-                (RuntimeKind::ConstraintVerificationFailed, "DeleteConnectedNode")
-            }
-            GraphError::NotUnique { .. } => {
-                (RuntimeKind::ConstraintValidationFailed, "UniquenessViolation")
-            }
+            GraphError::NodeStillConnected { .. } => (
+                RuntimeKind::ConstraintVerificationFailed,
+                "DeleteConnectedNode",
+            ),
+            GraphError::NotUnique { .. } => (
+                RuntimeKind::ConstraintValidationFailed,
+                "UniquenessViolation",
+            ),
             GraphError::NoSuchElement(_) | GraphError::NoSuchEnd(_) => {
                 (RuntimeKind::EntityNotFound, "DeletedEntityAccess")
             }

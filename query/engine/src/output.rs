@@ -76,7 +76,10 @@ impl RowSink for Collected {
     }
 
     fn row(&mut self, row: &[Value], views: &Views) -> Result<Control, QueryError> {
-        let row = row.iter().map(|value| Output::of(value, views)).collect::<Result<_, _>>()?;
+        let row = row
+            .iter()
+            .map(|value| Output::of(value, views))
+            .collect::<Result<_, _>>()?;
         self.rows.push(row);
         Ok(Control::Continue)
     }
@@ -167,9 +170,12 @@ impl Output {
     /// The store failed.
     pub fn of(value: &Value, views: &Views) -> Result<Self, GraphError> {
         Ok(match value {
-            Value::List(items) => {
-                Self::List(items.iter().map(|item| Self::of(item, views)).collect::<Result<_, _>>()?)
-            }
+            Value::List(items) => Self::List(
+                items
+                    .iter()
+                    .map(|item| Self::of(item, views))
+                    .collect::<Result<_, _>>()?,
+            ),
             Value::Map(map) => Self::Map(
                 map.iter()
                     .map(|(key, value)| Ok((Arc::clone(key), Self::of(value, views)?)))
@@ -181,13 +187,24 @@ impl Output {
                 nodes: path
                     .nodes
                     .iter()
-                    .map(|&id| node_output(NodeRef { id, view: path.view }, views))
+                    .map(|&id| {
+                        node_output(
+                            NodeRef {
+                                id,
+                                view: path.view,
+                            },
+                            views,
+                        )
+                    })
                     .collect::<Result<_, _>>()?,
                 relationships: path
                     .relationships
                     .iter()
                     .map(|&(id, along)| {
-                        let of = RelationshipRef { id, view: path.view };
+                        let of = RelationshipRef {
+                            id,
+                            view: path.view,
+                        };
                         Ok((relationship_output(of, views)?, along))
                     })
                     .collect::<Result<_, GraphError>>()?,
@@ -200,18 +217,29 @@ impl Output {
 fn node_output(node: NodeRef, views: &Views) -> Result<NodeOutput, GraphError> {
     let read = views.get(node.view);
     let Some(data) = read.node(node.id)? else {
-        return Ok(NodeOutput { id: node.id, labels: Vec::new(), properties: BTreeMap::new() });
+        return Ok(NodeOutput {
+            id: node.id,
+            labels: Vec::new(),
+            properties: BTreeMap::new(),
+        });
     };
     let catalog = read.catalog();
-    let mut labels: Vec<Arc<str>> =
-        data.labels().into_iter().filter_map(|label| catalog.label_name(label)).collect();
+    let mut labels: Vec<Arc<str>> = data
+        .labels()
+        .into_iter()
+        .filter_map(|label| catalog.label_name(label))
+        .collect();
     labels.sort_unstable();
     let properties = data
         .properties()?
         .into_iter()
         .filter_map(|(key, value)| Some((catalog.key_name(key)?, value)))
         .collect();
-    Ok(NodeOutput { id: node.id, labels, properties })
+    Ok(NodeOutput {
+        id: node.id,
+        labels,
+        properties,
+    })
 }
 
 fn relationship_output(

@@ -59,9 +59,17 @@ impl Prepared {
         let plan = compiled.plan;
         Ok(Self {
             mode: statement.mode,
-            columns: plan.columns.iter().map(|(name, _)| Arc::clone(name)).collect(),
+            columns: plan
+                .columns
+                .iter()
+                .map(|(name, _)| Arc::clone(name))
+                .collect(),
             slots: plan.columns.iter().map(|(_, slot)| *slot).collect(),
-            notifications: compiled.warnings.iter().map(|warning| warning.render(text)).collect(),
+            notifications: compiled
+                .warnings
+                .iter()
+                .map(|warning| warning.render(text))
+                .collect(),
             plan,
             epoch,
             idle: Mutex::default(),
@@ -119,7 +127,10 @@ struct ViewSchema {
 
 impl ViewSchema {
     fn new(read: &GraphRead) -> Self {
-        Self { catalog: read.catalog(), estimates: read.estimates() }
+        Self {
+            catalog: read.catalog(),
+            estimates: read.estimates(),
+        }
     }
 }
 
@@ -138,17 +149,35 @@ impl Schema for ViewSchema {
 
     fn names(&self, kind: NameKind) -> Vec<Arc<str>> {
         match kind {
-            NameKind::Label => self.catalog.labels().into_iter().map(|(_, name)| name).collect(),
-            NameKind::RelationshipType => {
-                self.catalog.relationship_types().into_iter().map(|(_, name)| name).collect()
-            }
-            NameKind::Key => self.catalog.keys().into_iter().map(|(_, name)| name).collect(),
+            NameKind::Label => self
+                .catalog
+                .labels()
+                .into_iter()
+                .map(|(_, name)| name)
+                .collect(),
+            NameKind::RelationshipType => self
+                .catalog
+                .relationship_types()
+                .into_iter()
+                .map(|(_, name)| name)
+                .collect(),
+            NameKind::Key => self
+                .catalog
+                .keys()
+                .into_iter()
+                .map(|(_, name)| name)
+                .collect(),
         }
     }
 
     fn index(&self, label: LabelId, key: KeyId) -> Option<IndexInfo> {
         let index = self.catalog.index_on(label, key)?;
-        let estimate = self.estimates.indexes.get(&index.id).copied().unwrap_or_default();
+        let estimate = self
+            .estimates
+            .indexes
+            .get(&index.id)
+            .copied()
+            .unwrap_or_default();
         Some(IndexInfo {
             id: index.id,
             is_unique: index.unique,
@@ -159,14 +188,24 @@ impl Schema for ViewSchema {
     fn nodes(&self, label: Option<LabelId>) -> u64 {
         match label {
             None => self.estimates.nodes,
-            Some(label) => self.estimates.nodes_by_label.get(&label).copied().unwrap_or(0),
+            Some(label) => self
+                .estimates
+                .nodes_by_label
+                .get(&label)
+                .copied()
+                .unwrap_or(0),
         }
     }
 
     fn relationships(&self, type_id: Option<TypeId>) -> u64 {
         match type_id {
             None => self.estimates.relationships,
-            Some(id) => self.estimates.relationships_by_type.get(&id).copied().unwrap_or(0),
+            Some(id) => self
+                .estimates
+                .relationships_by_type
+                .get(&id)
+                .copied()
+                .unwrap_or(0),
         }
     }
 }

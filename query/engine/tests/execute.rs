@@ -25,15 +25,28 @@ use retrograph_graph::value::Value;
 use retrograph_graph::value::text::to_text;
 
 fn properties<'a>(properties: impl Iterator<Item = (&'a Arc<str>, &'a Value)>) -> String {
-    let parts: Vec<String> =
-        properties.map(|(key, value)| format!("{key}: {}", to_text(value))).collect();
-    if parts.is_empty() { String::new() } else { format!("{{{}}}", parts.join(", ")) }
+    let parts: Vec<String> = properties
+        .map(|(key, value)| format!("{key}: {}", to_text(value)))
+        .collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("{{{}}}", parts.join(", "))
+    }
 }
 
 fn node(node: &NodeOutput) -> String {
-    let labels: String = node.labels.iter().map(|label| format!(":{label}")).collect();
+    let labels: String = node
+        .labels
+        .iter()
+        .map(|label| format!(":{label}"))
+        .collect();
     let properties = properties(node.properties.iter());
-    let gap = if labels.is_empty() || properties.is_empty() { "" } else { " " };
+    let gap = if labels.is_empty() || properties.is_empty() {
+        ""
+    } else {
+        " "
+    };
     format!("({labels}{gap}{properties})")
 }
 
@@ -47,11 +60,16 @@ fn show(output: &Output) -> String {
     match output {
         Output::Value(value) => to_text(value),
         Output::List(items) => {
-            format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", "))
+            format!(
+                "[{}]",
+                items.iter().map(show).collect::<Vec<_>>().join(", ")
+            )
         }
         Output::Map(map) => {
-            let parts: Vec<String> =
-                map.iter().map(|(key, value)| format!("{key}: {}", show(value))).collect();
+            let parts: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{key}: {}", show(value)))
+                .collect();
             format!("{{{}}}", parts.join(", "))
         }
         Output::Node(of) => node(of),
@@ -71,7 +89,10 @@ fn answer(result: &Result<Summary, QueryError>, found: &Collected) -> String {
     let summary = match result {
         Ok(summary) => summary,
         Err(QueryError::Runtime(error)) => {
-            return format!("error {:?}: {}\n  {}\n", error.kind, error.detail, error.message);
+            return format!(
+                "error {:?}: {}\n  {}\n",
+                error.kind, error.detail, error.message
+            );
         }
         Err(QueryError::Compile(diagnostic)) => {
             return format!(
@@ -92,7 +113,11 @@ fn answer(result: &Result<Summary, QueryError>, found: &Collected) -> String {
     for (name, count) in summary.counters.named() {
         let _ = writeln!(text, "{name} {count}");
     }
-    if text.is_empty() { "nothing\n".to_owned() } else { text }
+    if text.is_empty() {
+        "nothing\n".to_owned()
+    } else {
+        text
+    }
 }
 
 struct Runner {
@@ -112,7 +137,9 @@ impl Runner {
 
     fn run(&self, text: &str, options: &RunOptions) -> String {
         let mut found = Collected::default();
-        let result = self.engine.run(&self.graph, text, &self.parameters, options, &mut found);
+        let result = self
+            .engine
+            .run(&self.graph, text, &self.parameters, options, &mut found);
         answer(&result, &found)
     }
 
@@ -152,7 +179,11 @@ impl Runner {
         if statement.trim().is_empty() {
             return head.trim_end().to_owned() + "\n";
         }
-        format!("{}\n----\n{}", head.trim_end(), self.run(&statement, &options))
+        format!(
+            "{}\n----\n{}",
+            head.trim_end(),
+            self.run(&statement, &options)
+        )
     }
 }
 
@@ -161,7 +192,9 @@ fn plain(output: &Output) -> Value {
         Output::Value(value) => value.clone(),
         Output::List(items) => Value::List(items.iter().map(plain).collect()),
         Output::Map(map) => Value::Map(Arc::new(
-            map.iter().map(|(key, value)| (Arc::clone(key), plain(value))).collect(),
+            map.iter()
+                .map(|(key, value)| (Arc::clone(key), plain(value)))
+                .collect(),
         )),
         other => panic!("no parameter can be {other:?}"),
     }
@@ -170,8 +203,11 @@ fn plain(output: &Output) -> Value {
 fn check(path: &Path) -> Result<(), String> {
     let expected = fs::read_to_string(path).unwrap();
     let mut runner = Runner::new();
-    let blocks: Vec<String> =
-        expected.trim_end().split("\n\n").map(|block| runner.block(block)).collect();
+    let blocks: Vec<String> = expected
+        .trim_end()
+        .split("\n\n")
+        .map(|block| runner.block(block))
+        .collect();
     let found = blocks.join("\n");
     if std::env::var_os("UPDATE_SCRIPTS").is_some() {
         fs::write(path, &found).unwrap();
@@ -192,8 +228,10 @@ fn check(path: &Path) -> Result<(), String> {
 #[test]
 fn statements_answer_as_written() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts/exec");
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     assert!(!paths.is_empty());
     let failures: Vec<String> = paths.iter().filter_map(|path| check(path).err()).collect();

@@ -34,7 +34,9 @@ impl Fixture {
     ) -> Result<(Summary, Collected), QueryError> {
         let mut found = Collected::default();
         let parameters = Parameters::new();
-        let summary = self.engine.run(&self.graph, text, &parameters, options, &mut found)?;
+        let summary = self
+            .engine
+            .run(&self.graph, text, &parameters, options, &mut found)?;
         Ok((summary, found))
     }
 
@@ -85,12 +87,21 @@ fn an_open_transaction_sees_its_own_writes_and_others_do_not() {
 fn a_rolled_back_transaction_leaves_nothing() {
     let fixture = Fixture::new(&["CREATE (:A)"]);
     let options = RunOptions::default();
-    let transaction = fixture.engine.begin(&fixture.graph, options.clone()).unwrap();
+    let transaction = fixture
+        .engine
+        .begin(&fixture.graph, options.clone())
+        .unwrap();
     let mut found = Collected::default();
     let parameters = Parameters::new();
     fixture
         .engine
-        .run_in(&transaction, "CREATE (:B)", &parameters, &options, &mut found)
+        .run_in(
+            &transaction,
+            "CREATE (:B)",
+            &parameters,
+            &options,
+            &mut found,
+        )
         .unwrap();
     transaction.rollback();
     assert_eq!(fixture.int(COUNT), 1);
@@ -102,11 +113,19 @@ fn the_later_of_two_conflicting_transactions_fails() {
     let options = RunOptions::default();
     let parameters = Parameters::new();
     let add = "MATCH (c:Counter) SET c.n = c.n + 1";
-    let begin = || fixture.engine.begin(&fixture.graph, options.clone()).unwrap();
+    let begin = || {
+        fixture
+            .engine
+            .begin(&fixture.graph, options.clone())
+            .unwrap()
+    };
     let (first, second) = (begin(), begin());
     for transaction in [&first, &second] {
         let mut found = Collected::default();
-        fixture.engine.run_in(transaction, add, &parameters, &options, &mut found).unwrap();
+        fixture
+            .engine
+            .run_in(transaction, add, &parameters, &options, &mut found)
+            .unwrap();
     }
     first.commit().unwrap();
     match second.commit() {
@@ -152,7 +171,10 @@ fn a_version_can_be_read_by_option_and_written_by_none() {
     assert_eq!(summary.version, Some(Version(latest.0 - 1)));
     assert!(fixture.run_with("CREATE ()", &past).is_err());
     let at = summary.time.unwrap();
-    let past = RunOptions { as_of: Some(AsOf::Time(at)), ..RunOptions::default() };
+    let past = RunOptions {
+        as_of: Some(AsOf::Time(at)),
+        ..RunOptions::default()
+    };
     assert_eq!(int(&fixture.run_with(COUNT, &past).unwrap().1), 1);
 }
 
@@ -161,7 +183,10 @@ fn a_cancelled_query_ends() {
     let fixture = Fixture::new(&[]);
     let cancel = CancelToken::new();
     cancel.cancel();
-    let options = RunOptions { cancel: Some(cancel), ..RunOptions::default() };
+    let options = RunOptions {
+        cancel: Some(cancel),
+        ..RunOptions::default()
+    };
     let result = fixture.run_with("RETURN 1 AS x", &options);
     assert!(matches!(result, Err(QueryError::Cancelled)));
 }
@@ -184,11 +209,16 @@ impl RowSink for Canceller {
 fn a_running_query_notices_that_it_is_cancelled() {
     let fixture = Fixture::new(&[]);
     let cancel = CancelToken::new();
-    let options = RunOptions { cancel: Some(cancel.clone()), ..RunOptions::default() };
+    let options = RunOptions {
+        cancel: Some(cancel.clone()),
+        ..RunOptions::default()
+    };
     let endless = "UNWIND range(1, 100000) AS x UNWIND range(1, 100000) AS y RETURN x + y AS z";
     let parameters = Parameters::new();
     let mut sink = Canceller(cancel);
-    let result = fixture.engine.run(&fixture.graph, endless, &parameters, &options, &mut sink);
+    let result = fixture
+        .engine
+        .run(&fixture.graph, endless, &parameters, &options, &mut sink);
     assert!(matches!(result, Err(QueryError::Cancelled)));
 }
 
@@ -213,8 +243,10 @@ fn a_sink_that_has_enough_ends_the_query() {
     let endless = "UNWIND range(1, 100000) AS x UNWIND range(1, 100000) AS y RETURN x + y AS z";
     let options = RunOptions::default();
     let parameters = Parameters::new();
-    let summary =
-        fixture.engine.run(&fixture.graph, endless, &parameters, &options, &mut sink).unwrap();
+    let summary = fixture
+        .engine
+        .run(&fixture.graph, endless, &parameters, &options, &mut sink)
+        .unwrap();
     assert_eq!((sink.0, summary.rows), (1, 1));
 }
 
@@ -232,7 +264,13 @@ fn plans_are_cached_until_the_schema_changes() {
     let mut found = Collected::default();
     let summary = fixture
         .engine
-        .run(&other, query, &Parameters::new(), &RunOptions::default(), &mut found)
+        .run(
+            &other,
+            query,
+            &Parameters::new(),
+            &RunOptions::default(),
+            &mut found,
+        )
         .unwrap();
     assert!(!summary.is_plan_cached);
     assert!(found.rows.is_empty());
@@ -245,10 +283,16 @@ fn explain_shows_the_plan_and_profile_what_it_did() {
     assert!(summary.plan.is_some() && summary.profile.is_none());
     assert!(found.rows.is_empty());
     assert_eq!(fixture.int(COUNT), 3);
-    let (summary, found) =
-        fixture.run("PROFILE MATCH (n:A) WHERE n.x > 1 RETURN n.x AS x").unwrap();
+    let (summary, found) = fixture
+        .run("PROFILE MATCH (n:A) WHERE n.x > 1 RETURN n.x AS x")
+        .unwrap();
     assert_eq!(found.rows.len(), 2);
-    let rows: Vec<u64> = summary.profile.unwrap().iter().map(|step| step.rows).collect();
+    let rows: Vec<u64> = summary
+        .profile
+        .unwrap()
+        .iter()
+        .map(|step| step.rows)
+        .collect();
     assert!(rows.contains(&3) && rows.contains(&2), "{rows:?}");
 }
 
@@ -259,14 +303,29 @@ fn an_index_that_does_not_reach_back_is_replaced_by_a_scan() {
     fixture.run("CREATE INDEX ax FOR (n:A) ON (n.x)").unwrap();
     fixture.run("CREATE INDEX as FOR (n:A) ON (n.s)").unwrap();
     fixture.run("MATCH (n:A {x: 7}) SET n.x = 100").unwrap();
-    let past = RunOptions { as_of: Some(AsOf::Version(before)), ..RunOptions::default() };
+    let past = RunOptions {
+        as_of: Some(AsOf::Version(before)),
+        ..RunOptions::default()
+    };
     for (query, now, then) in [
         ("MATCH (n:A {x: 7}) RETURN count(*) AS n", 0, 1),
         ("MATCH (n:A) WHERE n.x > 18 RETURN count(*) AS n", 3, 2),
-        ("MATCH (n:A) WHERE n.x IN [7, 8, 8] RETURN count(*) AS n", 1, 2),
-        ("MATCH (n:A) WHERE n.s STARTS WITH 'a1' RETURN count(*) AS n", 11, 11),
+        (
+            "MATCH (n:A) WHERE n.x IN [7, 8, 8] RETURN count(*) AS n",
+            1,
+            2,
+        ),
+        (
+            "MATCH (n:A) WHERE n.s STARTS WITH 'a1' RETURN count(*) AS n",
+            11,
+            11,
+        ),
     ] {
         assert_eq!(fixture.int(query), now, "{query}");
-        assert_eq!(int(&fixture.run_with(query, &past).unwrap().1), then, "{query}");
+        assert_eq!(
+            int(&fixture.run_with(query, &past).unwrap().1),
+            then,
+            "{query}"
+        );
     }
 }

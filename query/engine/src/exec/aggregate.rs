@@ -5,6 +5,7 @@
 //! bits. Groups leave in the order in which they first appeared.
 
 use std::borrow::Cow;
+use std::slice;
 
 use hashbrown::HashMap;
 use retrograph_graph::value::order::exact_int;
@@ -32,12 +33,17 @@ pub(crate) struct AggregateState {
     charged: usize,
 }
 
+/// How many strings of a batch are found by address; more than these are hardly shared.
+const SHARED_TEXTS_MAX: usize = 256;
+
 /// Numbers groups.
 struct Groups {
     /// The groups of a single key that is a node.
     by_node: HashMap<u64, u32, foldhash::fast::RandomState>,
     /// The groups of a single key that is an integer, or a float equal to one.
     by_int: HashMap<i64, u32, foldhash::fast::RandomState>,
+    /// The groups of the strings of the batch at hand by address and length.
+    by_text: HashMap<(usize, usize), u32, foldhash::fast::RandomState>,
     /// All others.
     keys: KeyTable,
     /// For each key of `keys` its group.
@@ -61,9 +67,16 @@ enum Aggregate {
     /// `count(DISTINCT node)` without groups; turns into `Distinct` if something else appears.
     Nodes(IdSet),
     /// Without DISTINCT.
-    Plain { aggregator: Aggregator, groups: Vec<Accumulator> },
+    Plain {
+        aggregator: Aggregator,
+        groups: Vec<Accumulator>,
+    },
     /// With DISTINCT: the pairs of group and arguments seen so far.
-    Distinct { aggregator: Aggregator, groups: Vec<Accumulator>, seen: KeyTable },
+    Distinct {
+        aggregator: Aggregator,
+        groups: Vec<Accumulator>,
+        seen: KeyTable,
+    },
 }
 
 impl Groups {
@@ -71,6 +84,7 @@ impl Groups {
         Self {
             by_node: HashMap::default(),
             by_int: HashMap::default(),
+            by_text: HashMap::default(),
             keys: KeyTable::new(width),
             by_key: Vec::new(),
             order: Vec::new(),
@@ -95,16 +109,33 @@ impl Groups {
         })
     }
 
-    fn of_single(&mut self, value: Value) -> u32 {
-        match &value {
+    fn of_single(&mut self, value: &Value) -> u32 {
+        match value {
             Value::Node(node) => self.of_node(*node),
             Value::Int(int) => self.of_int(*int, || value.clone()),
             Value::Float(float) => match exact_int(*float) {
                 Some(int) => self.of_int(int, || value.clone()),
-                None => self.of_key(&[value]),
+                None => self.of_key(slice::from_ref(value)),
             },
-            _ => self.of_key(&[value]),
+            _ => self.of_key(slice::from_ref(value)),
         }
+    }
+
+    /// The group of a value of the batch at hand. Strings of a column often share their memory, for
+    /// pages keep each distinct one once; then the address finds the group without reading it.
+    fn of_item(&mut self, value: &Value) -> u32 {
+        let Value::String(text) = value else {
+            return self.of_single(value);
+        };
+        let place = (text.as_ptr().addr(), text.len());
+        if let Some(group) = self.by_text.get(&place) {
+            return *group;
+        }
+        let group = self.of_key(slice::from_ref(value));
+        if self.by_text.len() < SHARED_TEXTS_MAX {
+            self.by_text.insert(place, group);
+        }
+        group
     }
 
     fn of_key(&mut self, key: &[Value]) -> u32 {
@@ -124,12 +155,19 @@ impl Aggregate {
             Aggregator::CountRows => Self::Rows(Vec::new()),
             Aggregator::Count if call.distinct && !has_keys => Self::Nodes(IdSet::default()),
             _ if call.distinct => Self::distinct(aggregator, call.arguments.len()),
-            _ => Self::Plain { aggregator, groups: Vec::new() },
+            _ => Self::Plain {
+                aggregator,
+                groups: Vec::new(),
+            },
         }
     }
 
     fn distinct(aggregator: Aggregator, arguments: usize) -> Self {
-        Self::Distinct { aggregator, groups: Vec::new(), seen: KeyTable::new(1 + arguments) }
+        Self::Distinct {
+            aggregator,
+            groups: Vec::new(),
+            seen: KeyTable::new(1 + arguments),
+        }
     }
 
     fn clear(&mut self) {
@@ -149,7 +187,10 @@ impl Aggregate {
         match self {
             Self::Rows(counts) => counts.resize(count, 0),
             Self::Nodes(_) => {}
-            Self::Plain { aggregator, groups } | Self::Distinct { aggregator, groups, .. } => {
+            Self::Plain { aggregator, groups }
+            | Self::Distinct {
+                aggregator, groups, ..
+            } => {
                 groups.resize_with(count, || Accumulator::new(*aggregator));
             }
         }
@@ -159,9 +200,10 @@ impl Aggregate {
         match self {
             Self::Rows(counts) => Ok(Value::Int(i64::try_from(counts[group]).unwrap_or(i64::MAX))),
             Self::Nodes(nodes) => Ok(Value::Int(i64::try_from(nodes.len()).unwrap_or(i64::MAX))),
-            Self::Plain { aggregator, groups } | Self::Distinct { aggregator, groups, .. } => {
-                std::mem::replace(&mut groups[group], Accumulator::new(*aggregator)).finish()
-            }
+            Self::Plain { aggregator, groups }
+            | Self::Distinct {
+                aggregator, groups, ..
+            } => std::mem::replace(&mut groups[group], Accumulator::new(*aggregator)).finish(),
         }
     }
 }
@@ -211,7 +253,11 @@ impl AggregateState {
         context: &mut Context<'_>,
     ) -> Result<(), QueryError> {
         let numbers = self.number_rows(keys, batch, context)?;
-        let groups = if keys.is_empty() { 1 } else { self.groups.order.len() };
+        let groups = if keys.is_empty() {
+            1
+        } else {
+            self.groups.order.len()
+        };
         let mut bytes = self.groups.keys.bytes() + self.groups.order.len() * 48 + groups * 16;
         for (aggregate, call) in self.aggregates.iter_mut().zip(calls) {
             if matches!(aggregate, Aggregate::Rows(_)) {
@@ -220,7 +266,9 @@ impl AggregateState {
                     match &numbers {
                         Numbers::One => counts[0] += batch.rows as u64,
                         Numbers::Each(numbers) => {
-                            numbers.iter().for_each(|group| counts[*group as usize] += 1);
+                            numbers
+                                .iter()
+                                .for_each(|group| counts[*group as usize] += 1);
                         }
                     }
                 }
@@ -231,7 +279,9 @@ impl AggregateState {
                 .iter()
                 .map(|argument| eval(argument, batch, context))
                 .collect::<Result<SmallVec<[_; 2]>, _>>()?;
-            let Some(argument) = arguments.first() else { continue };
+            let Some(argument) = arguments.first() else {
+                continue;
+            };
             let second = arguments.get(1).map(|second| &**second);
             if let Aggregate::Nodes(nodes) = aggregate
                 && !count_nodes(nodes, argument, batch.rows)
@@ -242,7 +292,10 @@ impl AggregateState {
                 aggregate.grow(1);
                 if let Aggregate::Distinct { groups, seen, .. } = aggregate {
                     for id in old.ids() {
-                        let node = NodeRef { id: retrograph_graph::ids::NodeId(id), view: 0 };
+                        let node = NodeRef {
+                            id: retrograph_graph::ids::NodeId(id),
+                            view: 0,
+                        };
                         seen.number(&[Value::Int(0), Value::Node(node)]);
                         groups[0].push(&Value::Node(node), None)?;
                     }
@@ -284,13 +337,23 @@ impl AggregateState {
                 Vector::Nodes { ids, view } => rows
                     .map(|row| match ids[row].0 {
                         NULL_ID => groups.of_key(&[Value::Null]),
-                        _ => groups.of_node(NodeRef { id: ids[row], view: *view }),
+                        _ => groups.of_node(NodeRef {
+                            id: ids[row],
+                            view: *view,
+                        }),
                     })
                     .collect(),
-                Vector::Int { values, nulls: None } => rows
+                Vector::Int {
+                    values,
+                    nulls: None,
+                } => rows
                     .map(|row| groups.of_int(values[row], || Value::Int(values[row])))
                     .collect(),
-                vector => rows.map(|row| groups.of_single(vector.get(row))).collect(),
+                Vector::Any(values) => {
+                    groups.by_text.clear();
+                    values.iter().map(|value| groups.of_item(value)).collect()
+                }
+                vector => rows.map(|row| groups.of_single(&vector.get(row))).collect(),
             },
             vectors => {
                 let mut key: SmallVec<[Value; 4]> = SmallVec::new();
@@ -314,7 +377,11 @@ impl AggregateState {
         context: &mut Context<'_>,
         rest: &mut Rest<'_>,
     ) -> Result<Flow, QueryError> {
-        let count = if keys.is_empty() { 1 } else { self.groups.order.len() };
+        let count = if keys.is_empty() {
+            1
+        } else {
+            self.groups.order.len()
+        };
         if count == 0 {
             return Ok(Flow::More);
         }
@@ -392,12 +459,20 @@ fn take(
                     Vector::Int { values, nulls } => {
                         let known = without_nulls(values, nulls);
                         groups[0].push_ints(&known)?;
-                        return Ok(if keeps { known.len() * size_of::<Value>() } else { 0 });
+                        return Ok(if keeps {
+                            known.len() * size_of::<Value>()
+                        } else {
+                            0
+                        });
                     }
                     Vector::Float { values, nulls } => {
                         let known = without_nulls(values, nulls);
                         groups[0].push_floats(&known)?;
-                        return Ok(if keeps { known.len() * size_of::<Value>() } else { 0 });
+                        return Ok(if keeps {
+                            known.len() * size_of::<Value>()
+                        } else {
+                            0
+                        });
                     }
                     Vector::Nodes { ids, .. } if *aggregator == Aggregator::Count => {
                         let count = ids.iter().filter(|id| id.0 != NULL_ID).count();
@@ -418,7 +493,11 @@ fn take(
             }
             Ok(bytes)
         }
-        Aggregate::Distinct { aggregator, groups, seen } => {
+        Aggregate::Distinct {
+            aggregator,
+            groups,
+            seen,
+        } => {
             let mut bytes = 0;
             for row in 0..rows {
                 let value = argument.get(row);
@@ -448,7 +527,12 @@ fn without_nulls<'v, T: Copy>(values: &'v [T], nulls: &Nulls) -> Cow<'v, [T]> {
     match nulls {
         None => Cow::Borrowed(values),
         Some(nulls) => Cow::Owned(
-            values.iter().zip(nulls).filter(|(_, is_null)| !**is_null).map(|(v, _)| *v).collect(),
+            values
+                .iter()
+                .zip(nulls)
+                .filter(|(_, is_null)| !**is_null)
+                .map(|(v, _)| *v)
+                .collect(),
         ),
     }
 }

@@ -25,7 +25,11 @@ pub(crate) struct Batch {
 impl Batch {
     /// One row with no variables.
     pub(crate) fn unit(width: usize) -> Self {
-        Self { columns: vec![Vector::Absent; width], rows: 1, tags: None }
+        Self {
+            columns: vec![Vector::Absent; width],
+            rows: 1,
+            tags: None,
+        }
     }
 
     /// The column of a slot.
@@ -56,16 +60,30 @@ impl Batch {
                 columns[usize::from(slot)] = column.gather(rows);
             }
         }
-        let tags = self.tags.as_ref().map(|tags| rows.iter().map(|&r| tags[r as usize]).collect());
-        Self { columns, rows: rows.len(), tags }
+        let tags = self
+            .tags
+            .as_ref()
+            .map(|tags| rows.iter().map(|&r| tags[r as usize]).collect());
+        Self {
+            columns,
+            rows: rows.len(),
+            tags,
+        }
     }
 
     /// The batch of these rows with all columns.
     pub(crate) fn gather_all(&self, rows: &[u32]) -> Self {
         Self {
-            columns: self.columns.iter().map(|column| column.gather(rows)).collect(),
+            columns: self
+                .columns
+                .iter()
+                .map(|column| column.gather(rows))
+                .collect(),
             rows: rows.len(),
-            tags: self.tags.as_ref().map(|tags| rows.iter().map(|&r| tags[r as usize]).collect()),
+            tags: self
+                .tags
+                .as_ref()
+                .map(|tags| rows.iter().map(|&r| tags[r as usize]).collect()),
         }
     }
 
@@ -80,7 +98,9 @@ impl Batch {
 
     /// Keeps the first rows.
     pub(crate) fn truncate(&mut self, rows: usize) {
-        self.columns.iter_mut().for_each(|column| column.truncate(rows));
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.truncate(rows));
         if let Some(tags) = &mut self.tags {
             tags.truncate(rows);
         }
@@ -112,12 +132,19 @@ impl Batch {
                 columns[usize::from(slot)] = Vector::Constant(column.get(row));
             }
         }
-        Self { columns, rows: 1, tags: None }
+        Self {
+            columns,
+            rows: 1,
+            tags: None,
+        }
     }
 
     /// The bytes of the columns.
     pub(crate) fn bytes(&self) -> usize {
-        self.columns.iter().map(|column| column.bytes(self.rows)).sum()
+        self.columns
+            .iter()
+            .map(|column| column.bytes(self.rows))
+            .sum()
     }
 }
 

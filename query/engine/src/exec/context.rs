@@ -189,7 +189,12 @@ impl<'a> Context<'a> {
         let latest = transaction.read();
         let seen = u32::from(statement) << 16;
         self.views.reads[0] = latest.below(Sequence(seen));
-        self.writer = Some(Writer { transaction, statement, latest, seen });
+        self.writer = Some(Writer {
+            transaction,
+            statement,
+            latest,
+            seen,
+        });
     }
 
     /// Counts rows and time by step; `steps` is how many there are.
@@ -224,7 +229,10 @@ impl<'a> Context<'a> {
     /// Sets the views to what a step may see. `updates` for steps that see their own clause.
     #[inline]
     pub(crate) fn enter(&mut self, step: &Step, updates: bool) -> Saved {
-        let mut saved = Saved { seen: 0, profiled: 0 };
+        let mut saved = Saved {
+            seen: 0,
+            profiled: 0,
+        };
         if let Some(writer) = &self.writer {
             let clause = u32::from(step.clause) + u32::from(self.is_merging || updates);
             saved.seen = self.see((u32::from(writer.statement) << 16) + clause);
@@ -256,7 +264,9 @@ impl<'a> Context<'a> {
     }
 
     fn see(&mut self, sequence: u32) -> u32 {
-        let Some(writer) = &mut self.writer else { return 0 };
+        let Some(writer) = &mut self.writer else {
+            return 0;
+        };
         let before = writer.seen;
         if before != sequence {
             self.views.reads[0] = writer.latest.below(Sequence(sequence));
@@ -283,8 +293,14 @@ impl<'a> Context<'a> {
     /// Counts work done; looks at the clock and the cancel token once in a while.
     #[inline]
     pub(crate) fn tick(&mut self, work: usize) -> Result<(), QueryError> {
-        self.ticks = self.ticks.saturating_add(u32::try_from(work).unwrap_or(u32::MAX));
-        if self.ticks < TICKS { Ok(()) } else { self.check() }
+        self.ticks = self
+            .ticks
+            .saturating_add(u32::try_from(work).unwrap_or(u32::MAX));
+        if self.ticks < TICKS {
+            Ok(())
+        } else {
+            self.check()
+        }
     }
 
     #[cold]
@@ -294,11 +310,18 @@ impl<'a> Context<'a> {
     }
 
     /// Takes memory for an operator.
-    pub(crate) fn charge(&mut self, operator: &'static str, bytes: usize) -> Result<(), QueryError> {
+    pub(crate) fn charge(
+        &mut self,
+        operator: &'static str,
+        bytes: usize,
+    ) -> Result<(), QueryError> {
         self.memory_bytes = self.memory_bytes.saturating_add(bytes);
         if self.memory_bytes > self.limits.memory_bytes_max {
             let limit_bytes = self.limits.memory_bytes_max;
-            return Err(QueryError::OutOfMemory { operator, limit_bytes });
+            return Err(QueryError::OutOfMemory {
+                operator,
+                limit_bytes,
+            });
         }
         Ok(())
     }
@@ -312,7 +335,10 @@ impl<'a> Context<'a> {
     ) -> Result<(), QueryError> {
         if self.memory_bytes.saturating_add(bytes) > self.limits.memory_bytes_max {
             let limit_bytes = self.limits.memory_bytes_max;
-            return Err(QueryError::OutOfMemory { operator, limit_bytes });
+            return Err(QueryError::OutOfMemory {
+                operator,
+                limit_bytes,
+            });
         }
         Ok(())
     }
@@ -366,7 +392,11 @@ impl<'a> Context<'a> {
 
     /// Fails for an element that the statement deleted.
     pub(crate) fn check_access(&self, element: ElementId, view: u8) -> Result<(), QueryError> {
-        if self.is_deleted(element, view) { Err(deleted_access(element)) } else { Ok(()) }
+        if self.is_deleted(element, view) {
+            Err(deleted_access(element))
+        } else {
+            Ok(())
+        }
     }
 
     /// The key of a name, if anything ever had it.
@@ -376,7 +406,9 @@ impl<'a> Context<'a> {
 
     /// The label of a name, if anything ever had it.
     pub(crate) fn label(&self, token: &LabelToken) -> Option<LabelId> {
-        token.id.or_else(|| self.read().catalog().label(&token.name))
+        token
+            .id
+            .or_else(|| self.read().catalog().label(&token.name))
     }
 
     /// The types of these names: `None` if there are names and none of them is known.
@@ -384,7 +416,9 @@ impl<'a> Context<'a> {
         let known: Vec<TypeId> = tokens
             .iter()
             .filter_map(|token| {
-                token.id.or_else(|| self.read().catalog().relationship_type(&token.name))
+                token
+                    .id
+                    .or_else(|| self.read().catalog().relationship_type(&token.name))
             })
             .collect();
         (tokens.is_empty() || !known.is_empty()).then_some(known)

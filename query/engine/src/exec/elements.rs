@@ -48,7 +48,11 @@ pub(crate) fn check_vector(
     if context.deleted.is_none() {
         return Ok(());
     }
-    let rows = if matches!(of, Vector::Constant(_)) { 1 } else { rows };
+    let rows = if matches!(of, Vector::Constant(_)) {
+        1
+    } else {
+        rows
+    };
     (0..rows).try_for_each(|row| check_value(&of.get(row), context))
 }
 
@@ -72,26 +76,30 @@ pub(crate) fn property(
         Vector::Absent => Ok(Vector::Constant(Value::Null)),
         Vector::Constant(value) => Ok(Vector::Constant(property_of(value, key, context)?)),
         Vector::Nodes { ids, view } => {
-            let Some(key) = context.key(key) else { return Ok(Vector::Constant(Value::Null)) };
+            let Some(key) = context.key(key) else {
+                return Ok(Vector::Constant(Value::Null));
+            };
             let mut column = Column::default();
-            context.read_in(*view).node_properties(ids, key, &mut column)?;
+            context
+                .read_in(*view)
+                .node_properties(ids, key, &mut column)?;
             Ok(column.into())
         }
         Vector::Relationships { ids, view } => {
-            let Some(key) = context.key(key) else { return Ok(Vector::Constant(Value::Null)) };
+            let Some(key) = context.key(key) else {
+                return Ok(Vector::Constant(Value::Null));
+            };
             let mut column = Column::default();
-            context.read_in(*view).relationship_properties(ids, key, &mut column)?;
+            context
+                .read_in(*view)
+                .relationship_properties(ids, key, &mut column)?;
             Ok(column.into())
         }
         of => per_row(rows, |row| property_of(&of.get(row), key, context)),
     }
 }
 
-fn property_of(
-    value: &Value,
-    key: &KeyToken,
-    context: &Context<'_>,
-) -> Result<Value, QueryError> {
+fn property_of(value: &Value, key: &KeyToken, context: &Context<'_>) -> Result<Value, QueryError> {
     let (element, view) = match value {
         Value::Null => return Ok(Value::Null),
         Value::Node(node) => (ElementId::Node(node.id), node.view),
@@ -114,30 +122,41 @@ pub(crate) fn has_labels(
 ) -> Result<Vector, QueryError> {
     check_vector(of, rows, context)?;
     let ids: Option<Vec<_>> = labels.iter().map(|label| context.label(label)).collect();
-    per_row(if matches!(of, Vector::Constant(_)) { 1 } else { rows }, |row| match of.get(row) {
-        Value::Null => Ok(Value::Null),
-        Value::Node(NodeRef { id, view }) => {
-            let Some(ids) = &ids else { return Ok(Value::Bool(false)) };
-            let read = context.read_in(view);
-            for &label in ids {
-                if !read.has_label(id, label)? {
+    per_row(
+        if matches!(of, Vector::Constant(_)) {
+            1
+        } else {
+            rows
+        },
+        |row| match of.get(row) {
+            Value::Null => Ok(Value::Null),
+            Value::Node(NodeRef { id, view }) => {
+                let Some(ids) = &ids else {
                     return Ok(Value::Bool(false));
+                };
+                let read = context.read_in(view);
+                for &label in ids {
+                    if !read.has_label(id, label)? {
+                        return Ok(Value::Bool(false));
+                    }
                 }
+                Ok(Value::Bool(true))
             }
-            Ok(Value::Bool(true))
-        }
-        Value::Relationship(RelationshipRef { id, view }) => {
-            let read = context.read_in(view);
-            let Some((type_id, ..)) = read.ends(id)? else { return Ok(Value::Bool(false)) };
-            let name = read.catalog().type_name(type_id).unwrap_or_default();
-            Ok(Value::Bool(labels.iter().all(|label| label.name == name)))
-        }
-        other => Err(RuntimeError::type_error(format!(
-            "labels can be tested on nodes and relationships, not on {}",
-            other.type_name()
-        ))
-        .into()),
-    })
+            Value::Relationship(RelationshipRef { id, view }) => {
+                let read = context.read_in(view);
+                let Some((type_id, ..)) = read.ends(id)? else {
+                    return Ok(Value::Bool(false));
+                };
+                let name = read.catalog().type_name(type_id).unwrap_or_default();
+                Ok(Value::Bool(labels.iter().all(|label| label.name == name)))
+            }
+            other => Err(RuntimeError::type_error(format!(
+                "labels can be tested on nodes and relationships, not on {}",
+                other.type_name()
+            ))
+            .into()),
+        },
+    )
 }
 
 /// The answer of a function about an element that the statement deleted, if one of the arguments
@@ -147,16 +166,29 @@ pub(crate) fn of_deleted(
     arguments: &[Value],
     context: &Context<'_>,
 ) -> Result<Option<Value>, QueryError> {
-    const READS: [&str; 6] = ["labels", "keys", "properties", "startnode", "endnode", "type"];
+    const READS: [&str; 6] = [
+        "labels",
+        "keys",
+        "properties",
+        "startnode",
+        "endnode",
+        "type",
+    ];
     let name = function.to_ascii_lowercase();
-    let [argument] = arguments else { return Ok(None) };
+    let [argument] = arguments else {
+        return Ok(None);
+    };
     if !READS.contains(&name.as_str()) {
         return Ok(None);
     }
     match argument {
         Value::Relationship(of) if name == "type" && of.view == 0 => {
-            let Some(deleted) = &context.deleted else { return Ok(None) };
-            let Some(type_id) = deleted.relationships.get(&of.id) else { return Ok(None) };
+            let Some(deleted) = &context.deleted else {
+                return Ok(None);
+            };
+            let Some(type_id) = deleted.relationships.get(&of.id) else {
+                return Ok(None);
+            };
             let name = context.read().catalog().type_name(*type_id);
             Ok(Some(name.map_or(Value::Null, Value::String)))
         }
@@ -219,7 +251,14 @@ fn path(
             },
         }
     }
-    Ok(Value::Path(Path { nodes, relationships, view }.into()))
+    Ok(Value::Path(
+        Path {
+            nodes,
+            relationships,
+            view,
+        }
+        .into(),
+    ))
 }
 
 /// Walks one relationship from the last node.

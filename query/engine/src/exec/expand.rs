@@ -2,6 +2,7 @@
 
 use retrograph_graph::ids::{Direction, NodeId, RelationshipId, TypeId};
 use retrograph_graph::value::{RelationshipRef, Value};
+use smallvec::SmallVec;
 
 use super::batch::Batch;
 use super::context::Context;
@@ -15,12 +16,21 @@ use crate::plan::operator::Walk;
 
 /// The relationships that a walk must not use again.
 pub(crate) struct Exclusions<'b> {
-    columns: Vec<&'b Vector>,
+    columns: SmallVec<[&'b Vector; 4]>,
 }
+
+/// Those of one row.
+pub(crate) type Excluded = SmallVec<[RelationshipId; 4]>;
 
 impl<'b> Exclusions<'b> {
     pub(crate) fn new(walk: &Walk, batch: &'b Batch) -> Self {
-        Self { columns: walk.distinct_from.iter().map(|slot| batch.column(*slot)).collect() }
+        Self {
+            columns: walk
+                .distinct_from
+                .iter()
+                .map(|slot| batch.column(*slot))
+                .collect(),
+        }
     }
 
     /// Whether nothing is excluded.
@@ -28,23 +38,26 @@ impl<'b> Exclusions<'b> {
         self.columns.is_empty()
     }
 
-    /// Whether the row has used the relationship.
-    #[inline]
-    pub(crate) fn contains(&self, row: usize, id: RelationshipId) -> bool {
-        self.columns.iter().any(|column| match column {
-            Vector::Relationships { ids, .. } => ids[row] == id,
-            Vector::Constant(value) => holds(value, id),
-            Vector::Any(values) => holds(&values[row], id),
-            _ => false,
-        })
+    /// The relationships that a row has used.
+    pub(crate) fn of(&self, row: usize) -> Excluded {
+        let mut excluded = Excluded::new();
+        for column in &self.columns {
+            match column {
+                Vector::Relationships { ids, .. } => excluded.push(ids[row]),
+                Vector::Constant(value) => add_used(value, &mut excluded),
+                Vector::Any(values) => add_used(&values[row], &mut excluded),
+                _ => {}
+            }
+        }
+        excluded
     }
 }
 
-fn holds(value: &Value, id: RelationshipId) -> bool {
+fn add_used(value: &Value, excluded: &mut Excluded) {
     match value {
-        Value::Relationship(of) => of.id == id,
-        Value::List(items) => items.iter().any(|item| holds(item, id)),
-        _ => false,
+        Value::Relationship(of) => excluded.push(of.id),
+        Value::List(items) => items.iter().for_each(|item| add_used(item, excluded)),
+        _ => {}
     }
 }
 
@@ -69,7 +82,9 @@ pub(crate) fn expand(
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
-    let Some(types) = context.types(&walk.types) else { return Ok(Flow::More) };
+    let Some(types) = context.types(&walk.types) else {
+        return Ok(Flow::More);
+    };
     let exclusions = Exclusions::new(walk, batch);
     let from = batch.column(walk.from);
     let into = walk.into.then(|| batch.column(walk.to));
@@ -78,8 +93,6 @@ pub(crate) fn expand(
     if live.is_empty() && into.is_none() && exclusions.is_empty() && batch.tags.is_none() {
         return count_only(from, walk.direction, &types, batch, context, rest);
     }
-    let mut nodes: Vec<NodeId> = Vec::new();
-    let mut relationships: Vec<RelationshipId> = Vec::new();
     let mut fan = Fan::new(batch, live, context.view, Vec::new());
     if needs_node {
         fan.added.push(Added::Nodes(walk.to, Vec::new()));
@@ -87,57 +100,77 @@ pub(crate) fn expand(
     if let Some(slot) = relationship {
         fan.added.push(Added::Relationships(slot, Vec::new()));
     }
+    let mut found = Found {
+        nodes: needs_node.then(Vec::new),
+        relationships: relationship.map(|_| Vec::new()),
+        count: 0,
+    };
     for (row, number) in (0..batch.rows).zip(0u32..) {
-        let Some(node) = node_of(from, row)? else { continue };
-        let before = fan.origins.len();
-        {
-            let origins = &mut fan.origins;
-            let mut add = |neighbour: NodeId, id: RelationshipId, _: TypeId| {
-                if !exclusions.is_empty() && exclusions.contains(row, id) {
-                    return;
+        let Some(node) = node_of(from, row)? else {
+            continue;
+        };
+        let excluded = exclusions.of(row);
+        let excluded = excluded.as_slice();
+        let read = context.read();
+        match into {
+            None => read.expand(node, walk.direction, &types, |neighbour, id, _| {
+                if !excluded.contains(&id) {
+                    found.add(neighbour, id);
                 }
-                origins.push(number);
-                if needs_node {
-                    nodes.push(neighbour);
-                }
-                if relationship.is_some() {
-                    relationships.push(id);
-                }
-            };
-            match into {
-                None => context.read().expand(node, walk.direction, &types, &mut add)?,
-                Some(to) => match node_of(to, row)? {
-                    Some(to) => {
-                        context.read().expand_into(node, walk.direction, &types, to, &mut add)?;
+            })?,
+            Some(to) => {
+                let Some(to) = node_of(to, row)? else {
+                    continue;
+                };
+                read.expand_into(node, walk.direction, &types, to, |neighbour, id, _| {
+                    if !excluded.contains(&id) {
+                        found.add(neighbour, id);
                     }
-                    None => continue,
-                },
+                })?;
             }
         }
-        context.tick(1 + fan.origins.len() - before)?;
+        let added = std::mem::take(&mut found.count);
+        fan.origins.resize(fan.origins.len() + added, number);
+        context.tick(1 + added)?;
         if fan.is_full() {
-            move_into(&mut fan, &mut nodes, &mut relationships);
+            found.move_into(&mut fan);
             if fan.flush(context, rest)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
     }
-    move_into(&mut fan, &mut nodes, &mut relationships);
+    found.move_into(&mut fan);
     fan.flush(context, rest)
 }
 
-/// Hands the new columns to the fan; they grow outside of it so that the innermost loop appends to
-/// plain vectors.
-fn move_into(
-    fan: &mut Fan<'_>,
-    nodes: &mut Vec<NodeId>,
-    relationships: &mut Vec<RelationshipId>,
-) {
-    for added in &mut fan.added {
-        match added {
-            Added::Nodes(_, ids) => ids.append(nodes),
-            Added::Relationships(_, ids) => ids.append(relationships),
-            Added::Values(..) => {}
+/// The new columns. They grow outside of the fan, so that the innermost loop appends to plain
+/// vectors.
+struct Found {
+    nodes: Option<Vec<NodeId>>,
+    relationships: Option<Vec<RelationshipId>>,
+    /// How many were found for the row at hand.
+    count: usize,
+}
+
+impl Found {
+    #[inline]
+    fn add(&mut self, neighbour: NodeId, id: RelationshipId) {
+        self.count += 1;
+        if let Some(nodes) = &mut self.nodes {
+            nodes.push(neighbour);
+        }
+        if let Some(relationships) = &mut self.relationships {
+            relationships.push(id);
+        }
+    }
+
+    fn move_into(&mut self, fan: &mut Fan<'_>) {
+        for added in &mut fan.added {
+            match (added, &mut self.nodes, &mut self.relationships) {
+                (Added::Nodes(_, ids), Some(nodes), _) => ids.append(nodes),
+                (Added::Relationships(_, ids), _, Some(found)) => ids.append(found),
+                _ => {}
+            }
         }
     }
 }
@@ -160,7 +193,14 @@ fn count_only(
     context.tick(batch.rows)?;
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let columns = vec![Vector::Absent; batch.columns.len()];
-    rest.push(context, Batch { columns, rows, tags: None })
+    rest.push(
+        context,
+        Batch {
+            columns,
+            rows,
+            tags: None,
+        },
+    )
 }
 
 fn type_allowed(types: &[TypeId], of: TypeId) -> bool {
@@ -185,7 +225,9 @@ pub(crate) fn bind_ends(
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
-    let Some(types) = context.types(&walk.types) else { return Ok(Flow::More) };
+    let Some(types) = context.types(&walk.types) else {
+        return Ok(Flow::More);
+    };
     let exclusions = Exclusions::new(walk, batch);
     let column = batch.column(relationship);
     let bound_from = from_bound.then(|| batch.column(walk.from));
@@ -205,10 +247,12 @@ pub(crate) fn bind_ends(
             Value::Null => continue,
             other => return Err(not_a_relationship(&other)),
         };
-        if exclusions.contains(row, of.id) {
+        if exclusions.of(row).contains(&of.id) {
             continue;
         }
-        let Some((type_id, start, end)) = context.read().ends(of.id)? else { continue };
+        let Some((type_id, start, end)) = context.read().ends(of.id)? else {
+            continue;
+        };
         if !type_allowed(&types, type_id) {
             continue;
         }
@@ -221,14 +265,20 @@ pub(crate) fn bind_ends(
         };
         for &(from, to) in ways {
             let fits = |column: Option<&Vector>, id: NodeId| {
-                column.map_or(Ok(true), |column| Ok::<_, QueryError>(node_of(column, row)? == Some(id)))
+                column.map_or(Ok(true), |column| {
+                    Ok::<_, QueryError>(node_of(column, row)? == Some(id))
+                })
             };
             if !fits(bound_from, from)? || !fits(bound_to, to)? || (is_loop && from != to) {
                 continue;
             }
             for added in &mut fan.added {
                 if let Added::Nodes(slot, ids) = added {
-                    ids.push(if *slot == walk.from && !from_bound { from } else { to });
+                    ids.push(if *slot == walk.from && !from_bound {
+                        from
+                    } else {
+                        to
+                    });
                 }
             }
             fan.origins.push(number);
@@ -250,7 +300,9 @@ pub(crate) fn bind_walk(
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
-    let Some(types) = context.types(&walk.types) else { return Ok(Flow::More) };
+    let Some(types) = context.types(&walk.types) else {
+        return Ok(Flow::More);
+    };
     let exclusions = Exclusions::new(walk, batch);
     let column = batch.column(relationships);
     let from = batch.column(walk.from);
@@ -260,7 +312,9 @@ pub(crate) fn bind_walk(
         fan.added.push(Added::Nodes(walk.to, Vec::new()));
     }
     for (row, number) in (0..batch.rows).zip(0u32..) {
-        let Some(node) = node_of(from, row)? else { continue };
+        let Some(node) = node_of(from, row)? else {
+            continue;
+        };
         let items = match column.get(row) {
             Value::List(items) => items,
             Value::Null => continue,
@@ -269,8 +323,9 @@ pub(crate) fn bind_walk(
         if !range.contains(items.len()) {
             continue;
         }
+        let excluded = exclusions.of(row);
         let end = walk_along(node, &items, walk.direction, &types, context, |id| {
-            exclusions.contains(row, id)
+            excluded.contains(&id)
         })?;
         let Some(end) = end else { continue };
         if let Some(to) = bound_to
@@ -310,7 +365,9 @@ fn walk_along(
             return Ok(None);
         }
         used.push(id);
-        let Some((type_id, start, end)) = context.read().ends(id)? else { return Ok(None) };
+        let Some((type_id, start, end)) = context.read().ends(id)? else {
+            return Ok(None);
+        };
         if !type_allowed(types, type_id) {
             return Ok(None);
         }
@@ -322,4 +379,3 @@ fn walk_along(
     }
     Ok(Some(node))
 }
-

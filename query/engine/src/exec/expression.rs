@@ -102,12 +102,17 @@ pub(crate) fn eval<'b>(
             let index = eval(index, batch, context)?;
             elements::check_vector(&of, batch.rows, context)?;
             Cow::Owned(context.call(|call| {
-                map_pairs(&of, &index, batch.rows, |of, index| property::index(call, of, index))
+                map_pairs(&of, &index, batch.rows, |of, index| {
+                    property::index(call, of, index)
+                })
             })?)
         }
         Expression::Slice(of, from, to) => {
             let of = eval(of, batch, context)?;
-            let from = from.as_ref().map(|from| eval(from, batch, context)).transpose()?;
+            let from = from
+                .as_ref()
+                .map(|from| eval(from, batch, context))
+                .transpose()?;
             let to = to.as_ref().map(|to| eval(to, batch, context)).transpose()?;
             Cow::Owned(per_row(batch.rows, |row| {
                 let bound = |v: &Option<Cow<'_, Vector>>| v.as_ref().map(|v| v.get(row));
@@ -119,22 +124,62 @@ pub(crate) fn eval<'b>(
         Expression::MapProjection(of, selectors) => {
             Cow::Owned(map_projection(of, selectors, batch, context)?)
         }
-        Expression::Case { operand, arms, otherwise } => {
-            Cow::Owned(case(operand.as_deref(), arms, otherwise.as_deref(), batch, context)?)
-        }
+        Expression::Case {
+            operand,
+            arms,
+            otherwise,
+        } => Cow::Owned(case(
+            operand.as_deref(),
+            arms,
+            otherwise.as_deref(),
+            batch,
+            context,
+        )?),
         Expression::Coalesce(parts) => Cow::Owned(coalesce(parts, batch, context)?),
         Expression::Call(function, arguments) => {
             Cow::Owned(call(function, arguments, batch, context)?)
         }
-        Expression::ListComprehension { item, list, filter, map } => Cow::Owned(
-            lists::comprehension(*item, list, filter.as_deref(), map.as_deref(), batch, context)?,
-        ),
-        Expression::Quantified { quantifier, item, list, predicate } => {
-            Cow::Owned(lists::quantified(*quantifier, *item, list, predicate, batch, context)?)
-        }
-        Expression::Reduce { accumulator, initial, item, list, body } => Cow::Owned(
-            lists::reduce(*accumulator, initial, *item, list, body, batch, context)?,
-        ),
+        Expression::ListComprehension {
+            item,
+            list,
+            filter,
+            map,
+        } => Cow::Owned(lists::comprehension(
+            *item,
+            list,
+            filter.as_deref(),
+            map.as_deref(),
+            batch,
+            context,
+        )?),
+        Expression::Quantified {
+            quantifier,
+            item,
+            list,
+            predicate,
+        } => Cow::Owned(lists::quantified(
+            *quantifier,
+            *item,
+            list,
+            predicate,
+            batch,
+            context,
+        )?),
+        Expression::Reduce {
+            accumulator,
+            initial,
+            item,
+            list,
+            body,
+        } => Cow::Owned(lists::reduce(
+            *accumulator,
+            initial,
+            *item,
+            list,
+            body,
+            batch,
+            context,
+        )?),
         Expression::Subquery(pipeline, result) => {
             Cow::Owned(subquery::eval(pipeline, result, batch, context)?)
         }
@@ -147,7 +192,11 @@ pub(crate) fn eval_single(
     expression: &Expression,
     context: &mut Context<'_>,
 ) -> Result<Value, QueryError> {
-    let batch = Batch { columns: Vec::new(), rows: 1, tags: None };
+    let batch = Batch {
+        columns: Vec::new(),
+        rows: 1,
+        tags: None,
+    };
     Ok(eval(expression, &batch, context)?.get(0))
 }
 
@@ -274,12 +323,19 @@ fn list(
         .iter()
         .map(|item| eval(item, batch, context))
         .collect::<Result<SmallVec<[_; 4]>, _>>()?;
-    let rows = if items.iter().all(|item| matches!(**item, Vector::Constant(_))) {
+    let rows = if items
+        .iter()
+        .all(|item| matches!(**item, Vector::Constant(_)))
+    {
         1
     } else {
         batch.rows
     };
-    per_row(rows, |row| Ok(Value::List(items.iter().map(|item| item.get(row)).collect())))
+    per_row(rows, |row| {
+        Ok(Value::List(
+            items.iter().map(|item| item.get(row)).collect(),
+        ))
+    })
 }
 
 fn map(
@@ -291,14 +347,19 @@ fn map(
         .iter()
         .map(|(_, value)| eval(value, batch, context))
         .collect::<Result<SmallVec<[_; 4]>, _>>()?;
-    let rows = if values.iter().all(|value| matches!(**value, Vector::Constant(_))) {
+    let rows = if values
+        .iter()
+        .all(|value| matches!(**value, Vector::Constant(_)))
+    {
         1
     } else {
         batch.rows
     };
     per_row(rows, |row| {
         let pairs = entries.iter().zip(&values);
-        let map: Map = pairs.map(|((key, _), value)| (Arc::clone(key), value.get(row))).collect();
+        let map: Map = pairs
+            .map(|((key, _), value)| (Arc::clone(key), value.get(row)))
+            .collect();
         Ok(Value::Map(Arc::new(map)))
     })
 }
@@ -355,7 +416,9 @@ fn case(
     batch: &Batch,
     context: &mut Context<'_>,
 ) -> Result<Vector, QueryError> {
-    let operand = operand.map(|operand| eval(operand, batch, context)).transpose()?;
+    let operand = operand
+        .map(|operand| eval(operand, batch, context))
+        .transpose()?;
     let mut result = vec![Value::Null; batch.rows];
     let mut open = all_rows(batch.rows);
     for (when, then) in arms {
@@ -363,12 +426,14 @@ fn case(
         let (mut taken, mut still_open) = (Vec::new(), Vec::new());
         for (at, &row) in open.iter().enumerate() {
             let holds = match &operand {
-                Some(operand) => {
-                    operand.get(row as usize).equals(&tests.get(at)) == Some(true)
-                }
+                Some(operand) => operand.get(row as usize).equals(&tests.get(at)) == Some(true),
                 None => kernels::ternary(&tests, at)? == Some(true),
             };
-            if holds { taken.push(row) } else { still_open.push(row) }
+            if holds {
+                taken.push(row)
+            } else {
+                still_open.push(row)
+            }
         }
         if !taken.is_empty() {
             let values = eval_on(then, batch, &taken, context)?;
@@ -437,7 +502,9 @@ fn call(
         .map(|argument| eval(argument, batch, context))
         .collect::<Result<SmallVec<[_; 4]>, _>>()?;
     let rows = if function.is_deterministic
-        && arguments.iter().all(|argument| matches!(**argument, Vector::Constant(_)))
+        && arguments
+            .iter()
+            .all(|argument| matches!(**argument, Vector::Constant(_)))
     {
         1
     } else {

@@ -44,9 +44,7 @@ impl Added {
         }
         match self {
             Self::Nodes(slot, ids) => (*slot, node_vector(split(ids, count), view)),
-            Self::Relationships(slot, ids) => {
-                (*slot, relationship_vector(split(ids, count), view))
-            }
+            Self::Relationships(slot, ids) => (*slot, relationship_vector(split(ids, count), view)),
             Self::Values(slot, values) => (*slot, Vector::from_values(split(values, count))),
         }
     }
@@ -68,7 +66,14 @@ pub(crate) struct Fan<'b> {
 impl<'b> Fan<'b> {
     /// A fan over an input batch; `view` is the view of the new elements.
     pub(crate) fn new(batch: &'b Batch, live: &'b [Slot], view: u8, added: Vec<Added>) -> Self {
-        Self { batch, live, origins: Vec::new(), added, limit: BATCH_ROWS_FIRST, view }
+        Self {
+            batch,
+            live,
+            origins: Vec::new(),
+            added,
+            limit: BATCH_ROWS_FIRST,
+            view,
+        }
     }
 
     /// Whether enough rows have been collected to push them on.
@@ -88,7 +93,11 @@ impl<'b> Fan<'b> {
         context: &mut Context<'_>,
         rest: &mut Rest<'_>,
     ) -> Result<Flow, QueryError> {
-        if self.is_full() { self.flush(context, rest) } else { Ok(Flow::More) }
+        if self.is_full() {
+            self.flush(context, rest)
+        } else {
+            Ok(Flow::More)
+        }
     }
 
     /// Pushes on what was collected.

@@ -51,7 +51,9 @@ impl IdSet {
     pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
         let dense = self.touched.iter().flat_map(|&word| {
             let bits = self.words[word as usize];
-            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| u64::from(word) * 64 + bit)
+            (0..64)
+                .filter(move |bit| bits >> bit & 1 == 1)
+                .map(move |bit| u64::from(word) * 64 + bit)
         });
         dense.chain(self.sparse.iter().copied())
     }

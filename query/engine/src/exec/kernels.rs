@@ -11,18 +11,28 @@ use crate::plan::expression::{Arithmetic, Comparison};
 /// The truth of a row; fails if it is no boolean.
 #[inline]
 pub(crate) fn ternary(vector: &Vector, row: usize) -> Result<Option<bool>, QueryError> {
-    vector.ternary_at(row).ok_or_else(|| not_a_boolean(&vector.get(row)))
+    vector
+        .ternary_at(row)
+        .ok_or_else(|| not_a_boolean(&vector.get(row)))
 }
 
 /// NOT.
 pub(crate) fn not(of: &Vector, rows: usize) -> Result<Vector, QueryError> {
     if let Vector::Bool { values, nulls } = of {
         let values = values.iter().map(|value| !value).collect();
-        return Ok(Vector::Bool { values, nulls: nulls.clone() });
+        return Ok(Vector::Bool {
+            values,
+            nulls: nulls.clone(),
+        });
     }
-    per_row(if matches!(of, Vector::Constant(_)) { 1 } else { rows }, |row| {
-        Ok(ternary(of, row)?.map_or(Value::Null, |truth| Value::Bool(!truth)))
-    })
+    per_row(
+        if matches!(of, Vector::Constant(_)) {
+            1
+        } else {
+            rows
+        },
+        |row| Ok(ternary(of, row)?.map_or(Value::Null, |truth| Value::Bool(!truth))),
+    )
 }
 
 /// XOR.
@@ -49,9 +59,12 @@ fn merge_nulls(left: &Nulls, right: &Nulls) -> Nulls {
     match (left, right) {
         (None, None) => None,
         (Some(mask), None) | (None, Some(mask)) => Some(mask.clone()),
-        (Some(left), Some(right)) => {
-            Some(left.iter().zip(right).map(|(left, right)| *left || *right).collect())
-        }
+        (Some(left), Some(right)) => Some(
+            left.iter()
+                .zip(right)
+                .map(|(left, right)| *left || *right)
+                .collect(),
+        ),
     }
 }
 
@@ -61,8 +74,15 @@ fn compare_slices<T: PartialOrd + Copy>(
     left: &[T],
     right: impl Fn(usize) -> T,
 ) -> Vec<bool> {
-    fn run<T: Copy>(left: &[T], right: impl Fn(usize) -> T, test: impl Fn(&T, &T) -> bool) -> Vec<bool> {
-        left.iter().enumerate().map(|(row, value)| test(value, &right(row))).collect()
+    fn run<T: Copy>(
+        left: &[T],
+        right: impl Fn(usize) -> T,
+        test: impl Fn(&T, &T) -> bool,
+    ) -> Vec<bool> {
+        left.iter()
+            .enumerate()
+            .map(|(row, value)| test(value, &right(row)))
+            .collect()
     }
     match comparison {
         Comparison::Equal => run(left, right, T::eq),
@@ -85,11 +105,7 @@ fn mirrored(comparison: Comparison) -> Comparison {
     }
 }
 
-fn ids_equal(
-    wanted: bool,
-    left: &[u64],
-    right: impl Fn(usize) -> u64,
-) -> Vector {
+fn ids_equal(wanted: bool, left: &[u64], right: impl Fn(usize) -> u64) -> Vector {
     Vector::ternary(left.iter().enumerate().map(|(row, &left)| {
         let right = right(row);
         (left != NULL_ID && right != NULL_ID).then_some((left == right) == wanted)
@@ -117,25 +133,43 @@ pub(crate) fn compare(
         }
         (Vector::Int { values, nulls }, Vector::Constant(Value::Int(right))) => {
             let values = compare_slices(comparison, values, |_| *right);
-            return Vector::Bool { values, nulls: nulls.clone() };
+            return Vector::Bool {
+                values,
+                nulls: nulls.clone(),
+            };
         }
         (Vector::Float { values, nulls }, Vector::Constant(Value::Float(right))) => {
             let values = compare_slices(comparison, values, |_| *right);
-            return Vector::Bool { values, nulls: nulls.clone() };
+            return Vector::Bool {
+                values,
+                nulls: nulls.clone(),
+            };
         }
         (
             Vector::Int { values, nulls },
-            Vector::Int { values: others, nulls: other_nulls },
+            Vector::Int {
+                values: others,
+                nulls: other_nulls,
+            },
         ) => {
             let values = compare_slices(comparison, values, |row| others[row]);
-            return Vector::Bool { values, nulls: merge_nulls(nulls, other_nulls) };
+            return Vector::Bool {
+                values,
+                nulls: merge_nulls(nulls, other_nulls),
+            };
         }
         (
             Vector::Float { values, nulls },
-            Vector::Float { values: others, nulls: other_nulls },
+            Vector::Float {
+                values: others,
+                nulls: other_nulls,
+            },
         ) => {
             let values = compare_slices(comparison, values, |row| others[row]);
-            return Vector::Bool { values, nulls: merge_nulls(nulls, other_nulls) };
+            return Vector::Bool {
+                values,
+                nulls: merge_nulls(nulls, other_nulls),
+            };
         }
         _ => {}
     }
@@ -164,9 +198,11 @@ pub(crate) fn compare(
         (Vector::Any(left), Vector::Constant(right)) => {
             Vector::ternary(left.iter().map(|left| truth(left, right)))
         }
-        (Vector::Any(left), Vector::Any(right)) => {
-            Vector::ternary(left.iter().zip(right).map(|(left, right)| truth(left, right)))
-        }
+        (Vector::Any(left), Vector::Any(right)) => Vector::ternary(
+            left.iter()
+                .zip(right)
+                .map(|(left, right)| truth(left, right)),
+        ),
         _ => Vector::ternary((0..rows).map(|row| truth(&left.get(row), &right.get(row)))),
     }
 }
@@ -218,7 +254,12 @@ fn float_arithmetic(
         Arithmetic::Multiply => |left, right| left * right,
         Arithmetic::Divide | Arithmetic::Modulo | Arithmetic::Power => return None,
     };
-    Some(left.iter().enumerate().map(|(row, &left)| operate(left, right(row))).collect())
+    Some(
+        left.iter()
+            .enumerate()
+            .map(|(row, &left)| operate(left, right(row)))
+            .collect(),
+    )
 }
 
 /// Arithmetic.
@@ -230,23 +271,38 @@ pub(crate) fn arithmetic(
 ) -> Result<Vector, QueryError> {
     let flat = match (left, right) {
         (Vector::Int { values, nulls }, Vector::Constant(Value::Int(right))) => {
-            int_arithmetic(operator, values, |_| *right, nulls)
-                .map(|values| Vector::Int { values, nulls: nulls.clone() })
+            int_arithmetic(operator, values, |_| *right, nulls).map(|values| Vector::Int {
+                values,
+                nulls: nulls.clone(),
+            })
         }
-        (Vector::Int { values, nulls }, Vector::Int { values: others, nulls: other_nulls }) => {
+        (
+            Vector::Int { values, nulls },
+            Vector::Int {
+                values: others,
+                nulls: other_nulls,
+            },
+        ) => {
             let nulls = merge_nulls(nulls, other_nulls);
             int_arithmetic(operator, values, |row| others[row], &nulls)
                 .map(|values| Vector::Int { values, nulls })
         }
         (Vector::Float { values, nulls }, Vector::Constant(Value::Float(right))) => {
-            float_arithmetic(operator, values, |_| *right)
-                .map(|values| Vector::Float { values, nulls: nulls.clone() })
+            float_arithmetic(operator, values, |_| *right).map(|values| Vector::Float {
+                values,
+                nulls: nulls.clone(),
+            })
         }
         (
             Vector::Float { values, nulls },
-            Vector::Float { values: others, nulls: other_nulls },
-        ) => float_arithmetic(operator, values, |row| others[row])
-            .map(|values| Vector::Float { values, nulls: merge_nulls(nulls, other_nulls) }),
+            Vector::Float {
+                values: others,
+                nulls: other_nulls,
+            },
+        ) => float_arithmetic(operator, values, |row| others[row]).map(|values| Vector::Float {
+            values,
+            nulls: merge_nulls(nulls, other_nulls),
+        }),
         _ => None,
     };
     match flat {
@@ -257,27 +313,85 @@ pub(crate) fn arithmetic(
     }
 }
 
-/// The rows for which a predicate is true; `None` if all are.
-pub(crate) fn selected(predicate: &Vector, rows: usize) -> Result<Option<Vec<u32>>, QueryError> {
-    match predicate {
+/// The rows that a predicate keeps.
+pub(crate) enum Selected {
+    /// Every row.
+    All,
+    /// So many, and these.
+    Some(Vec<u32>),
+}
+
+/// The rows for which a predicate is true.
+pub(crate) fn selected(predicate: &Vector, rows: usize) -> Result<Selected, QueryError> {
+    let flags;
+    let keep: &[bool] = match predicate {
         Vector::Constant(_) | Vector::Absent => {
             let keep = ternary(predicate, 0)? == Some(true);
-            Ok(if keep { None } else { Some(Vec::new()) })
+            return Ok(if keep {
+                Selected::All
+            } else {
+                Selected::Some(Vec::new())
+            });
         }
-        Vector::Bool { values, nulls: None } => {
-            let kept: Vec<u32> =
-                (0u32..).zip(values).filter_map(|(row, keep)| keep.then_some(row)).collect();
-            Ok((kept.len() < rows).then_some(kept))
+        Vector::Bool {
+            values,
+            nulls: None,
+        } => values,
+        Vector::Bool {
+            values,
+            nulls: Some(nulls),
+        } => {
+            flags = values
+                .iter()
+                .zip(nulls)
+                .map(|(keep, null)| keep & !null)
+                .collect::<Vec<_>>();
+            &flags
         }
         predicate => {
-            let mut kept = Vec::with_capacity(rows);
-            for (row, number) in (0..rows).zip(0u32..) {
-                if ternary(predicate, row)? == Some(true) {
-                    kept.push(number);
-                }
-            }
-            Ok((kept.len() < rows).then_some(kept))
+            let truths = (0..rows).map(|row| Ok(ternary(predicate, row)? == Some(true)));
+            flags = truths.collect::<Result<Vec<_>, QueryError>>()?;
+            &flags
         }
+    };
+    let count = keep.iter().filter(|keep| **keep).count();
+    if count == keep.len() {
+        return Ok(Selected::All);
+    }
+    // Every row is written and only those that are kept move the place on: no branch to mispredict.
+    let mut kept = vec![0u32; if count == 0 { 0 } else { keep.len() }];
+    let mut place = 0;
+    if count > 0 {
+        for (row, keep) in (0u32..).zip(keep) {
+            kept[place] = row;
+            place += usize::from(*keep);
+            if place == count {
+                break;
+            }
+        }
+    }
+    kept.truncate(count);
+    Ok(Selected::Some(kept))
+}
+
+/// How many rows a flat predicate keeps, where which ones does not matter.
+pub(crate) fn count_selected(predicate: &Vector) -> Option<usize> {
+    match predicate {
+        Vector::Bool {
+            values,
+            nulls: None,
+        } => Some(values.iter().filter(|keep| **keep).count()),
+        Vector::Bool {
+            values,
+            nulls: Some(nulls),
+        } => Some(
+            values
+                .iter()
+                .zip(nulls)
+                .filter(|(keep, null)| **keep & !**null)
+                .count(),
+        ),
+        _ => None,
     }
 }
 
@@ -294,8 +408,12 @@ mod tests {
         let int = prop_oneof![any::<i64>(), -3..4i64].prop_map(Value::Int);
         let float = prop_oneof![any::<f64>(), (-3..4i32).prop_map(f64::from), Just(f64::NAN)]
             .prop_map(Value::Float);
-        let node =
-            (0..4u64).prop_map(|id| Value::Node(NodeRef { id: NodeId(id), view: 0 }));
+        let node = (0..4u64).prop_map(|id| {
+            Value::Node(NodeRef {
+                id: NodeId(id),
+                view: 0,
+            })
+        });
         let bool = any::<bool>().prop_map(Value::Bool);
         let text = "[ab]{0,2}".prop_map(|text| Value::String(text.into()));
         let kinds = prop_oneof![
@@ -317,13 +435,22 @@ mod tests {
 
     fn of_kind(sample: &Value) -> BoxedStrategy<Value> {
         match sample {
-            Value::Int(_) => prop_oneof![any::<i64>(), -3..4i64].prop_map(Value::Int).boxed(),
+            Value::Int(_) => prop_oneof![any::<i64>(), -3..4i64]
+                .prop_map(Value::Int)
+                .boxed(),
             Value::Float(_) => any::<f64>().prop_map(Value::Float).boxed(),
             Value::Node(_) => (0..4u64)
-                .prop_map(|id| Value::Node(NodeRef { id: NodeId(id), view: 0 }))
+                .prop_map(|id| {
+                    Value::Node(NodeRef {
+                        id: NodeId(id),
+                        view: 0,
+                    })
+                })
                 .boxed(),
             Value::Bool(_) => any::<bool>().prop_map(Value::Bool).boxed(),
-            _ => "[ab]{0,2}".prop_map(|text| Value::String(text.into())).boxed(),
+            _ => "[ab]{0,2}"
+                .prop_map(|text| Value::String(text.into()))
+                .boxed(),
         }
     }
 
@@ -388,13 +515,19 @@ mod tests {
         fn filters_keep_what_is_true(truths in prop::collection::vec(any::<Option<bool>>(), ROWS)) {
             let value = |truth: &Option<bool>| truth.map_or(Value::Null, Value::Bool);
             let vector = Vector::from_values(truths.iter().map(value).collect());
-            let kept = selected(&vector, ROWS).unwrap();
+            let kept = match selected(&vector, ROWS).unwrap() {
+                Selected::All => (0..ROWS as u32).collect(),
+                Selected::Some(kept) => kept,
+            };
             let expected: Vec<u32> = (0u32..)
                 .zip(&truths)
                 .filter(|(_, truth)| **truth == Some(true))
                 .map(|(row, _)| row)
                 .collect();
-            prop_assert_eq!(kept.unwrap_or_else(|| (0..ROWS as u32).collect()), expected);
+            if let Some(count) = count_selected(&vector) {
+                prop_assert_eq!(count, expected.len());
+            }
+            prop_assert_eq!(kept, expected);
             let negated = not(&vector, ROWS).unwrap();
             for (row, truth) in truths.iter().enumerate() {
                 prop_assert_eq!(ternary(&negated, row).unwrap(), truth.map(|truth| !truth));

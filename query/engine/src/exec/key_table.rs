@@ -23,16 +23,28 @@ pub(crate) struct KeyTable {
 impl KeyTable {
     /// A table of keys of so many values.
     pub(crate) fn new(width: usize) -> Self {
-        Self { width, ..Self::default() }
+        Self {
+            width,
+            ..Self::default()
+        }
     }
 
     /// The number of a key, and whether it is new.
     pub(crate) fn number(&mut self, key: &[Value]) -> (u32, bool) {
-        let Self { width, keys, table, hasher, .. } = self;
+        let Self {
+            width,
+            keys,
+            table,
+            hasher,
+            ..
+        } = self;
         let stored = |number: u32| &keys[number as usize * *width..][..*width];
         let hash = hash_key(hasher, key);
         let same = |number: &u32| {
-            stored(*number).iter().zip(key).all(|(left, right)| left.equivalent(right))
+            stored(*number)
+                .iter()
+                .zip(key)
+                .all(|(left, right)| left.equivalent(right))
         };
         if let Some(number) = table.find(hash, same) {
             return (*number, false);
@@ -71,7 +83,8 @@ impl KeyTable {
 
 fn hash_key(hasher: &foldhash::fast::RandomState, key: &[Value]) -> u64 {
     let mut state = hasher.build_hasher();
-    key.iter().for_each(|value| value.hash_equivalent(&mut state));
+    key.iter()
+        .for_each(|value| value.hash_equivalent(&mut state));
     state.finish()
 }
 
@@ -84,7 +97,10 @@ mod tests {
         let mut table = KeyTable::new(2);
         let key = |left: Value, right: Value| [left, right];
         assert_eq!(table.number(&key(Value::Int(1), Value::Null)), (0, true));
-        assert_eq!(table.number(&key(Value::Float(1.0), Value::Null)), (0, false));
+        assert_eq!(
+            table.number(&key(Value::Float(1.0), Value::Null)),
+            (0, false)
+        );
         assert_eq!(table.number(&key(Value::Null, Value::Int(1))), (1, true));
         let nan = || key(Value::Float(f64::NAN), Value::Bool(true));
         assert_eq!(table.number(&nan()), (2, true));

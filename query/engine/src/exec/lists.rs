@@ -10,8 +10,8 @@ use retrograph_graph::value::Value;
 use super::batch::Batch;
 use super::context::Context;
 use super::expression::{eval, per_row, used};
+use super::kernels::{self, Selected};
 use super::vector::Vector;
-use super::kernels;
 use crate::error::{QueryError, RuntimeError};
 use crate::plan::expression::Quantifier;
 use crate::plan::{Expression, Slot};
@@ -63,7 +63,10 @@ fn unfold(
     };
     inner.tags = None;
     inner.set(item, Vector::from_values(items));
-    Ok(Items { batch: inner, counts })
+    Ok(Items {
+        batch: inner,
+        counts,
+    })
 }
 
 /// `[item IN list WHERE filter | map]`.
@@ -81,7 +84,7 @@ pub(crate) fn comprehension(
         && items.batch.rows > 0
     {
         let keep = eval(filter, &items.batch, context)?.into_owned();
-        if let Some(kept) = kernels::selected(&keep, items.batch.rows)? {
+        if let Selected::Some(kept) = kernels::selected(&keep, items.batch.rows)? {
             let mut kept_before = 0;
             let mut end = 0;
             for count in items.counts.iter_mut().flatten() {
@@ -99,7 +102,9 @@ pub(crate) fn comprehension(
     };
     let mut at = 0;
     per_row(batch.rows, |row| {
-        let Some(count) = items.counts[row] else { return Ok(Value::Null) };
+        let Some(count) = items.counts[row] else {
+            return Ok(Value::Null);
+        };
         let list: Arc<[Value]> = (at..at + count).map(|at| values.get(at)).collect();
         at += count;
         Ok(Value::List(list))
@@ -123,7 +128,9 @@ pub(crate) fn quantified(
     };
     let mut at = 0;
     per_row(batch.rows, |row| {
-        let Some(count) = items.counts[row] else { return Ok(Value::Null) };
+        let Some(count) = items.counts[row] else {
+            return Ok(Value::Null);
+        };
         let (mut holds, mut fails, mut unknown) = (0, 0, 0);
         for at in at..at + count {
             match kernels::ternary(&truths, at)? {

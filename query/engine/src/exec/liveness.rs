@@ -51,16 +51,32 @@ pub(crate) fn expression_slots(expression: &Expression, slots: &mut Slots) {
                 }
             }
         }
-        Expression::Case { operand, arms, otherwise } => {
-            operand.iter().chain(otherwise).for_each(|part| all(&[part]));
+        Expression::Case {
+            operand,
+            arms,
+            otherwise,
+        } => {
+            operand
+                .iter()
+                .chain(otherwise)
+                .for_each(|part| all(&[part]));
             arms.iter().for_each(|(when, then)| all(&[when, then]));
         }
-        Expression::ListComprehension { list, filter, map, .. } => {
+        Expression::ListComprehension {
+            list, filter, map, ..
+        } => {
             all(&[list]);
             filter.iter().chain(map).for_each(|part| all(&[part]));
         }
-        Expression::Quantified { list, predicate, .. } => all(&[list, predicate]),
-        Expression::Reduce { initial, list, body, .. } => all(&[initial, list, body]),
+        Expression::Quantified {
+            list, predicate, ..
+        } => all(&[list, predicate]),
+        Expression::Reduce {
+            initial,
+            list,
+            body,
+            ..
+        } => all(&[initial, list, body]),
         Expression::Subquery(pipeline, result) => {
             slots.extend(pipeline_slots(pipeline));
             if let SubqueryResult::Collect(of) = result {
@@ -68,9 +84,9 @@ pub(crate) fn expression_slots(expression: &Expression, slots: &mut Slots) {
             }
         }
         Expression::Path(parts) => slots.extend(parts.iter().map(|part| match part {
-            PathPart::Node(slot)
-            | PathPart::Relationship(slot)
-            | PathPart::Relationships(slot) => *slot,
+            PathPart::Node(slot) | PathPart::Relationship(slot) | PathPart::Relationships(slot) => {
+                *slot
+            }
         })),
     }
 }
@@ -78,7 +94,10 @@ pub(crate) fn expression_slots(expression: &Expression, slots: &mut Slots) {
 /// The slots that the steps of a pipeline read anywhere.
 pub(crate) fn pipeline_slots(pipeline: &Pipeline) -> Slots {
     let mut slots = Slots::new();
-    pipeline.steps.iter().for_each(|step| operator_slots(&step.operator, &mut slots));
+    pipeline
+        .steps
+        .iter()
+        .for_each(|step| operator_slots(&step.operator, &mut slots));
     slots
 }
 
@@ -107,11 +126,16 @@ fn walk_slots(walk: &Walk, slots: &mut Slots) {
 
 fn creation_slots(creation: &Creation, slots: &mut Slots) {
     for node in &creation.nodes {
-        node.properties.iter().for_each(|part| expression_slots(part, slots));
+        node.properties
+            .iter()
+            .for_each(|part| expression_slots(part, slots));
     }
     for relationship in &creation.relationships {
         slots.extend([relationship.start, relationship.end]);
-        relationship.properties.iter().for_each(|part| expression_slots(part, slots));
+        relationship
+            .properties
+            .iter()
+            .for_each(|part| expression_slots(part, slots));
     }
 }
 
@@ -159,8 +183,7 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
         | Operator::Limit(of)
         | Operator::Unwind { list: of, .. } => expression_slots(of, slots),
         Operator::Expand { walk, .. } => walk_slots(walk, slots),
-        Operator::ExpandVariable { walk, each, .. }
-        | Operator::ShortestPath { walk, each, .. } => {
+        Operator::ExpandVariable { walk, each, .. } | Operator::ShortestPath { walk, each, .. } => {
             walk_slots(walk, slots);
             slots.insert(walk.from);
             if let Some((_, each)) = each {
@@ -170,41 +193,64 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
                 slots.insert(walk.to);
             }
         }
-        Operator::BindEnds { relationship, walk, from_bound } => {
+        Operator::BindEnds {
+            relationship,
+            walk,
+            from_bound,
+        } => {
             slots.insert(*relationship);
             walk_slots(walk, slots);
             if *from_bound {
                 slots.insert(walk.from);
             }
         }
-        Operator::BindWalk { relationships, walk, .. } => {
+        Operator::BindWalk {
+            relationships,
+            walk,
+            ..
+        } => {
             slots.insert(*relationships);
             walk_slots(walk, slots);
         }
         Operator::Project(parts) => {
-            parts.iter().for_each(|(_, part)| expression_slots(part, slots));
+            parts
+                .iter()
+                .for_each(|(_, part)| expression_slots(part, slots));
         }
         Operator::Aggregate { keys, aggregates } => {
-            keys.iter().for_each(|(_, key)| expression_slots(key, slots));
+            keys.iter()
+                .for_each(|(_, key)| expression_slots(key, slots));
             let arguments = aggregates.iter().flat_map(|aggregate| &aggregate.arguments);
             arguments.for_each(|argument| expression_slots(argument, slots));
         }
         Operator::Distinct(of) => slots.extend(of),
         Operator::Sort { keys, limit, .. } => {
-            keys.iter().for_each(|key| expression_slots(&key.expression, slots));
-            limit.iter().for_each(|limit| expression_slots(limit, slots));
+            keys.iter()
+                .for_each(|key| expression_slots(&key.expression, slots));
+            limit
+                .iter()
+                .for_each(|limit| expression_slots(limit, slots));
         }
         Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => {
             slots.extend(pipeline_slots(inner));
         }
         Operator::Union(branches) => {
-            branches.iter().for_each(|branch| slots.extend(pipeline_slots(branch)));
+            branches
+                .iter()
+                .for_each(|branch| slots.extend(pipeline_slots(branch)));
         }
         Operator::CallProcedure { arguments, .. } => {
-            arguments.iter().for_each(|argument| expression_slots(argument, slots));
+            arguments
+                .iter()
+                .for_each(|argument| expression_slots(argument, slots));
         }
         Operator::Create(creation) => creation_slots(creation, slots),
-        Operator::Merge { find, create, on_match, on_create } => {
+        Operator::Merge {
+            find,
+            create,
+            on_match,
+            on_create,
+        } => {
             slots.extend(pipeline_slots(find));
             creation_slots(create, slots);
             update_slots(on_match, slots);
@@ -212,7 +258,9 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
         }
         Operator::Update(updates) => update_slots(updates, slots),
         Operator::Delete { expressions, .. } => {
-            expressions.iter().for_each(|part| expression_slots(part, slots));
+            expressions
+                .iter()
+                .for_each(|part| expression_slots(part, slots));
         }
         Operator::Foreach { list, body, .. } => {
             expression_slots(list, slots);

@@ -21,7 +21,10 @@ use crate::plan::{Expression, Pipeline, Slot, ViewClause};
 
 /// The tags of a batch mapped to those of the batch around it.
 fn outer_tags(tags: &[u32], outer: &Batch) -> Option<Vec<u32>> {
-    outer.tags.as_ref().map(|outer| tags.iter().map(|&tag| outer[tag as usize]).collect())
+    outer
+        .tags
+        .as_ref()
+        .map(|outer| tags.iter().map(|&tag| outer[tag as usize]).collect())
 }
 
 /// Puts the values of an outer row beside rows that came from it.
@@ -90,43 +93,53 @@ pub(crate) fn optional(
     let mut next = 0u32;
     let mut tagged = batch.clone();
     tagged.tags = Some(all_rows(batch.rows));
-    let flow = push(&inner.steps, states, context, tagged, &mut |context, mut found: Batch| {
-        let tags = found.tags.take().unwrap_or_default();
-        let mut expected = next;
-        let has_gap = tags.iter().any(|&tag| {
-            let is_gap = tag > expected;
-            expected = tag + 1;
-            is_gap
-        });
-        if !has_gap {
-            next = tags.last().map_or(next, |tag| tag + 1);
-            found.tags = outer_tags(&tags, batch);
-            return rest.push(context, found);
-        }
-        // Rows without a match come in their place among the others.
-        let mut merged = Batch { columns: Vec::new(), rows: 0, tags: None };
-        let mut begin = 0;
-        while begin < tags.len() {
-            if tags[begin] > next {
-                merged.append(&unmatched(batch, next, tags[begin], introduced, live), live);
+    let flow = push(
+        &inner.steps,
+        states,
+        context,
+        tagged,
+        &mut |context, mut found: Batch| {
+            let tags = found.tags.take().unwrap_or_default();
+            let mut expected = next;
+            let has_gap = tags.iter().any(|&tag| {
+                let is_gap = tag > expected;
+                expected = tag + 1;
+                is_gap
+            });
+            if !has_gap {
+                next = tags.last().map_or(next, |tag| tag + 1);
+                found.tags = outer_tags(&tags, batch);
+                return rest.push(context, found);
             }
-            let mut end = begin;
-            next = tags[begin];
-            while end < tags.len() && tags[end] <= next {
-                next = tags[end] + 1;
-                end += 1;
-                while end < tags.len() && tags[end] == next - 1 {
-                    end += 1;
+            // Rows without a match come in their place among the others.
+            let mut merged = Batch {
+                columns: Vec::new(),
+                rows: 0,
+                tags: None,
+            };
+            let mut begin = 0;
+            while begin < tags.len() {
+                if tags[begin] > next {
+                    merged.append(&unmatched(batch, next, tags[begin], introduced, live), live);
                 }
+                let mut end = begin;
+                next = tags[begin];
+                while end < tags.len() && tags[end] <= next {
+                    next = tags[end] + 1;
+                    end += 1;
+                    while end < tags.len() && tags[end] == next - 1 {
+                        end += 1;
+                    }
+                }
+                let rows: Vec<u32> = (begin as u32..end as u32).collect();
+                let mut part = found.gather(&rows, live);
+                part.tags = outer_tags(&tags[begin..end], batch);
+                merged.append(&part, live);
+                begin = end;
             }
-            let rows: Vec<u32> = (begin as u32..end as u32).collect();
-            let mut part = found.gather(&rows, live);
-            part.tags = outer_tags(&tags[begin..end], batch);
-            merged.append(&part, live);
-            begin = end;
-        }
-        rest.push(context, merged)
-    })?;
+            rest.push(context, merged)
+        },
+    )?;
     if flow == Flow::Stop {
         return Ok(Flow::Stop);
     }
@@ -165,23 +178,35 @@ pub(crate) fn apply(
     let mut flow = Flow::More;
     context.view = inner_view;
     if is_rowwise {
-        push(&inner.steps, states, context, batch, &mut |context, found: Batch| {
-            context.view = outer_view;
-            flow = rest.push(context, found)?;
-            context.view = inner_view;
-            Ok(flow)
-        })?;
-    } else {
-        let rows = u32::try_from(batch.rows).unwrap_or(u32::MAX);
-        for row in 0..rows {
-            let entry = entry(&batch, row);
-            run_nested(&inner.steps, states, context, entry, &mut |context, mut found: Batch| {
-                attach(&mut found, &batch, row as usize, live);
+        push(
+            &inner.steps,
+            states,
+            context,
+            batch,
+            &mut |context, found: Batch| {
                 context.view = outer_view;
                 flow = rest.push(context, found)?;
                 context.view = inner_view;
                 Ok(flow)
-            })?;
+            },
+        )?;
+    } else {
+        let rows = u32::try_from(batch.rows).unwrap_or(u32::MAX);
+        for row in 0..rows {
+            let entry = entry(&batch, row);
+            run_nested(
+                &inner.steps,
+                states,
+                context,
+                entry,
+                &mut |context, mut found: Batch| {
+                    attach(&mut found, &batch, row as usize, live);
+                    context.view = outer_view;
+                    flow = rest.push(context, found)?;
+                    context.view = inner_view;
+                    Ok(flow)
+                },
+            )?;
             if flow == Flow::Stop {
                 break;
             }
@@ -212,7 +237,9 @@ pub(crate) fn resolve(
             .into()),
         };
     }
-    let Some(time) = &clause.system_time else { return Ok(None) };
+    let Some(time) = &clause.system_time else {
+        return Ok(None);
+    };
     let time = instant(&eval_single(time, context)?)?;
     Ok(Some(context.views.get(0).graph().resolve(time)?))
 }
@@ -258,11 +285,17 @@ pub(crate) fn union(
         for (branch, states) in branches.iter().zip(states.iter_mut()) {
             let mut flow = Flow::More;
             let entry = entry(batch, row);
-            run_nested(&branch.steps, states, context, entry, &mut |context, mut found: Batch| {
-                attach(&mut found, batch, row as usize, live);
-                flow = rest.push(context, found)?;
-                Ok(flow)
-            })?;
+            run_nested(
+                &branch.steps,
+                states,
+                context,
+                entry,
+                &mut |context, mut found: Batch| {
+                    attach(&mut found, batch, row as usize, live);
+                    flow = rest.push(context, found)?;
+                    Ok(flow)
+                },
+            )?;
             if flow == Flow::Stop {
                 return Ok(Flow::Stop);
             }
@@ -318,5 +351,9 @@ pub(crate) fn call_procedure(
             return Ok(Flow::Stop);
         }
     }
-    if call.is_void { rest.push(context, batch) } else { Ok(Flow::More) }
+    if call.is_void {
+        rest.push(context, batch)
+    } else {
+        Ok(Flow::More)
+    }
 }

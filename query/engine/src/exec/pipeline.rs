@@ -17,8 +17,10 @@ use super::batch::Batch;
 use super::context::Context;
 use super::distinct::DistinctState;
 use super::expression::{eval, eval_single};
+use super::kernels::Selected;
 use super::liveness::live_after;
 use super::sort::SortState;
+use super::vector::Vector;
 use super::{expand, kernels, nested, scan, shortest, trail, write};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::plan::{Expression, Operator, Pipeline, Slot, Step};
@@ -33,8 +35,7 @@ pub(crate) enum Flow {
 }
 
 /// Takes what leaves a pipeline.
-pub(crate) type Sink<'s> =
-    dyn FnMut(&mut Context<'_>, Batch) -> Result<Flow, QueryError> + 's;
+pub(crate) type Sink<'s> = dyn FnMut(&mut Context<'_>, Batch) -> Result<Flow, QueryError> + 's;
 
 /// What a step keeps between batches.
 pub(crate) struct State {
@@ -54,11 +55,17 @@ pub(crate) enum Kind {
     Skip(Option<u64>),
     /// How many rows may still pass, once known. If the rows come from updating steps, all of them
     /// have to be drawn.
-    Limit { left: Option<u64>, draws_all: bool },
+    Limit {
+        left: Option<u64>,
+        draws_all: bool,
+    },
     /// Rows held back.
     Barrier(Batch),
     /// The states of pipelines within.
-    Nested { inner: Vec<Vec<State>>, is_rowwise: bool },
+    Nested {
+        inner: Vec<Vec<State>>,
+        is_rowwise: bool,
+    },
 }
 
 /// The steps behind a step.
@@ -139,23 +146,34 @@ fn kind_of(operator: &Operator, live: &[Slot], draws_all: bool) -> Kind {
         Operator::Distinct(_) => Kind::Distinct(Box::default()),
         Operator::Sort { .. } => Kind::Sort(Box::default()),
         Operator::Skip(_) => Kind::Skip(None),
-        Operator::Limit(_) => Kind::Limit { left: None, draws_all },
+        Operator::Limit(_) => Kind::Limit {
+            left: None,
+            draws_all,
+        },
         Operator::Barrier { .. } => Kind::Barrier(Batch::default()),
-        Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => {
-            Kind::Nested { inner: vec![states_of(inner, live)], is_rowwise: is_rowwise(inner) }
-        }
+        Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => Kind::Nested {
+            inner: vec![states_of(inner, live)],
+            is_rowwise: is_rowwise(inner),
+        },
         Operator::Union(branches) => Kind::Nested {
-            inner: branches.iter().map(|branch| states_of(branch, live)).collect(),
+            inner: branches
+                .iter()
+                .map(|branch| states_of(branch, live))
+                .collect(),
             is_rowwise: false,
         },
         Operator::Merge { find, on_match, .. } => {
             let mut end = live.to_vec();
             end.extend(write::update_slots(on_match));
-            Kind::Nested { inner: vec![states_of(find, &end)], is_rowwise: false }
+            Kind::Nested {
+                inner: vec![states_of(find, &end)],
+                is_rowwise: false,
+            }
         }
-        Operator::Foreach { body, .. } => {
-            Kind::Nested { inner: vec![states_of(body, &[])], is_rowwise: false }
-        }
+        Operator::Foreach { body, .. } => Kind::Nested {
+            inner: vec![states_of(body, &[])],
+            is_rowwise: false,
+        },
         _ => Kind::Plain,
     }
 }
@@ -221,15 +239,24 @@ pub(crate) fn finish(
     out: &mut Sink<'_>,
 ) -> Result<(), QueryError> {
     for at in 0..steps.len() {
-        let Some((state, states)) = states[at..].split_first_mut() else { break };
+        let Some((state, states)) = states[at..].split_first_mut() else {
+            break;
+        };
         if matches!(
             state.kind,
-            Kind::Plain | Kind::Skip(Some(_)) | Kind::Limit { left: Some(_), .. } | Kind::Nested { .. }
+            Kind::Plain
+                | Kind::Skip(Some(_))
+                | Kind::Limit { left: Some(_), .. }
+                | Kind::Nested { .. }
         ) {
             continue;
         }
         let saved = context.enter(&steps[at], false);
-        let mut rest = Rest { steps: &steps[at + 1..], states, out };
+        let mut rest = Rest {
+            steps: &steps[at + 1..],
+            states,
+            out,
+        };
         match (&mut state.kind, &steps[at].operator) {
             (Kind::Aggregate(aggregate), Operator::Aggregate { keys, aggregates }) => {
                 aggregate.finish(keys, aggregates, &state.live, context, &mut rest)?;
@@ -291,19 +318,33 @@ fn operate(
         Operator::ScanNodes { node, label } => {
             scan::nodes(*node, label.as_ref(), &batch, live, context, rest)
         }
-        Operator::SeekNodes { node, index, seek, label, key } => {
-            let sought = scan::Sought { index: *index, label, key };
+        Operator::SeekNodes {
+            node,
+            index,
+            seek,
+            label,
+            key,
+        } => {
+            let sought = scan::Sought {
+                index: *index,
+                label,
+                key,
+            };
             scan::seek(*node, &sought, seek, &batch, live, context, rest)
         }
-        Operator::SeekNodeIds { node, ids } => {
-            scan::by_id(*node, ids, &batch, live, context, rest)
-        }
+        Operator::SeekNodeIds { node, ids } => scan::by_id(*node, ids, &batch, live, context, rest),
         Operator::CountStore { slot, count } => {
             let count = scan::stored_count(count, context)?;
-            batch.set(*slot, super::vector::Vector::Constant(count));
+            batch.set(*slot, Vector::Constant(count));
             rest.push(context, batch)
         }
-        Operator::ScanRelationships { relationship, start, end, types, directed } => {
+        Operator::ScanRelationships {
+            relationship,
+            start,
+            end,
+            types,
+            directed,
+        } => {
             let scan = scan::RelationshipScan {
                 relationship: *relationship,
                 start: *start,
@@ -315,8 +356,19 @@ fn operate(
         Operator::Expand { walk, relationship } => {
             expand::expand(walk, *relationship, &batch, live, context, rest)
         }
-        Operator::ExpandVariable { walk, relationships, reversed, min, max, each, ends_only } => {
-            let range = trail::Range { min: *min, max: max.unwrap_or(u32::MAX) };
+        Operator::ExpandVariable {
+            walk,
+            relationships,
+            reversed,
+            min,
+            max,
+            each,
+            ends_only,
+        } => {
+            let range = trail::Range {
+                min: *min,
+                max: max.unwrap_or(u32::MAX),
+            };
             let each = each.as_ref().map(|(slot, each)| (*slot, &**each));
             let trails = trail::Trails {
                 walk,
@@ -328,18 +380,46 @@ fn operate(
             };
             trail::expand(&trails, &batch, live, context, rest)
         }
-        Operator::BindEnds { relationship, walk, from_bound } => {
-            expand::bind_ends(*relationship, walk, *from_bound, &batch, live, context, rest)
-        }
-        Operator::BindWalk { relationships, walk, min, max } => {
-            let range = trail::Range { min: *min, max: max.unwrap_or(u32::MAX) };
+        Operator::BindEnds {
+            relationship,
+            walk,
+            from_bound,
+        } => expand::bind_ends(
+            *relationship,
+            walk,
+            *from_bound,
+            &batch,
+            live,
+            context,
+            rest,
+        ),
+        Operator::BindWalk {
+            relationships,
+            walk,
+            min,
+            max,
+        } => {
+            let range = trail::Range {
+                min: *min,
+                max: max.unwrap_or(u32::MAX),
+            };
             expand::bind_walk(*relationships, walk, range, &batch, live, context, rest)
         }
-        Operator::ShortestPath { walk, relationships, min, max, all, each } => {
+        Operator::ShortestPath {
+            walk,
+            relationships,
+            min,
+            max,
+            all,
+            each,
+        } => {
             let search = shortest::Search {
                 walk,
                 relationships: *relationships,
-                range: trail::Range { min: *min, max: max.unwrap_or(u32::MAX) },
+                range: trail::Range {
+                    min: *min,
+                    max: max.unwrap_or(u32::MAX),
+                },
                 wants_all: *all,
                 each: each.as_ref().map(|(slot, each)| (*slot, &**each)),
             };
@@ -347,10 +427,24 @@ fn operate(
         }
         Operator::Filter(predicate) => {
             let keep = eval(predicate, &batch, context)?;
+            if live.is_empty()
+                && batch.tags.is_none()
+                && let Some(rows) = kernels::count_selected(&keep)
+            {
+                let columns = vec![Vector::Absent; batch.columns.len()];
+                return rest.push(
+                    context,
+                    Batch {
+                        columns,
+                        rows,
+                        tags: None,
+                    },
+                );
+            }
             match kernels::selected(&keep, batch.rows)? {
-                None => rest.push(context, batch),
-                Some(kept) if kept.is_empty() => Ok(Flow::More),
-                Some(kept) => rest.push(context, batch.gather(&kept, live)),
+                Selected::All => rest.push(context, batch),
+                Selected::Some(kept) if kept.is_empty() => Ok(Flow::More),
+                Selected::Some(kept) => rest.push(context, batch.gather(&kept, live)),
             }
         }
         Operator::Project(parts) => {
@@ -369,7 +463,9 @@ fn operate(
             Ok(Flow::More)
         }
         Operator::Distinct(slots) => {
-            let Kind::Distinct(state) = kind else { return Ok(Flow::More) };
+            let Kind::Distinct(state) = kind else {
+                return Ok(Flow::More);
+            };
             match state.fresh(slots, &batch, context)? {
                 None => rest.push(context, batch),
                 Some(kept) if kept.is_empty() => Ok(Flow::More),
@@ -383,7 +479,9 @@ fn operate(
             Ok(Flow::More)
         }
         Operator::Skip(count) => {
-            let Kind::Skip(left) = kind else { return Ok(Flow::More) };
+            let Kind::Skip(left) = kind else {
+                return Ok(Flow::More);
+            };
             let skip = match left {
                 Some(left) => *left,
                 None => row_count("SKIP", count, context)?,
@@ -397,7 +495,9 @@ fn operate(
             rest.push(context, batch.gather(&rows[skipped as usize..], live))
         }
         Operator::Limit(count) => {
-            let Kind::Limit { left, draws_all } = kind else { return Ok(Flow::More) };
+            let Kind::Limit { left, draws_all } = kind else {
+                return Ok(Flow::More);
+            };
             let mut allowed = match left {
                 Some(left) => *left,
                 None => row_count("LIMIT", count, context)?,
@@ -409,7 +509,11 @@ fn operate(
             *left = Some(allowed);
             let flow = rest.push(context, batch)?;
             let is_done = allowed == 0 || flow == Flow::Stop;
-            Ok(if is_done && !*draws_all { Flow::Stop } else { Flow::More })
+            Ok(if is_done && !*draws_all {
+                Flow::Stop
+            } else {
+                Flow::More
+            })
         }
         Operator::Barrier { .. } => {
             if let Kind::Barrier(buffer) = kind {
@@ -420,7 +524,13 @@ fn operate(
             Ok(Flow::More)
         }
         Operator::Optional { inner, introduced } => {
-            let Kind::Nested { inner: states, is_rowwise } = kind else { return Ok(Flow::More) };
+            let Kind::Nested {
+                inner: states,
+                is_rowwise,
+            } = kind
+            else {
+                return Ok(Flow::More);
+            };
             nested::optional(
                 inner,
                 &mut states[0],
@@ -433,7 +543,13 @@ fn operate(
             )
         }
         Operator::Apply { inner, view } => {
-            let Kind::Nested { inner: states, is_rowwise } = kind else { return Ok(Flow::More) };
+            let Kind::Nested {
+                inner: states,
+                is_rowwise,
+            } = kind
+            else {
+                return Ok(Flow::More);
+            };
             nested::apply(
                 inner,
                 &mut states[0],
@@ -446,11 +562,23 @@ fn operate(
             )
         }
         Operator::Union(branches) => {
-            let Kind::Nested { inner: states, .. } = kind else { return Ok(Flow::More) };
+            let Kind::Nested { inner: states, .. } = kind else {
+                return Ok(Flow::More);
+            };
             nested::union(branches, states, &batch, live, context, rest)
         }
-        Operator::CallProcedure { procedure, arguments, yields, is_void } => {
-            let call = nested::ProcedureCall { procedure, arguments, yields, is_void: *is_void };
+        Operator::CallProcedure {
+            procedure,
+            arguments,
+            yields,
+            is_void,
+        } => {
+            let call = nested::ProcedureCall {
+                procedure,
+                arguments,
+                yields,
+                is_void: *is_void,
+            };
             nested::call_procedure(&call, batch, live, context, rest)
         }
         Operator::Create(creation) => {
@@ -458,23 +586,48 @@ fn operate(
             batch.retain(live);
             rest.push(context, batch)
         }
-        Operator::Merge { find, create, on_match, on_create } => {
-            let Kind::Nested { inner: states, .. } = kind else { return Ok(Flow::More) };
-            let merge = write::Merge { find, create, on_match, on_create };
-            write::merge(&merge, &mut states[0], step.clause, &batch, live, context, rest)
+        Operator::Merge {
+            find,
+            create,
+            on_match,
+            on_create,
+        } => {
+            let Kind::Nested { inner: states, .. } = kind else {
+                return Ok(Flow::More);
+            };
+            let merge = write::Merge {
+                find,
+                create,
+                on_match,
+                on_create,
+            };
+            write::merge(
+                &merge,
+                &mut states[0],
+                step.clause,
+                &batch,
+                live,
+                context,
+                rest,
+            )
         }
         Operator::Update(updates) => {
             write::update(updates, step.clause, &batch, context)?;
             batch.retain(live);
             rest.push(context, batch)
         }
-        Operator::Delete { expressions, detach } => {
+        Operator::Delete {
+            expressions,
+            detach,
+        } => {
             write::delete(expressions, *detach, step.clause, &batch, context)?;
             batch.retain(live);
             rest.push(context, batch)
         }
         Operator::Foreach { list, item, body } => {
-            let Kind::Nested { inner: states, .. } = kind else { return Ok(Flow::More) };
+            let Kind::Nested { inner: states, .. } = kind else {
+                return Ok(Flow::More);
+            };
             write::foreach(list, *item, body, &mut states[0], &batch, context)?;
             batch.retain(live);
             rest.push(context, batch)
@@ -498,8 +651,7 @@ pub(crate) fn row_count(
             RuntimeError::new(RuntimeKind::SyntaxError, "NegativeIntegerArgument", message).into()
         }),
         other => {
-            let message =
-                format!("{clause} takes a number of rows, not {}", other.type_name());
+            let message = format!("{clause} takes a number of rows, not {}", other.type_name());
             Err(RuntimeError::new(RuntimeKind::SyntaxError, "InvalidArgumentType", message).into())
         }
     }

@@ -37,8 +37,12 @@ impl Sought<'_> {
         test: impl Fn(&Value) -> bool,
     ) -> Result<Flow, QueryError> {
         let (label, key) = (context.label(self.label), context.key(self.key));
-        draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
-            match seek(read, cursor, limit, ids) {
+        draw_nodes(
+            fan,
+            row,
+            context,
+            rest,
+            |read, cursor, limit, ids| match seek(read, cursor, limit, ids) {
                 Err(GraphError::IndexNotCovering { .. }) => {
                     let (Some(label), Some(key)) = (label, key) else {
                         return Ok(false);
@@ -54,8 +58,8 @@ impl Sought<'_> {
                 }
                 Err(error) => Err(error.into()),
                 Ok(()) => Ok(true),
-            }
-        })
+            },
+        )
     }
 }
 
@@ -71,7 +75,9 @@ fn draw_nodes(
     let mut cursor = ScanCursor::default();
     loop {
         let wanted = fan.wanted();
-        let Some(Added::Nodes(_, ids)) = fan.added.first_mut() else { return Ok(Flow::More) };
+        let Some(Added::Nodes(_, ids)) = fan.added.first_mut() else {
+            return Ok(Flow::More);
+        };
         if !page(context.read(), &mut cursor, wanted, ids)? {
             return Ok(Flow::More);
         }
@@ -87,13 +93,13 @@ fn draw_nodes(
     }
 }
 
-fn node_fan<'b>(
-    node: Slot,
-    batch: &'b Batch,
-    live: &'b [Slot],
-    context: &Context<'_>,
-) -> Fan<'b> {
-    Fan::new(batch, live, context.view, vec![Added::Nodes(node, Vec::new())])
+fn node_fan<'b>(node: Slot, batch: &'b Batch, live: &'b [Slot], context: &Context<'_>) -> Fan<'b> {
+    Fan::new(
+        batch,
+        live,
+        context.view,
+        vec![Added::Nodes(node, Vec::new())],
+    )
 }
 
 /// Every node, or every node with a label.
@@ -217,7 +223,14 @@ fn seek_row(
                 }
             }
             let seek = |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
-                read.seek_range(sought.index, lower.as_ref(), upper.as_ref(), cursor, limit, ids)
+                read.seek_range(
+                    sought.index,
+                    lower.as_ref(),
+                    upper.as_ref(),
+                    cursor,
+                    limit,
+                    ids,
+                )
             };
             let test = |value: &Value| {
                 let above = match &lower {
@@ -240,9 +253,14 @@ fn seek_row(
                     |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
                         read.seek_prefix(sought.index, &prefix, cursor, limit, ids)
                     };
-                sought.draw(fan, row, context, rest, seek, |value| {
-                    matches!(value, Value::String(text) if text.starts_with(&*prefix))
-                })
+                sought.draw(
+                    fan,
+                    row,
+                    context,
+                    rest,
+                    seek,
+                    |value| matches!(value, Value::String(text) if text.starts_with(&*prefix)),
+                )
             }
             _ => Ok(Flow::More),
         },
@@ -275,7 +293,9 @@ fn seek_value(
     let seek = |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
         read.seek_equal(sought.index, value, cursor, limit, ids)
     };
-    sought.draw(fan, row, context, rest, seek, |found| found.equals(value) == Some(true))
+    sought.draw(fan, row, context, rest, seek, |found| {
+        found.equals(value) == Some(true)
+    })
 }
 
 /// The nodes with these ids.
@@ -367,7 +387,9 @@ pub(crate) fn relationships(
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
-    let Some(types): Option<Vec<TypeId>> = context.types(types) else { return Ok(Flow::More) };
+    let Some(types): Option<Vec<TypeId>> = context.types(types) else {
+        return Ok(Flow::More);
+    };
     let added = vec![
         Added::Relationships(scan.relationship, Vec::new()),
         Added::Nodes(scan.start, Vec::new()),
@@ -379,7 +401,9 @@ pub(crate) fn relationships(
         let mut cursor = ScanCursor::default();
         while !cursor.is_done() {
             page.clear();
-            context.read().scan_relationships(&types, &mut cursor, fan.wanted(), &mut page)?;
+            context
+                .read()
+                .scan_relationships(&types, &mut cursor, fan.wanted(), &mut page)?;
             context.tick(page.len())?;
             if let [
                 Added::Relationships(_, relationships),
@@ -418,8 +442,12 @@ pub(crate) fn unwind(
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
     let lists = eval(list, batch, context)?.into_owned();
-    let mut fan =
-        Fan::new(batch, live, context.view, vec![Added::Values(item, Vec::new())]);
+    let mut fan = Fan::new(
+        batch,
+        live,
+        context.view,
+        vec![Added::Values(item, Vec::new())],
+    );
     for (row, number) in (0..batch.rows).zip(0u32..) {
         let items: Arc<[Value]> = match lists.get(row) {
             Value::Null => continue,

@@ -50,7 +50,13 @@ impl Side {
         self.frontier.clear();
         self.frontier.push(node);
         self.depth = 0;
-        self.reached.insert(node, Reached { depth: 0, parents: SmallVec::new() });
+        self.reached.insert(
+            node,
+            Reached {
+                depth: 0,
+                parents: SmallVec::new(),
+            },
+        );
     }
 
     /// Goes one level further; the new frontier is what was reached.
@@ -93,7 +99,9 @@ impl Side {
         let mut done = Vec::new();
         let mut open = vec![(node, Vec::new())];
         while let Some((node, way)) = open.pop() {
-            let Some(reached) = self.reached.get(&node) else { continue };
+            let Some(reached) = self.reached.get(&node) else {
+                continue;
+            };
             if reached.depth == 0 {
                 done.push(way);
                 continue;
@@ -137,7 +145,14 @@ pub(crate) fn search(
         } else if let Some(neighbours) = &neighbours {
             forward.begin(from);
             backward.begin(to);
-            paths = meet(search, row, neighbours, &mut forward, &mut backward, context)?;
+            paths = meet(
+                search,
+                row,
+                neighbours,
+                &mut forward,
+                &mut backward,
+                context,
+            )?;
         }
         for path in paths {
             fan.origins.push(number);
@@ -174,8 +189,11 @@ fn meet(
             backward.advance(row, direction, all, neighbours, context)?;
             (&*backward, &*forward)
         };
-        let mut met =
-            ahead.frontier.iter().copied().filter(|node| behind.reached.contains_key(node));
+        let mut met = ahead
+            .frontier
+            .iter()
+            .copied()
+            .filter(|node| behind.reached.contains_key(node));
         let count = if all { usize::MAX } else { 1 };
         let met: Vec<NodeId> = met.by_ref().take(count).collect();
         if met.is_empty() {

@@ -80,7 +80,11 @@ impl SortState {
             for (column, descending) in &columns {
                 let ordering = column.compare(*left as usize, *right as usize);
                 if ordering != Ordering::Equal {
-                    return if *descending { ordering.reverse() } else { ordering };
+                    return if *descending {
+                        ordering.reverse()
+                    } else {
+                        ordering
+                    };
                 }
             }
             // Rows that are equal stay in the order in which they came.
@@ -103,10 +107,18 @@ impl SortState {
         order.truncate(limit);
         // Back to the order of arrival, so that ties still resolve by it.
         order.sort_unstable();
-        self.keys = self.keys.iter().map(|column| column.gather(&order)).collect();
+        self.keys = self
+            .keys
+            .iter()
+            .map(|column| column.gather(&order))
+            .collect();
         self.rows = self.rows.gather(&order, live);
         let bytes = self.rows.bytes()
-            + self.keys.iter().map(|column| column.bytes(order.len())).sum::<usize>();
+            + self
+                .keys
+                .iter()
+                .map(|column| column.bytes(order.len()))
+                .sum::<usize>();
         context.release(self.charged.saturating_sub(bytes));
         self.charged = self.charged.min(bytes);
     }
@@ -143,7 +155,10 @@ enum Flat<'c> {
 impl<'c> Flat<'c> {
     fn new(column: &'c Vector, rows: usize) -> Self {
         match column {
-            Vector::Int { values, nulls: None } => Self::Ints(values),
+            Vector::Int {
+                values,
+                nulls: None,
+            } => Self::Ints(values),
             Vector::Constant(_) | Vector::Absent => Self::Same,
             column => Self::Values((0..rows).map(|row| column.get(row)).collect()),
         }

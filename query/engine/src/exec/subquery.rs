@@ -33,8 +33,10 @@ pub(crate) fn eval(
     let slots: Vec<Slot> = slots.into_iter().collect();
     // The plan outlives the execution, so the address names the pipeline.
     let key = ptr::from_ref(pipeline).addr();
-    let mut states =
-        context.subqueries.remove(&key).unwrap_or_else(|| states_of(pipeline, &live));
+    let mut states = context
+        .subqueries
+        .remove(&key)
+        .unwrap_or_else(|| states_of(pipeline, &live));
     let values = per_row(batch.rows, |row| {
         let entry = batch.row(row, &slots);
         run(pipeline, &mut states, entry, result, context)
@@ -53,27 +55,45 @@ fn run(
     match result {
         SubqueryResult::Exists => {
             let mut found = false;
-            run_nested(&pipeline.steps, states, context, entry, &mut |_, batch: Batch| {
-                found |= batch.rows > 0;
-                Ok(if found { Flow::Stop } else { Flow::More })
-            })?;
+            run_nested(
+                &pipeline.steps,
+                states,
+                context,
+                entry,
+                &mut |_, batch: Batch| {
+                    found |= batch.rows > 0;
+                    Ok(if found { Flow::Stop } else { Flow::More })
+                },
+            )?;
             Ok(Value::Bool(found))
         }
         SubqueryResult::Count => {
             let mut count = 0i64;
-            run_nested(&pipeline.steps, states, context, entry, &mut |_, batch: Batch| {
-                count += i64::try_from(batch.rows).unwrap_or(i64::MAX);
-                Ok(Flow::More)
-            })?;
+            run_nested(
+                &pipeline.steps,
+                states,
+                context,
+                entry,
+                &mut |_, batch: Batch| {
+                    count += i64::try_from(batch.rows).unwrap_or(i64::MAX);
+                    Ok(Flow::More)
+                },
+            )?;
             Ok(Value::Int(count))
         }
         SubqueryResult::Collect(of) => {
             let mut items: Vec<Value> = Vec::new();
-            run_nested(&pipeline.steps, states, context, entry, &mut |context, batch: Batch| {
-                let values = eval_expression(of, &batch, context)?;
-                items.extend((0..batch.rows).map(|row| values.get(row)));
-                Ok(Flow::More)
-            })?;
+            run_nested(
+                &pipeline.steps,
+                states,
+                context,
+                entry,
+                &mut |context, batch: Batch| {
+                    let values = eval_expression(of, &batch, context)?;
+                    items.extend((0..batch.rows).map(|row| values.get(row)));
+                    Ok(Flow::More)
+                },
+            )?;
             Ok(Value::List(items.into()))
         }
     }

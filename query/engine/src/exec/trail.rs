@@ -18,7 +18,7 @@ use super::expand::{Exclusions, node_of};
 use super::expression::{eval, used};
 use super::fan::{Added, Fan};
 use super::id_set::IdSet;
-use super::kernels;
+use super::kernels::{self, Selected};
 use super::pipeline::{Flow, Rest};
 use super::vector::Vector;
 use crate::error::QueryError;
@@ -74,7 +74,12 @@ impl<'q> Neighbours<'q> {
             slots.retain(|used| *used != slot);
             (slot, predicate, slots)
         });
-        Some(Self { types, each, exclusions: Exclusions::new(walk, batch), batch })
+        Some(Self {
+            types,
+            each,
+            exclusions: Exclusions::new(walk, batch),
+            batch,
+        })
     }
 
     /// Appends the steps from a node to `steps`.
@@ -87,12 +92,15 @@ impl<'q> Neighbours<'q> {
         context: &mut Context<'_>,
     ) -> Result<(), QueryError> {
         let before = steps.len();
-        let exclusions = &self.exclusions;
-        context.read().expand(node, direction, &self.types, |neighbour, id, _| {
-            if exclusions.is_empty() || !exclusions.contains(row, id) {
-                steps.push((neighbour, id));
-            }
-        })?;
+        let excluded = self.exclusions.of(row);
+        let excluded = excluded.as_slice();
+        context
+            .read()
+            .expand(node, direction, &self.types, |neighbour, id, _| {
+                if !excluded.contains(&id) {
+                    steps.push((neighbour, id));
+                }
+            })?;
         context.tick(1 + steps.len() - before)?;
         if let Some((slot, predicate, slots)) = &self.each
             && steps.len() > before
@@ -100,9 +108,15 @@ impl<'q> Neighbours<'q> {
             let mut inner = self.batch.row(row, slots);
             inner.rows = steps.len() - before;
             let ids = steps[before..].iter().map(|(_, id)| *id).collect();
-            inner.set(*slot, Vector::Relationships { ids, view: context.view });
+            inner.set(
+                *slot,
+                Vector::Relationships {
+                    ids,
+                    view: context.view,
+                },
+            );
             let keep = eval(predicate, &inner, context)?;
-            if let Some(kept) = kernels::selected(&keep, inner.rows)? {
+            if let Selected::Some(kept) = kernels::selected(&keep, inner.rows)? {
                 for (to, from) in kept.iter().enumerate() {
                     steps[before + to] = steps[before + *from as usize];
                 }
@@ -135,7 +149,9 @@ pub(crate) fn expand(
     let mut reach = Reach::default();
     let mut search = DepthFirst::default();
     for (row, number) in (0..batch.rows).zip(0u32..) {
-        let Some(start) = node_of(batch.column(walk.from), row)? else { continue };
+        let Some(start) = node_of(batch.column(walk.from), row)? else {
+            continue;
+        };
         let target = if walk.into {
             match node_of(batch.column(walk.to), row)? {
                 Some(target) => Some(target),
@@ -231,7 +247,9 @@ impl DepthFirst {
                 self.path.pop();
                 continue;
             }
-            let Some((node, id)) = self.steps.pop() else { break };
+            let Some((node, id)) = self.steps.pop() else {
+                break;
+            };
             if self.path.contains(&id) {
                 continue;
             }
@@ -354,9 +372,12 @@ impl Reach {
         if neighbour == start || node == start {
             // A second relationship between the start and a neighbour of it.
             let other = if node == start { neighbour } else { node };
-            return self.branches.get(&other).is_some_and(|(other_depth, branch)| {
-                *branch != id && other_depth + 1 <= trails.range.max
-            });
+            return self
+                .branches
+                .get(&other)
+                .is_some_and(|(other_depth, branch)| {
+                    *branch != id && other_depth + 1 <= trails.range.max
+                });
         }
         match (self.branches.get(&node), self.branches.get(&neighbour)) {
             (Some((_, branch)), Some((other_depth, other_branch))) => {

@@ -42,7 +42,9 @@ fn is_null_at(nulls: &Nulls, row: usize) -> bool {
 }
 
 fn gather_nulls(nulls: &Nulls, rows: &[u32]) -> Nulls {
-    nulls.as_ref().map(|nulls| rows.iter().map(|&row| nulls[row as usize]).collect())
+    nulls
+        .as_ref()
+        .map(|nulls| rows.iter().map(|&row| nulls[row as usize]).collect())
 }
 
 fn pick<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
@@ -64,12 +66,18 @@ fn append_nulls(nulls: &mut Nulls, own: usize, other: &Nulls, added: usize) {
 impl Vector {
     /// A flat vector of integers without nulls.
     pub(crate) fn ints(values: Vec<i64>) -> Self {
-        Self::Int { values, nulls: None }
+        Self::Int {
+            values,
+            nulls: None,
+        }
     }
 
     /// A flat vector of booleans without nulls.
     pub(crate) fn bools(values: Vec<bool>) -> Self {
-        Self::Bool { values, nulls: None }
+        Self::Bool {
+            values,
+            nulls: None,
+        }
     }
 
     /// A flat vector of booleans in three-valued logic.
@@ -83,7 +91,10 @@ impl Vector {
             }
             flat.push(value.unwrap_or(false));
         }
-        Self::Bool { values: flat, nulls }
+        Self::Bool {
+            values: flat,
+            nulls,
+        }
     }
 
     /// The vector of these values, flat if they allow it.
@@ -107,7 +118,10 @@ impl Vector {
             .then(|| values.iter().map(Value::is_null).collect());
         match kinds {
             [true, ..] => Self::Int {
-                values: values.iter().map(|v| if let Value::Int(i) = v { *i } else { 0 }).collect(),
+                values: values
+                    .iter()
+                    .map(|v| if let Value::Int(i) = v { *i } else { 0 })
+                    .collect(),
                 nulls,
             },
             [_, true, ..] => Self::Float {
@@ -118,7 +132,10 @@ impl Vector {
                 nulls,
             },
             [_, _, true, _] => Self::Bool {
-                values: values.iter().map(|v| matches!(v, Value::Bool(true))).collect(),
+                values: values
+                    .iter()
+                    .map(|v| matches!(v, Value::Bool(true)))
+                    .collect(),
                 nulls,
             },
             _ => Self::Any(values),
@@ -156,10 +173,19 @@ impl Vector {
     /// The vector of a constant, spread over `rows` rows.
     pub(crate) fn spread(value: &Value, rows: usize) -> Self {
         match value {
-            Value::Node(node) => Self::Nodes { ids: vec![node.id; rows], view: node.view },
-            Value::Relationship(of) => Self::Relationships { ids: vec![of.id; rows], view: of.view },
+            Value::Node(node) => Self::Nodes {
+                ids: vec![node.id; rows],
+                view: node.view,
+            },
+            Value::Relationship(of) => Self::Relationships {
+                ids: vec![of.id; rows],
+                view: of.view,
+            },
             Value::Int(value) => Self::ints(vec![*value; rows]),
-            Value::Float(value) => Self::Float { values: vec![*value; rows], nulls: None },
+            Value::Float(value) => Self::Float {
+                values: vec![*value; rows],
+                nulls: None,
+            },
             Value::Bool(value) => Self::bools(vec![*value; rows]),
             other => Self::Any(vec![other.clone(); rows]),
         }
@@ -208,9 +234,11 @@ impl Vector {
     /// The boolean of a row: `Some(None)` for null, `None` if it is no boolean.
     pub(crate) fn ternary_at(&self, row: usize) -> Option<Option<bool>> {
         match self {
-            Self::Bool { values, nulls } => {
-                Some(if is_null_at(nulls, row) { None } else { Some(values[row]) })
-            }
+            Self::Bool { values, nulls } => Some(if is_null_at(nulls, row) {
+                None
+            } else {
+                Some(values[row])
+            }),
             Self::Absent => Some(None),
             Self::Constant(Value::Bool(value)) => Some(Some(*value)),
             Self::Constant(Value::Null) => Some(None),
@@ -243,22 +271,31 @@ impl Vector {
         match self {
             Self::Absent => Self::Absent,
             Self::Constant(value) => Self::Constant(value.clone()),
-            Self::Nodes { ids, view } => Self::Nodes { ids: pick(ids, rows), view: *view },
-            Self::Relationships { ids, view } => {
-                Self::Relationships { ids: pick(ids, rows), view: *view }
-            }
-            Self::Int { values, nulls } => {
-                Self::Int { values: pick(values, rows), nulls: gather_nulls(nulls, rows) }
-            }
-            Self::Float { values, nulls } => {
-                Self::Float { values: pick(values, rows), nulls: gather_nulls(nulls, rows) }
-            }
-            Self::Bool { values, nulls } => {
-                Self::Bool { values: pick(values, rows), nulls: gather_nulls(nulls, rows) }
-            }
-            Self::Any(values) => {
-                Self::Any(rows.iter().map(|&row| values[row as usize].clone()).collect())
-            }
+            Self::Nodes { ids, view } => Self::Nodes {
+                ids: pick(ids, rows),
+                view: *view,
+            },
+            Self::Relationships { ids, view } => Self::Relationships {
+                ids: pick(ids, rows),
+                view: *view,
+            },
+            Self::Int { values, nulls } => Self::Int {
+                values: pick(values, rows),
+                nulls: gather_nulls(nulls, rows),
+            },
+            Self::Float { values, nulls } => Self::Float {
+                values: pick(values, rows),
+                nulls: gather_nulls(nulls, rows),
+            },
+            Self::Bool { values, nulls } => Self::Bool {
+                values: pick(values, rows),
+                nulls: gather_nulls(nulls, rows),
+            },
+            Self::Any(values) => Self::Any(
+                rows.iter()
+                    .map(|&row| values[row as usize].clone())
+                    .collect(),
+            ),
         }
     }
 
@@ -279,30 +316,55 @@ impl Vector {
             (_, Self::Constant(value)) => {
                 return self.append(own, &Self::spread(value, added), added);
             }
-            (Self::Nodes { ids, view }, Self::Nodes { ids: more, view: other_view })
-                if view == other_view =>
-            {
+            (
+                Self::Nodes { ids, view },
+                Self::Nodes {
+                    ids: more,
+                    view: other_view,
+                },
+            ) if view == other_view => {
                 ids.extend_from_slice(more);
                 return;
             }
             (
                 Self::Relationships { ids, view },
-                Self::Relationships { ids: more, view: other_view },
+                Self::Relationships {
+                    ids: more,
+                    view: other_view,
+                },
             ) if view == other_view => {
                 ids.extend_from_slice(more);
                 return;
             }
-            (Self::Int { values, nulls }, Self::Int { values: more, nulls: other }) => {
+            (
+                Self::Int { values, nulls },
+                Self::Int {
+                    values: more,
+                    nulls: other,
+                },
+            ) => {
                 append_nulls(nulls, own, other, more.len());
                 values.extend_from_slice(more);
                 return;
             }
-            (Self::Float { values, nulls }, Self::Float { values: more, nulls: other }) => {
+            (
+                Self::Float { values, nulls },
+                Self::Float {
+                    values: more,
+                    nulls: other,
+                },
+            ) => {
                 append_nulls(nulls, own, other, more.len());
                 values.extend_from_slice(more);
                 return;
             }
-            (Self::Bool { values, nulls }, Self::Bool { values: more, nulls: other }) => {
+            (
+                Self::Bool { values, nulls },
+                Self::Bool {
+                    values: more,
+                    nulls: other,
+                },
+            ) => {
                 append_nulls(nulls, own, other, more.len());
                 values.extend_from_slice(more);
                 return;
@@ -360,9 +422,10 @@ pub(crate) fn value_bytes(value: &Value) -> usize {
             Value::String(text) => 16 + text.len(),
             Value::Bytes(bytes) => 16 + bytes.len(),
             Value::List(items) => 16 + items.iter().map(value_bytes).sum::<usize>(),
-            Value::Map(map) => {
-                map.iter().map(|(key, value)| 48 + key.len() + value_bytes(value)).sum()
-            }
+            Value::Map(map) => map
+                .iter()
+                .map(|(key, value)| 48 + key.len() + value_bytes(value))
+                .sum(),
             Value::Path(path) => 64 + path.nodes.len() * 8 + path.relationships.len() * 16,
             Value::DateTime(_) | Value::Duration(_) | Value::Point(_) => 48,
             _ => 0,
@@ -374,12 +437,19 @@ mod tests {
     use super::*;
 
     fn text(vector: &Vector, rows: usize) -> String {
-        (0..rows).map(|row| format!("{:?};", vector.get(row))).collect()
+        (0..rows)
+            .map(|row| format!("{:?};", vector.get(row)))
+            .collect()
     }
 
     #[test]
     fn flat_vectors_mean_the_same_as_their_values() {
-        let node = |id| Value::Node(NodeRef { id: NodeId(id), view: 0 });
+        let node = |id| {
+            Value::Node(NodeRef {
+                id: NodeId(id),
+                view: 0,
+            })
+        };
         let samples = [
             vec![Value::Int(1), Value::Null, Value::Int(3)],
             vec![Value::Float(1.5), Value::Float(2.5), Value::Null],
@@ -393,7 +463,10 @@ mod tests {
             let flat = Vector::from_values(values.clone());
             let any = Vector::Any(values.clone());
             assert_eq!(text(&flat, 3), text(&any, 3));
-            assert_eq!(text(&flat.gather(&[2, 0, 0]), 3), text(&any.gather(&[2, 0, 0]), 3));
+            assert_eq!(
+                text(&flat.gather(&[2, 0, 0]), 3),
+                text(&any.gather(&[2, 0, 0]), 3)
+            );
             for other in &samples {
                 let mut joined = flat.clone();
                 joined.append(3, &Vector::from_values(other.clone()), 3);

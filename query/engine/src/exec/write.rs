@@ -43,11 +43,21 @@ fn properties_of(value: &Value, context: &Context<'_>) -> Result<Arc<Map>, Query
         Value::Null => Ok(Arc::default()),
         Value::Node(node) => {
             context.check_access(node.id.into(), node.view)?;
-            Ok(Arc::new(context.call(|call| property::properties_of(call, value))?.into_iter().collect()))
+            Ok(Arc::new(
+                context
+                    .call(|call| property::properties_of(call, value))?
+                    .into_iter()
+                    .collect(),
+            ))
         }
         Value::Relationship(of) => {
             context.check_access(of.id.into(), of.view)?;
-            Ok(Arc::new(context.call(|call| property::properties_of(call, value))?.into_iter().collect()))
+            Ok(Arc::new(
+                context
+                    .call(|call| property::properties_of(call, value))?
+                    .into_iter()
+                    .collect(),
+            ))
         }
         other => Err(RuntimeError::type_error(format!(
             "properties are given by a map, a node or a relationship, not by {}",
@@ -81,10 +91,7 @@ fn stored_properties(
     Ok(properties)
 }
 
-fn label_ids(
-    labels: &[LabelToken],
-    transaction: &Transaction,
-) -> Result<Vec<LabelId>, QueryError> {
+fn label_ids(labels: &[LabelToken], transaction: &Transaction) -> Result<Vec<LabelId>, QueryError> {
     let mut ids = labels
         .iter()
         .map(|label| match label.id {
@@ -127,7 +134,11 @@ fn make(
     let (transaction, sequence) = context.writer(clause)?;
     for node in &creation.nodes {
         let labels = label_ids(&node.labels, transaction)?;
-        let maps = node.properties.as_ref().map(|map| eval(map, batch, context)).transpose()?;
+        let maps = node
+            .properties
+            .as_ref()
+            .map(|map| eval(map, batch, context))
+            .transpose()?;
         let mut ids: Vec<NodeId> = Vec::with_capacity(batch.rows);
         for row in 0..batch.rows {
             context.tick(1)?;
@@ -150,8 +161,11 @@ fn make(
             Some(id) => id,
             None => transaction.type_id(&relationship.type_token.name)?,
         };
-        let maps =
-            relationship.properties.as_ref().map(|map| eval(map, batch, context)).transpose()?;
+        let maps = relationship
+            .properties
+            .as_ref()
+            .map(|map| eval(map, batch, context))
+            .transpose()?;
         let mut ids: Vec<RelationshipId> = Vec::with_capacity(batch.rows);
         for row in 0..batch.rows {
             context.tick(1)?;
@@ -166,9 +180,7 @@ fn make(
             };
             context.counters.relationships_created += 1;
             context.counters.properties_set += properties.len() as u64;
-            ids.push(transaction.create_relationship(
-                sequence, type_id, start, end, properties,
-            )?);
+            ids.push(transaction.create_relationship(sequence, type_id, start, end, properties)?);
         }
         batch.set(relationship.slot, relationship_vector(ids, 0));
     }
@@ -223,15 +235,25 @@ pub(crate) fn merge(
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
     let all: Vec<Slot> = (0..batch.columns.len()).map(|at| Slot(at as u16)).collect();
-    let mut done = Batch { columns: Vec::new(), rows: 0, tags: None };
+    let mut done = Batch {
+        columns: Vec::new(),
+        rows: 0,
+        tags: None,
+    };
     for row in 0..batch.rows {
         let entry = batch.row(row, &all);
         let mut found: Vec<Batch> = Vec::new();
         let was_merging = std::mem::replace(&mut context.is_merging, true);
-        let run = run_nested(&merge.find.steps, states, context, entry.clone(), &mut |_, rows| {
-            found.push(rows);
-            Ok(Flow::More)
-        });
+        let run = run_nested(
+            &merge.find.steps,
+            states,
+            context,
+            entry.clone(),
+            &mut |_, rows| {
+                found.push(rows);
+                Ok(Flow::More)
+            },
+        );
         context.is_merging = was_merging;
         run?;
         if found.is_empty() {
@@ -253,7 +275,8 @@ pub(crate) fn merge(
             rows.tags = batch.tags.as_ref().map(|tags| vec![tags[row]; rows.rows]);
             done.append(&rows, live);
         }
-        if done.rows >= BATCH_ROWS_MAX && rest.push(context, std::mem::take(&mut done))? == Flow::Stop
+        if done.rows >= BATCH_ROWS_MAX
+            && rest.push(context, std::mem::take(&mut done))? == Flow::Stop
         {
             return Ok(Flow::Stop);
         }
@@ -335,7 +358,9 @@ fn apply_update(
         Update::Property(of, key, value) => {
             let of = eval(of, one, context)?.get(0);
             let value = eval(value, one, context)?.get(0);
-            let Some(element) = target(&of, context)? else { return Ok(()) };
+            let Some(element) = target(&of, context)? else {
+                return Ok(());
+            };
             let value = storable(&key.name, value)?;
             let id = key_id(key, transaction)?;
             if !value.is_null() || !context.read().property(element, id)?.is_null() {
@@ -345,18 +370,24 @@ fn apply_update(
         }
         Update::Replace(of, value) => {
             let value = eval(value, one, context)?.get(0);
-            let Some(element) = target(&one.get(*of, 0), context)? else { return Ok(()) };
+            let Some(element) = target(&one.get(*of, 0), context)? else {
+                return Ok(());
+            };
             let map = properties_of(&value, context)?;
             let properties = stored_properties(&map, false, transaction)?;
             let kept = |key: &KeyId| properties.iter().any(|(other, _)| other == key);
-            let removed =
-                own_keys(element, context)?.iter().filter(|key| !kept(key)).count();
+            let removed = own_keys(element, context)?
+                .iter()
+                .filter(|key| !kept(key))
+                .count();
             context.counters.properties_set += (properties.len() + removed) as u64;
             transaction.replace_properties(sequence, element, properties)?;
         }
         Update::Extend(of, value) => {
             let value = eval(value, one, context)?.get(0);
-            let Some(element) = target(&one.get(*of, 0), context)? else { return Ok(()) };
+            let Some(element) = target(&one.get(*of, 0), context)? else {
+                return Ok(());
+            };
             let map = properties_of(&value, context)?;
             for (key, value) in map.iter() {
                 let value = storable(key, value.clone())?;
@@ -368,7 +399,9 @@ fn apply_update(
             }
         }
         Update::AddLabels(of, labels) => {
-            let Some(node) = target_node(&one.get(*of, 0), context)? else { return Ok(()) };
+            let Some(node) = target_node(&one.get(*of, 0), context)? else {
+                return Ok(());
+            };
             let mut new = Vec::new();
             for label in label_ids(labels, transaction)? {
                 if !context.read().has_label(node, label)? {
@@ -381,7 +414,9 @@ fn apply_update(
             }
         }
         Update::RemoveLabels(of, labels) => {
-            let Some(node) = target_node(&one.get(*of, 0), context)? else { return Ok(()) };
+            let Some(node) = target_node(&one.get(*of, 0), context)? else {
+                return Ok(());
+            };
             let mut old = Vec::new();
             for label in labels {
                 if let Some(label) = context.label(label)
@@ -449,9 +484,8 @@ fn delete_value(
 ) -> Result<(), QueryError> {
     match value {
         Value::Null => Ok(()),
-        Value::Node(NodeRef { view: 1.., .. }) | Value::Relationship(RelationshipRef { view: 1.., .. }) => {
-            Err(past_element())
-        }
+        Value::Node(NodeRef { view: 1.., .. })
+        | Value::Relationship(RelationshipRef { view: 1.., .. }) => Err(past_element()),
         Value::Node(node) => delete_node(node.id, detach, clause, context),
         Value::Relationship(of) => delete_relationship(of.id, clause, context),
         Value::Path(path) if path.view != 0 => Err(past_element()),
@@ -459,7 +493,9 @@ fn delete_value(
             for (id, _) in &path.relationships {
                 delete_relationship(*id, clause, context)?;
             }
-            path.nodes.iter().try_for_each(|id| delete_node(*id, detach, clause, context))
+            path.nodes
+                .iter()
+                .try_for_each(|id| delete_node(*id, detach, clause, context))
         }
         other => Err(RuntimeError::type_error(format!(
             "DELETE takes nodes, relationships and paths, not {}",
@@ -475,7 +511,9 @@ fn delete_relationship(
     context: &mut Context<'_>,
 ) -> Result<(), QueryError> {
     let (transaction, sequence) = context.writer(clause)?;
-    let Some((type_id, ..)) = context.read().ends(id)? else { return Ok(()) };
+    let Some((type_id, ..)) = context.read().ends(id)? else {
+        return Ok(());
+    };
     transaction.delete_relationship(sequence, id)?;
     context.counters.relationships_deleted += 1;
     context.deleted_mut().relationships.insert(id, type_id);
@@ -535,7 +573,9 @@ pub(crate) fn foreach(
             context.tick(1)?;
             let mut entry = one.clone();
             entry.set(item, Vector::Constant(value.clone()));
-            run_nested(&body.steps, states, context, entry, &mut |_, _| Ok(Flow::More))?;
+            run_nested(&body.steps, states, context, entry, &mut |_, _| {
+                Ok(Flow::More)
+            })?;
         }
     }
     Ok(())
@@ -546,8 +586,15 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
     let (transaction, _) = context.writer(0)?;
     let counters = &mut context.counters;
     match change {
-        SchemaChange::CreateIndex { name, label, key, if_not_exists } => {
-            let name = name.clone().unwrap_or_else(|| format!("index_{label}_{key}").into());
+        SchemaChange::CreateIndex {
+            name,
+            label,
+            key,
+            if_not_exists,
+        } => {
+            let name = name
+                .clone()
+                .unwrap_or_else(|| format!("index_{label}_{key}").into());
             let made = transaction.create_index(
                 &name,
                 transaction.label_id(label)?,
@@ -555,8 +602,15 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
             );
             counters.indexes_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
         }
-        SchemaChange::CreateUnique { name, label, key, if_not_exists } => {
-            let name = name.clone().unwrap_or_else(|| format!("unique_{label}_{key}").into());
+        SchemaChange::CreateUnique {
+            name,
+            label,
+            key,
+            if_not_exists,
+        } => {
+            let name = name
+                .clone()
+                .unwrap_or_else(|| format!("unique_{label}_{key}").into());
             let made = transaction.create_unique_constraint(
                 &name,
                 transaction.label_id(label)?,
