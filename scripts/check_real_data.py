@@ -42,7 +42,7 @@ class Retrograph:
         arguments = ["query", graph, text, "--output", "json"]
         if as_of is not None:
             arguments += ["--as-of", instant(as_of)]
-        return json.loads(self.run(*arguments))
+        return [json.loads(line) for line in self.run(*arguments).splitlines()]
 
     def value(self, graph, text, as_of=None):
         rows = self.query(graph, text, as_of)
@@ -104,29 +104,35 @@ def college_messages(db, data, work):
 
 def tikv_history(db, data, work):
     folder = os.path.join(data, "git-tikv")
-    commits = os.path.join(folder, "commits.csv")
     edges = os.path.join(folder, "edges.csv")
     files = os.path.join(folder, "files.csv")
-    commit_header = write(os.path.join(work, "c.header"), "sha:ID,:TIME(s),author\n")
     file_header = write(os.path.join(work, "f.header"), "id:ID,path\n")
     edge_header = write(os.path.join(work, "e.header"), ":TYPE,:START_ID,:END_ID,:TIME(s),op\n")
-    with open(commits, encoding="utf-8") as file:
+    with open(os.path.join(folder, "commits.csv"), encoding="utf-8") as file:
         commit_rows = list(csv.DictReader(file))
     with open(edges, encoding="utf-8") as file:
         edge_rows = list(csv.DictReader(file))
     with open(files, encoding="utf-8") as file:
         file_rows = list(csv.reader(file))
     times = sorted({int(row["ts"]) for row in commit_rows})
+    # Clocks of committers differ: a commit is known from when its first relationship is.
+    known = {row["sha"]: int(row["ts"]) for row in commit_rows}
+    for row in edge_rows:
+        for end in (row["src"], row["dst"]):
+            if end in known:
+                known[end] = min(known[end], int(row["ts"]))
+    commits = write(os.path.join(work, "commits.csv"), "sha:ID,:TIME(s),author\n" + "".join(
+        f"{row['sha']},{known[row['sha']]},{row['author']}\n" for row in commit_rows))
     # The file of files has no header line of its own, so it is imported first.
     db.run("import", "csv", "--graph", "tikv", "--nodes", f"File={file_header},{files}",
            "--history", "--default-time", instant(times[0] - 1))
-    db.run("import", "csv", "--graph", "tikv", "--nodes", f"Commit={commit_header},{commits}",
+    db.run("import", "csv", "--graph", "tikv", "--nodes", f"Commit={commits}",
            "--relationships", f"{edge_header},{edges}", "--ignore-data-headers",
            "--existing", "=File.id", "--create-ends", "Author", "--history")
     for at in random.sample(times, 4) + [times[-1]]:
         past = [row for row in edge_rows if int(row["ts"]) <= at]
         check(f"commits at {at}", db.value("tikv", "MATCH (c:Commit) RETURN count(*) AS n", at),
-              sum(int(row["ts"]) <= at for row in commit_rows))
+              sum(time <= at for time in known.values()))
         check(f"files at {at}", db.value("tikv", "MATCH (f:File) RETURN count(*) AS n", at),
               len(file_rows))
         for kind in ("AUTHORED", "TOUCHED", "PARENT"):

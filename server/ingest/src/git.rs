@@ -6,9 +6,9 @@
 //! (:Commit) -[:TOUCHED {operation}]-> (:File {path})         operation: A, M, D, T
 //! ```
 //!
-//! Commits come parents first and otherwise by their times; the time of everything in a commit is its committer's time. Merge
-//! commits touch no files of their own (as in `git log`). Text that is not UTF-8 is converted with
-//! replacement characters.
+//! Commits come parents first and otherwise by their times; the time of everything in a commit is its
+//! committer's. Merge commits touch no files of their own (as in `git log`). Text that is not UTF-8 is
+//! converted with replacement characters.
 
 use std::collections::HashSet;
 use std::collections::VecDeque;

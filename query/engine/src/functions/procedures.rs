@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use retrograph_graph::IndexDefinition;
 use retrograph_graph::value::Value;
 
 use super::{CallContext, Procedure, list, text};
@@ -92,7 +93,7 @@ fn procedure(
     }
 }
 
-fn built_in() -> [Procedure; 4] {
+fn built_in() -> [Procedure; 6] {
     [
         procedure(
             "db.labels",
@@ -122,6 +123,43 @@ fn built_in() -> [Procedure; 4] {
             },
         ),
         procedure(
+            "db.indexes",
+            "The indexes of the view, those behind constraints included.",
+            &[
+                ("name", Type::String),
+                ("label", Type::String),
+                ("property", Type::String),
+                ("unique", Type::Boolean),
+                ("coversFrom", Type::Integer),
+            ],
+            |context, sink| {
+                for index in schema(context) {
+                    let [name, label, property] = index.names;
+                    let covers_from = Value::Int(index.definition.covers_from.0.cast_signed());
+                    let unique = Value::Bool(index.definition.unique);
+                    sink(vec![name, label, property, unique, covers_from])?;
+                }
+                Ok(())
+            },
+        ),
+        procedure(
+            "db.constraints",
+            "The constraints of the view.",
+            &[
+                ("name", Type::String),
+                ("type", Type::String),
+                ("label", Type::String),
+                ("property", Type::String),
+            ],
+            |context, sink| {
+                for index in schema(context).into_iter().filter(|index| index.definition.unique) {
+                    let [name, label, property] = index.names;
+                    sink(vec![name, text("UNIQUE"), label, property])?;
+                }
+                Ok(())
+            },
+        ),
+        procedure(
             "dbms.components",
             "The name, versions and edition of this program.",
             &[
@@ -135,6 +173,26 @@ fn built_in() -> [Procedure; 4] {
             },
         ),
     ]
+}
+
+/// An index with its name and those of its label and property.
+struct NamedIndex {
+    names: [Value; 3],
+    definition: Arc<IndexDefinition>,
+}
+
+/// The indexes of the view, by name.
+fn schema(context: &CallContext<'_>) -> Vec<NamedIndex> {
+    let catalog = context.read.catalog();
+    let mut definitions = catalog.indexes();
+    definitions.sort_by(|left, right| left.name.cmp(&right.name));
+    let named = |definition: Arc<IndexDefinition>| {
+        let label = catalog.label_name(definition.label).unwrap_or_default();
+        let property = catalog.key_name(definition.key).unwrap_or_default();
+        let names = [definition.name.clone(), label, property].map(Value::String);
+        NamedIndex { names, definition }
+    };
+    definitions.into_iter().map(named).collect()
 }
 
 /// A row for each name, in order.
@@ -163,7 +221,7 @@ mod tests {
         assert!(procedures.get("test.my.proc").is_none());
         procedures.register(procedure("test.my.proc", "", &[], |_, _| Ok(())));
         assert!(procedures.get("TEST.my.proc").is_some());
-        assert_eq!(procedures.all().len(), 5);
+        assert_eq!(procedures.all().len(), 7);
     }
 
     #[test]
