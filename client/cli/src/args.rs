@@ -163,7 +163,7 @@ pub struct ImportArguments {
         value_parser = crate::moment::parse_instant)]
     pub default_time: Option<retrograph_graph::ids::SystemTime>,
     /// Rows in one commit (with --history, rows of one time are one commit)
-    #[arg(long, value_name = "ROWS", default_value_t = 50_000,
+    #[arg(long, value_name = "ROWS", default_value_t = 100_000,
         value_parser = clap::value_parser!(u64).range(1..))]
     pub batch: u64,
     /// Where rows go that cannot be loaded [default: <job>.rejects.csv]

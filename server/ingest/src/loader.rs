@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use retrograph_graph::bulk::BulkLoader;
 use retrograph_graph::commit::{CommitInfo, JobStep};
 use retrograph_graph::ids::{NodeId, SystemTime, Version};
 use retrograph_graph::value::Value;
@@ -19,6 +20,9 @@ use crate::ids::IdMap;
 use crate::source::{Event, Item, Progress, Reject, Source, SourceError};
 use crate::watermark::{Runs, Watermark};
 use crate::writer::{Batch, BatchError, Writer};
+
+/// Smaller batches are transactions: a bulk batch flushes the store.
+const BULK_EVENTS_MIN: usize = 10_000;
 
 /// How a source is loaded.
 #[derive(Clone, Debug)]
@@ -52,7 +56,7 @@ impl LoadOptions {
             job: job.into(),
             actor: actor.into(),
             source: None,
-            batch_events: 50_000,
+            batch_events: 100_000,
             history: false,
             default_time: None,
             create_ends: None,
@@ -185,6 +189,7 @@ pub fn load(
         report: LoadReport::default(),
         events: 0,
         sequence: resume.sequence,
+        bulk: None,
     };
     for space in &options.existing {
         preload(graph, space, resume.first_version, &mut loader.ids)?;
@@ -242,6 +247,7 @@ struct Loader<'a> {
     /// Events consumed, those of earlier runs included.
     events: u64,
     sequence: u64,
+    bulk: Option<BulkLoader>,
 }
 
 impl Loader<'_> {
@@ -329,7 +335,22 @@ impl Loader<'_> {
             Event::Item(item) if self.options.history => item.time.or(self.options.default_time),
             _ => None,
         });
-        let mut batch = Batch::new(Writer::begin(self.graph));
+        let only_creates = events.iter().all(|event| match event {
+            Event::Item(Item { change, .. }) => change.mode() == Mode::Create,
+            Event::Reject(_) => true,
+        });
+        let in_bulk = only_creates
+            && !self.options.history
+            && events.len() >= BULK_EVENTS_MIN
+            && !has_constraints(self.graph);
+        // A loader keeps its view from batch to batch, so it ends where a transaction comes between.
+        let mut bulk = self.bulk.take().filter(|_| in_bulk);
+        let writer = if in_bulk {
+            Writer::Bulk(bulk.get_or_insert_with(|| self.graph.bulk()))
+        } else {
+            Writer::begin(self.graph)
+        };
+        let mut batch = Batch::new(writer);
         for event in events {
             self.events += 1;
             let reject = match event {
@@ -351,7 +372,9 @@ impl Loader<'_> {
                 return Err(LoadError::TooManyRejects { count, reject: Box::new(reject) });
             }
         }
-        self.commit(batch, time, is_end)
+        self.commit(batch, time, is_end)?;
+        self.bulk = bulk;
+        Ok(())
     }
 
     fn commit(
@@ -494,6 +517,11 @@ impl Loader<'_> {
         self.ids.insert(key, node);
         Ok(node)
     }
+}
+
+/// In bulk a node that violates a constraint would take its whole batch with it.
+fn has_constraints(graph: &Arc<Graph>) -> bool {
+    graph.read_latest().catalog().indexes().iter().any(|index| index.unique)
 }
 
 /// A change as the rejects file shows it.

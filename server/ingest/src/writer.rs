@@ -1,8 +1,9 @@
-//! Where a batch goes: into a transaction, or, while an import resumes, nowhere.
+//! Where a batch goes: into a transaction, into sorted files, or, while an import resumes, nowhere.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use retrograph_graph::bulk::BulkLoader;
 use retrograph_graph::commit::{CommitInfo, Committed};
 use retrograph_graph::ids::{Direction, ElementId, KeyId, LabelId, NodeId, RelationshipId};
 use retrograph_graph::value::Value;
@@ -38,6 +39,8 @@ pub(crate) enum Writer<'a> {
     Replay(&'a mut dyn Iterator<Item = Option<NodeId>>),
     /// Writes in a transaction.
     Transaction(Box<Transaction>),
+    /// Creates in bulk.
+    Bulk(&'a mut BulkLoader),
 }
 
 /// A batch: its writer, and the nodes made in it.
@@ -59,6 +62,7 @@ impl Writer<'_> {
         match self {
             Self::Replay(_) => Ok(None),
             Self::Transaction(transaction) => transaction.commit(info).map(Some),
+            Self::Bulk(loader) => loader.commit(info).map(Some),
         }
     }
 }
@@ -84,10 +88,18 @@ impl<'a> Batch<'a> {
                 .flatten()
                 .ok_or_else(|| BatchError::Rejected("rejected by an earlier run".to_owned())),
             Writer::Transaction(transaction) => {
-                let labels = label_ids(transaction, &mut self.labels, labels)?;
-                let properties = key_ids(transaction, &mut self.keys, properties)?;
+                let labels =
+                    label_ids(&mut self.labels, labels, |name| transaction.label_id(name))?;
+                let properties =
+                    key_ids(&mut self.keys, properties, |name| transaction.key_id(name))?;
                 let node = transaction.create_node(Sequence::default(), &labels, properties);
                 node.map_err(BatchError::from)
+            }
+            Writer::Bulk(loader) => {
+                let labels = label_ids(&mut self.labels, labels, |name| Ok(loader.label_id(name)))?;
+                let properties =
+                    key_ids(&mut self.keys, properties, |name| Ok(loader.key_id(name)))?;
+                loader.create_node(&labels, properties).map_err(BatchError::from)
             }
         };
         match &node {
@@ -105,7 +117,7 @@ impl<'a> Batch<'a> {
         properties: Properties,
     ) -> Result<(), BatchError> {
         let Writer::Transaction(transaction) = &self.writer else { return Ok(()) };
-        let labels = label_ids(transaction, &mut self.labels, labels)?;
+        let labels = label_ids(&mut self.labels, labels, |name| transaction.label_id(name))?;
         transaction.add_labels(Sequence::default(), node, &labels)?;
         set_properties(transaction, &mut self.keys, node.into(), properties)
     }
@@ -127,11 +139,22 @@ impl<'a> Batch<'a> {
         end: NodeId,
         properties: Properties,
     ) -> Result<(), BatchError> {
-        let Writer::Transaction(transaction) = &self.writer else { return Ok(()) };
-        let properties = key_ids(transaction, &mut self.keys, properties)?;
-        let type_id = transaction.type_id(type_name)?;
-        let sequence = Sequence::default();
-        transaction.create_relationship(sequence, type_id, start, end, properties)?;
+        match &mut self.writer {
+            Writer::Replay(_) => {}
+            Writer::Transaction(transaction) => {
+                let properties =
+                    key_ids(&mut self.keys, properties, |name| transaction.key_id(name))?;
+                let type_id = transaction.type_id(type_name)?;
+                let sequence = Sequence::default();
+                transaction.create_relationship(sequence, type_id, start, end, properties)?;
+            }
+            Writer::Bulk(loader) => {
+                let properties =
+                    key_ids(&mut self.keys, properties, |name| Ok(loader.key_id(name)))?;
+                let type_id = loader.type_id(type_name);
+                loader.create_relationship(type_id, start, end, properties)?;
+            }
+        }
         Ok(())
     }
 
@@ -166,17 +189,13 @@ impl<'a> Batch<'a> {
 }
 
 fn label_ids(
-    transaction: &Transaction,
     known: &mut HashMap<Arc<str>, LabelId>,
     names: &[Arc<str>],
+    mut id_of: impl FnMut(&str) -> Result<LabelId, GraphError>,
 ) -> Result<Vec<LabelId>, GraphError> {
     let mut ids = Vec::with_capacity(names.len());
     for name in names {
-        let id = match known.get(name) {
-            Some(&id) => id,
-            None => *known.entry(name.clone()).or_insert(transaction.label_id(name)?),
-        };
-        ids.push(id);
+        ids.push(token(known, name, &mut id_of)?);
     }
     ids.sort_unstable();
     ids.dedup();
@@ -184,27 +203,32 @@ fn label_ids(
 }
 
 fn key_ids(
-    transaction: &Transaction,
     known: &mut HashMap<Arc<str>, KeyId>,
     properties: Properties,
+    mut id_of: impl FnMut(&str) -> Result<KeyId, GraphError>,
 ) -> Result<Vec<(KeyId, Value)>, GraphError> {
     let mut ids = Vec::with_capacity(properties.len());
     for (name, value) in properties {
-        if matches!(value, Value::Null) {
-            continue;
+        if !matches!(value, Value::Null) {
+            ids.push((token(known, &name, &mut id_of)?, value));
         }
-        let id = match known.get(&name) {
-            Some(&id) => id,
-            None => {
-                let id = transaction.key_id(&name)?;
-                known.insert(name, id);
-                id
-            }
-        };
-        ids.push((id, value));
     }
     ids.sort_by_key(|&(id, _)| id);
     Ok(ids)
+}
+
+/// The token of a name, asked for once in a batch.
+fn token<T: Copy>(
+    known: &mut HashMap<Arc<str>, T>,
+    name: &Arc<str>,
+    id_of: &mut impl FnMut(&str) -> Result<T, GraphError>,
+) -> Result<T, GraphError> {
+    if let Some(&id) = known.get(name) {
+        return Ok(id);
+    }
+    let id = id_of(name)?;
+    known.insert(name.clone(), id);
+    Ok(id)
 }
 
 fn set_properties(
@@ -214,14 +238,7 @@ fn set_properties(
     properties: Properties,
 ) -> Result<(), BatchError> {
     for (name, value) in properties {
-        let id = match known.get(&name) {
-            Some(&id) => id,
-            None => {
-                let id = transaction.key_id(&name)?;
-                known.insert(name, id);
-                id
-            }
-        };
+        let id = token(known, &name, &mut |name| transaction.key_id(name))?;
         transaction.set_property(Sequence::default(), element, id, value)?;
     }
     Ok(())
