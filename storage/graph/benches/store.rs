@@ -1,0 +1,228 @@
+//! What writing costs: transactions, applying entries, bulk batches, and history on disk.
+//!
+//! `cargo bench -p retrograph-graph --bench store` prints one line for each; the churn is that of
+//! the design's trial (65 % relationships added, 20 % deleted, 15 % property changes).
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a program that prints measurements"
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use retrograph_graph::ids::{Direction, KeyId, NodeId, RelationshipId, TypeId};
+use retrograph_graph::kv::{Family, RocksOptions, RocksStore};
+use retrograph_graph::replicate::{Loopback, Pending, Replicate, ReplicationError};
+use retrograph_graph::value::Value;
+use retrograph_graph::{CommitInfo, Graph, GraphOptions, Isolation, Sequence};
+
+const SEQ: Sequence = Sequence::new(0, 0);
+const NODES: usize = 50_000;
+
+/// Keeps what goes into a log.
+#[derive(Clone)]
+struct Recording {
+    log: Loopback,
+    entries: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Replicate for Recording {
+    fn propose(&self, payload: Vec<u8>) -> Result<Box<dyn Pending>, ReplicationError> {
+        self.entries.lock().push(payload.clone());
+        self.log.propose(payload)
+    }
+}
+
+fn open(path: &Path) -> Arc<Graph> {
+    let store = RocksStore::open(path, &RocksOptions::default()).unwrap();
+    Arc::new(Graph::open(Arc::new(store), GraphOptions::default()).unwrap())
+}
+
+struct Churn {
+    nodes: Vec<NodeId>,
+    live: Vec<RelationshipId>,
+    knows: TypeId,
+    weight: KeyId,
+    random: u64,
+}
+
+impl Churn {
+    fn next(&mut self, below: usize) -> usize {
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.random >> 33) as usize % below
+    }
+
+    fn commit(&mut self, graph: &Arc<Graph>, updates: usize) {
+        let transaction = graph.begin(Isolation::Snapshot);
+        let mut touched = std::collections::HashSet::new();
+        let mut deleted = std::collections::HashSet::new();
+        let mut created = Vec::new();
+        for _ in 0..updates {
+            let kind = self.next(100);
+            if kind < 65 || self.live.len() < 1_000 {
+                let (a, b) = (self.next(NODES), self.next(NODES));
+                let value = Value::Int(self.next(1_000) as i64);
+                let id = transaction
+                    .create_relationship(
+                        SEQ,
+                        self.knows,
+                        self.nodes[a],
+                        self.nodes[b],
+                        vec![(self.weight, value)],
+                    )
+                    .unwrap();
+                created.push(id);
+                continue;
+            }
+            let at = self.next(self.live.len());
+            let id = self.live[at];
+            if !touched.insert(id) {
+                continue;
+            }
+            if kind < 85 {
+                transaction.delete_relationship(SEQ, id).unwrap();
+                deleted.insert(id);
+            } else {
+                let value = Value::Int(self.next(1_000) as i64);
+                transaction
+                    .set_property(SEQ, id.into(), self.weight, value)
+                    .unwrap();
+            }
+        }
+        transaction.commit(CommitInfo::default()).unwrap();
+        self.live.retain(|id| !deleted.contains(id));
+        self.live.extend(created);
+    }
+}
+
+fn churn(updates: usize, per_commit: usize) {
+    let directory = tempfile::tempdir().unwrap();
+    let graph = open(&directory.path().join("first"));
+    let recording = Recording {
+        log: Loopback::new(),
+        entries: Arc::default(),
+    };
+    recording.log.attach(&graph).unwrap();
+    graph.lead(Arc::new(recording.clone())).unwrap();
+    let transaction = graph.begin(Isolation::Snapshot);
+    let person = transaction.label_id("Person").unwrap();
+    let knows = transaction.type_id("KNOWS").unwrap();
+    let weight = transaction.key_id("weight").unwrap();
+    let nodes = (0..NODES)
+        .map(|_| transaction.create_node(SEQ, &[person], vec![]).unwrap())
+        .collect();
+    transaction.commit(CommitInfo::default()).unwrap();
+    let mut churn = Churn {
+        nodes,
+        live: Vec::new(),
+        knows,
+        weight,
+        random: 1,
+    };
+    let start = Instant::now();
+    for _ in 0..updates / per_commit {
+        churn.commit(&graph, per_commit);
+    }
+    let whole = start.elapsed();
+    println!(
+        "transactions of {per_commit}: {:.0} updates/s, begin to applied",
+        updates as f64 / whole.as_secs_f64()
+    );
+    for family in Family::ALL {
+        graph.store().compact(family).unwrap();
+    }
+    graph.flush().unwrap();
+    let sizes = Family::ALL.map(|family| {
+        graph.store().compact(family).unwrap();
+        let size = graph.store().approximate_size(family, &[], &[0xff; 36]).unwrap();
+        (family, size)
+    });
+    let commits = (updates / per_commit) as f64;
+    let of = |family| sizes.iter().find(|(f, _)| *f == family).map_or(0, |(_, size)| *size) as f64;
+    let history = of(Family::Closed) + of(Family::Entry);
+    println!(
+        "history after compaction: {:.1} bytes/update ({:.1} closed, {:.1} entries), \
+         all of entries and meta {:.0} bytes/commit",
+        history / updates as f64,
+        of(Family::Closed) / updates as f64,
+        of(Family::Entry) / updates as f64,
+        (of(Family::Entry) + of(Family::Meta)) / commits,
+    );
+    let read = graph.read_latest();
+    let start = Instant::now();
+    let mut found = 0_u64;
+    for i in 0..20_000 {
+        read.expand(churn.nodes[i * 7 % NODES], Some(Direction::Outgoing), &[knows], |_, _, _| {
+            found += 1;
+        })
+        .unwrap();
+    }
+    println!("expand: {:.2} µs each, {found} found", start.elapsed().as_secs_f64() * 50.0);
+    // The same entries once more, into an empty store: nothing but apply.
+    let entries = std::mem::take(&mut *recording.entries.lock());
+    let first = recording.log.entries()[0].to_vec();
+    let again = open(&directory.path().join("second"));
+    again.apply(1, &first).unwrap();
+    let skip = 1;
+    for (i, entry) in entries[..skip].iter().enumerate() {
+        again.apply(i as u64 + 2, entry).unwrap();
+    }
+    let start = Instant::now();
+    for (i, entry) in entries[skip..].iter().enumerate() {
+        again.apply((i + skip) as u64 + 2, entry).unwrap();
+    }
+    println!(
+        "apply, commits of {per_commit}: {:.0} updates/s",
+        updates as f64 / start.elapsed().as_secs_f64()
+    );
+}
+
+fn bulk(nodes: usize, relationships: usize) {
+    let directory = tempfile::tempdir().unwrap();
+    let graph = open(directory.path());
+    Loopback::new().attach(&graph).unwrap();
+    let start = Instant::now();
+    let mut loader = graph.bulk();
+    let (person, knows) = (loader.label_id("Person"), loader.type_id("KNOWS"));
+    let (name, weight) = (loader.key_id("name"), loader.key_id("weight"));
+    let mut all = Vec::with_capacity(nodes);
+    for i in 0..nodes {
+        let text = Value::String(format!("person {i}").into());
+        let properties = vec![(name, text), (weight, Value::Int(i as i64))];
+        all.push(loader.create_node(&[person], properties).unwrap());
+        if loader.len() == 200_000 {
+            loader.commit(CommitInfo::default()).unwrap();
+        }
+    }
+    let mut random = 1_u64;
+    let mut next = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        all[(random >> 33) as usize % nodes]
+    };
+    for i in 0..relationships {
+        let weight = vec![(weight, Value::Int(i as i64 % 100))];
+        loader.create_relationship(knows, next(), next(), weight).unwrap();
+        if loader.len() == 200_000 {
+            loader.commit(CommitInfo::default()).unwrap();
+        }
+    }
+    loader.commit(CommitInfo::default()).unwrap();
+    println!(
+        "bulk: {:.0} elements/s",
+        (nodes + relationships) as f64 / start.elapsed().as_secs_f64()
+    );
+}
+
+fn main() {
+    bulk(200_000, 800_000);
+    churn(500_000, 1_000);
+    churn(50_000, 10);
+}
