@@ -178,9 +178,8 @@ impl Engine {
         if prepared.plan.access == Access::Read {
             let read = view_of(graph, options.as_of)?;
             let read = run.resolve(read, now)?;
-            let (version, time) = (read.version(), read.time()?);
+            let read_at = Some(prepared.moment(&read)?);
             let outcome = run.execute(read, None, [now, now], &mut deliver(sink))?;
-            let read_at = Some((version, time));
             return Ok(run.summary(Some(outcome), read_at, is_plan_cached, [started, compiled]));
         }
         if options.as_of.is_some() || options.is_read_only || prepared.plan.view.is_some() {
@@ -270,7 +269,7 @@ impl Engine {
             Inner::Read(read) => {
                 sink.columns(&prepared.columns)?;
                 let read = run.resolve(read.clone(), now)?;
-                let at = Some((read.version(), read.time()?));
+                let at = Some(prepared.moment(&read)?);
                 let outcome = run.execute(read, None, times, &mut deliver(sink))?;
                 Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]))
             }
@@ -278,7 +277,7 @@ impl Engine {
                 // A past view is the same for all and needs no certification.
                 sink.columns(&prepared.columns)?;
                 let read = run.resolve(graph.read_latest(), now)?;
-                let at = Some((read.version(), read.time()?));
+                let at = Some(prepared.moment(&read)?);
                 let outcome = run.execute(read, None, times, &mut deliver(sink))?;
                 Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]))
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use retrograph_cypher::ast::StatementMode;
 use retrograph_graph::GraphRead;
-use retrograph_graph::ids::{KeyId, LabelId, TypeId};
+use retrograph_graph::ids::{KeyId, LabelId, SystemTime, TypeId, Version};
 use retrograph_graph::value::Value;
 use smallvec::SmallVec;
 
@@ -36,6 +36,8 @@ pub(crate) struct Prepared {
     /// The slots of the columns.
     pub(crate) slots: Vec<Slot>,
     idle: Mutex<Vec<Working>>,
+    /// The version that was read last, with its time.
+    moment: Mutex<Option<(Version, SystemTime)>>,
 }
 
 /// What an execution works with and leaves to the next.
@@ -73,6 +75,7 @@ impl Prepared {
             plan,
             epoch,
             idle: Mutex::default(),
+            moment: Mutex::default(),
         })
     }
 
@@ -91,6 +94,20 @@ impl Prepared {
         if idle.len() < IDLE_STATES_MAX {
             idle.push(working);
         }
+    }
+
+    /// The version of a view and its time. A version's time never changes, so that reading the same
+    /// version again does not ask the store.
+    pub(crate) fn moment(&self, read: &GraphRead) -> Result<(Version, SystemTime), QueryError> {
+        let version = read.version();
+        if let Some(known) = *self.moment.lock()
+            && known.0 == version
+        {
+            return Ok(known);
+        }
+        let moment = (version, read.time()?);
+        *self.moment.lock() = Some(moment);
+        Ok(moment)
     }
 
     /// The values of the plan's parameters.

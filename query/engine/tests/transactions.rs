@@ -1,5 +1,7 @@
 //! Transactions, retries, limits and caching as a caller of the engine sees them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use retrograph_engine::{

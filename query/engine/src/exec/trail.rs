@@ -376,7 +376,7 @@ impl Reach {
                 .branches
                 .get(&other)
                 .is_some_and(|(other_depth, branch)| {
-                    *branch != id && other_depth + 1 <= trails.range.max
+                    *branch != id && *other_depth < trails.range.max
                 });
         }
         match (self.branches.get(&node), self.branches.get(&neighbour)) {
