@@ -103,6 +103,10 @@ impl Replicate for Proposer {
         let Some(driver) = self.0.upgrade() else {
             return Err(ReplicationError::Refused("the database is closed".to_owned()));
         };
+        // Whoever writes faster than the disk waits here; a graph that is behind takes no more.
+        if let Err(cause) = driver.wait_for_room() {
+            return Err(ReplicationError::Refused(chain(&*cause)));
+        }
         match driver.propose(payload) {
             Ok(proposal) => Ok(Box::new(PendingProposal(proposal))),
             Err(error) => Err(ReplicationError::Refused(chain(&error))),

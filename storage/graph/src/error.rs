@@ -221,6 +221,12 @@ pub enum CommitError {
     /// The member does not lead the graph any more. Nothing was written; may be retried elsewhere.
     #[error("this member does not lead the graph")]
     NotLeading,
+    /// The log does not take entries any more: it failed, or is closed. Nothing was written.
+    #[error("the commit was refused, nothing was written: {reason}")]
+    Refused {
+        /// What the log said.
+        reason: String,
+    },
     /// The log failed after it had been given the entry: the commit may or may not exist.
     #[error("the outcome of the commit is unknown: {reason}")]
     OutcomeUnknown {

@@ -45,6 +45,8 @@ pub(crate) struct Sequencer {
 #[derive(Default)]
 struct State {
     log: Option<Arc<dyn Replicate>>,
+    /// Why the log was given up, if it failed.
+    failure: Option<String>,
     identity: Option<Arc<Identity>>,
     last_version: Version,
     /// The time of the last entry; the least there is before any.
@@ -216,10 +218,9 @@ impl Sequencer {
                 }
                 if let Err(error) = waited {
                     // What follows in the log depends on an entry whose fate is unknown.
-                    self.state.lock().log = None;
-                    return Err(CommitError::OutcomeUnknown {
-                        reason: error.to_string(),
-                    });
+                    let reason = error.to_string();
+                    self.state.lock().give_up(reason.clone());
+                    return Err(CommitError::OutcomeUnknown { reason });
                 }
             }
         }
@@ -230,7 +231,7 @@ impl Sequencer {
     pub fn mark(&self, graph: &Graph) -> Result<SystemTime, CommitError> {
         let (time, pending) = {
             let mut state = self.state.lock();
-            let log = state.log.clone().ok_or(CommitError::NotLeading)?;
+            let log = state.log()?;
             let time = state.next_time(graph.options.clock.as_ref())?;
             let pending = propose(&log, Entry::Mark(time).encode())?;
             state.last_time = time;
@@ -260,7 +261,7 @@ enum Sequenced {
 
 fn propose(log: &Arc<dyn Replicate>, payload: Vec<u8>) -> Result<Box<dyn Pending>, CommitError> {
     log.propose(payload).map_err(|error| match error {
-        ReplicationError::Refused(_) => CommitError::NotLeading,
+        ReplicationError::Refused(reason) => CommitError::Refused { reason },
         error => CommitError::OutcomeUnknown {
             reason: error.to_string(),
         },
@@ -268,13 +269,29 @@ fn propose(log: &Arc<dyn Replicate>, payload: Vec<u8>) -> Result<Box<dyn Pending
 }
 
 impl State {
+    fn log(&self) -> Result<Arc<dyn Replicate>, CommitError> {
+        match (&self.log, &self.failure) {
+            (Some(log), _) => Ok(log.clone()),
+            (None, Some(reason)) => Err(CommitError::Refused {
+                reason: reason.clone(),
+            }),
+            (None, None) => Err(CommitError::NotLeading),
+        }
+    }
+
+    /// Takes no more commits, because the log failed.
+    fn give_up(&mut self, reason: String) {
+        self.log = None;
+        self.failure = Some(reason);
+    }
+
     fn sequence(
         &mut self,
         graph: &Graph,
         allocator: &Mutex<Allocator>,
         proposal: Proposal,
     ) -> Result<Sequenced, CommitError> {
-        let log = self.log.clone().ok_or(CommitError::NotLeading)?;
+        let log = self.log()?;
         if let Some(token) = &proposal.info.token {
             if let Some(committed) = self.outcomes.get(token) {
                 return Ok(Sequenced::Before(*committed));
@@ -342,8 +359,8 @@ impl State {
             Ok(pending) => pending,
             Err(error) => {
                 allocator.lock().put_back(grants);
-                if !matches!(error, CommitError::NotLeading) {
-                    self.log = None;
+                if let CommitError::OutcomeUnknown { reason } = &error {
+                    self.give_up(reason.clone());
                 }
                 return Err(error);
             }
@@ -463,6 +480,7 @@ impl Graph {
         state.forgotten_to = position.version;
         state.outcomes.clear();
         state.log = Some(log);
+        state.failure = None;
         Ok(())
     }
 
