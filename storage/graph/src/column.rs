@@ -18,6 +18,13 @@ impl Bitmap {
         self.words[word] |= 1 << (row % 64);
     }
 
+    /// Takes the bit of a row back.
+    pub fn unset(&mut self, row: usize) {
+        if let Some(word) = self.words.get_mut(row / 64) {
+            *word &= !(1 << (row % 64));
+        }
+    }
+
     /// Whether the bit of a row is set.
     #[must_use]
     pub fn contains(&self, row: usize) -> bool {
@@ -140,6 +147,44 @@ impl Column {
         }
     }
 
+    /// Replaces the value of a row, which must exist, widening the column if it does not fit.
+    pub fn set(&mut self, row: usize, value: Value) {
+        let nulls = match (&mut *self, value) {
+            (Self::Int { values, nulls }, Value::Int(value)) => {
+                values[row] = value;
+                nulls
+            }
+            (Self::Float { values, nulls }, Value::Float(value)) => {
+                values[row] = value;
+                nulls
+            }
+            (Self::Bool { values, nulls }, Value::Bool(value)) => {
+                values[row] = value;
+                nulls
+            }
+            (
+                Self::Int { nulls, .. } | Self::Float { nulls, .. } | Self::Bool { nulls, .. },
+                Value::Null,
+            ) => {
+                nulls.get_or_insert_default().set(row);
+                return;
+            }
+            (Self::Any(values), value) => {
+                values[row] = value;
+                return;
+            }
+            (_, value) => {
+                let mut values: Vec<Value> = (0..self.len()).map(|row| self.get(row)).collect();
+                values[row] = value;
+                *self = Self::Any(values);
+                return;
+            }
+        };
+        if let Some(nulls) = nulls {
+            nulls.unset(row);
+        }
+    }
+
     /// A column of nulls, of the type of `like`.
     fn of_nulls(rows: usize, like: &Value) -> Self {
         let nulls = (rows > 0).then(|| {
@@ -200,6 +245,21 @@ mod tests {
         assert!(matches!(mixed.get(1), Value::Null));
         assert!(matches!(mixed.get(2), Value::Float(x) if x == 2.5));
         assert!(matches!(mixed.get(3), Value::Bool(true)));
+    }
+
+    #[test]
+    fn values_are_replaced() {
+        let mut ints = column(&[Value::Int(1), Value::Null, Value::Int(3)]);
+        ints.set(0, Value::Null);
+        ints.set(1, Value::Int(5));
+        assert!(matches!(ints, Column::Int { .. }));
+        assert!(matches!(ints.get(0), Value::Null));
+        assert!(matches!(ints.get(1), Value::Int(5)));
+        ints.set(2, Value::String("x".into()));
+        assert!(matches!(ints, Column::Any(_)));
+        assert!(matches!(ints.get(0), Value::Null));
+        assert!(matches!(ints.get(1), Value::Int(5)));
+        assert!(matches!(ints.get(2), Value::String(_)));
     }
 
     #[test]

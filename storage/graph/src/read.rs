@@ -23,6 +23,7 @@ use crate::ids::{
     Direction, ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, SystemTime, TypeId,
     Version,
 };
+use crate::image::column::Scattered;
 use crate::kv::Family;
 use crate::overlay::Seen;
 use crate::rows::closed::SetRange;
@@ -464,6 +465,17 @@ impl GraphRead {
         let set = SetRange::new(Family::Index, label_prefix(label));
         let lower = cursor.next_key();
         let own = self.written();
+        if own.is_none()
+            && let Some(found) = self.graph.images.label(label, self.version)
+        {
+            let before = out.len();
+            let first = NodeId(cursor.next_id());
+            let is_cut = found.page.fill(first, limit.max(1), self.version.0, out);
+            let last = out[before..].last().map(|id| id.0.to_be_bytes());
+            cursor.advance(last.as_ref().map(<[u8; 8]>::as_slice), !is_cut);
+            self.note_scan(&set, &lower, None, cursor);
+            return Ok(());
+        }
         let mut base = Batch::new(limit);
         let is_own = |id: NodeId| own.is_some_and(|own| matches!(own.see(id.into()), Seen::Own(_)));
         if let Some(found) = self.graph.images.label(label, self.version) {
@@ -1043,10 +1055,18 @@ impl GraphRead {
         let has_own = self.written().is_some();
         while let Some(&first) = ids.first() {
             let block = id_of(first) / BLOCK_IDS;
-            let length = ids
-                .iter()
-                .take_while(|id| id_of(**id) / BLOCK_IDS == block)
-                .count();
+            let mut is_row = true;
+            let mut length = 1;
+            let mut last = id_of(first);
+            for id in &ids[1..] {
+                let id = id_of(*id);
+                if id / BLOCK_IDS != block {
+                    break;
+                }
+                is_row &= id == last.wrapping_add(1);
+                last = id;
+                length += 1;
+            }
             let (run, rest) = ids.split_at(length);
             ids = rest;
             let page = match has_own {
@@ -1059,11 +1079,21 @@ impl GraphRead {
                 }
                 continue;
             };
-            for id in run {
-                self.note_point(|| fact::element((*id).into()));
+            if self.own.is_some() {
+                for id in run {
+                    self.note_point(|| fact::element((*id).into()));
+                }
             }
-            let locals = run.iter().map(|id| id_of(*id) % BLOCK_IDS);
-            found.page.gather(locals, self.version.0, rows, out);
+            let version = self.version.0;
+            match is_row {
+                true => {
+                    let local = (id_of(first) % BLOCK_IDS) as usize;
+                    found
+                        .page
+                        .gather(local..local + run.len(), version, rows, out);
+                }
+                false => found.page.gather(Scattered(run), version, rows, out),
+            }
         }
         Ok(())
     }

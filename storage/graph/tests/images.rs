@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[allow(dead_code, reason = "the other histories use the rest")]
 mod model;
 
 use std::path::Path;
@@ -73,6 +74,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (byte(), byte()).prop_map(|(label, key)| Step::CreateIndex { label, key }),
         1 => Just(Step::DropIndex),
         1 => Just(Step::Crash),
+        1 => Just(Step::Flush),
     ]
 }
 

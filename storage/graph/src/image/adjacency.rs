@@ -295,15 +295,22 @@ impl AdjacencyPage {
         self.lists.iter().filter_map(|lists| lists.lives.as_deref())
     }
 
-    /// The page of one moment of an interval.
+    /// The page of one moment.
     pub fn at(&self, version: u64) -> Self {
         let mut rows = AdjacencyRows::new(false);
-        for lists in &self.lists {
-            for local in 0..lists.starts.len().saturating_sub(1) {
-                lists.each(lists.range(local), version, |neighbour, id| {
-                    let life = Life { from: 0, to: 0 };
-                    rows.push(local, lists.direction, lists.type_id, neighbour, id, life);
-                });
+        let life = Life { from: 0, to: 0 };
+        for direction in [Direction::Outgoing, Direction::Incoming] {
+            for local in 0..BLOCK_IDS {
+                self.visit(
+                    local,
+                    direction,
+                    &[],
+                    None,
+                    version,
+                    |type_id, neighbour, id| {
+                        rows.push(local as usize, direction, type_id, neighbour, id, life);
+                    },
+                );
             }
         }
         rows.finish(Arc::default())

@@ -191,7 +191,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Makes a page of one moment from one of an interval.
+    /// Makes a page of one moment from one of an interval, or from one that has changed since.
     fn moment<P: Page>(
         &self,
         directory: &Directory<P>,
@@ -199,14 +199,22 @@ impl Shared {
         version: Version,
         filter: impl FnOnce(&P) -> (P, Vec<Life>),
     ) {
+        // What is in no delta yet when this is read may change the page afterwards.
+        let recorded = self.recorded();
         let tick = self.tick.load(Ordering::Relaxed);
-        if let Some(found) = directory.find(at, version, tick)
-            && found.is_interval
-        {
-            let (page, lives) = filter(&found.page);
-            let (from, to) = calm(&lives, version.0, found.from.0, found.to().0);
-            directory.install_past(at, Dated::new(Version(from), Version(to), false, page));
+        let Some(found) = directory.find(at, version, tick) else {
+            return;
+        };
+        let delta = found.page.delta();
+        if version >= recorded || !(found.is_interval || !delta.is_empty()) {
+            return;
         }
+        let to = found.to().0.min(recorded.0 + 1);
+        let (page, mut lives) = filter(&found.page);
+        lives.extend(delta.versions().map(|at| Life { from: at, to: at }));
+        let (from, to) = calm(&lives, version.0, found.from.0, to);
+        let moment = Dated::new(Version(from), Version(to), false, page);
+        directory.install_past(at, moment);
     }
 
     fn build_adjacency(&self, block: u64, when: When, version: Version) -> Result<()> {

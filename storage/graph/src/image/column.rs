@@ -1,12 +1,15 @@
 //! Column pages: one property of a block of elements, in the narrowest array that holds it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::delta::Delta;
 use super::directory::Page;
 use super::ids::Life;
+use crate::blocks::BLOCK_IDS;
 use crate::column::{Bitmap, Column};
+use crate::ids::{ElementId, NodeId, RelationshipId};
 use crate::value::Value;
 
 /// One property of the elements of a block.
@@ -196,6 +199,44 @@ fn each<T>(values: &[Value], f: impl Fn(&Value) -> T) -> Box<[T]> {
     values.iter().map(f).collect()
 }
 
+/// Numbers of elements within their block.
+pub(crate) trait Locals: Clone {
+    /// All of them, if each is one more than the one before.
+    fn range(&self) -> Option<Range<usize>>;
+    /// Visits them in order.
+    fn for_each(self, f: impl FnMut(u64));
+}
+
+impl Locals for Range<usize> {
+    fn range(&self) -> Option<Range<usize>> {
+        Some(self.clone())
+    }
+
+    fn for_each(self, mut f: impl FnMut(u64)) {
+        for local in self {
+            f(local as u64);
+        }
+    }
+}
+
+/// The numbers of some ids, in any order.
+#[derive(Clone, Copy)]
+pub(crate) struct Scattered<'a, T>(pub &'a [T]);
+
+impl<T: Copy + Into<ElementId>> Locals for Scattered<'_, T> {
+    fn range(&self) -> Option<Range<usize>> {
+        None
+    }
+
+    fn for_each(self, mut f: impl FnMut(u64)) {
+        for id in self.0 {
+            let (ElementId::Node(NodeId(id)) | ElementId::Relationship(RelationshipId(id))) =
+                (*id).into();
+            f(id % BLOCK_IDS);
+        }
+    }
+}
+
 impl ColumnPage {
     /// A page of one moment, of the values of the elements by their number.
     pub fn new(mut values: Vec<Value>, delta: Arc<Delta<Value>>) -> Self {
@@ -240,8 +281,8 @@ impl ColumnPage {
         let entry = match &self.intervals {
             None => Some(local),
             Some((starts, lives)) => {
-                let (start, end) = (starts[local] as usize, starts[local + 1] as usize);
-                (start..end).find(|entry| lives[*entry].holds(version))
+                let of = starts.get(local..local + 2)?;
+                (of[0] as usize..of[1] as usize).find(|entry| lives[*entry].holds(version))
             }
         };
         entry.filter(|entry| *entry < self.len() && !self.is_null(*entry))
@@ -259,34 +300,50 @@ impl ColumnPage {
     }
 
     /// Appends the values of some elements of the block to a column, which will have about `rows`
-    /// rows in the end.
-    pub fn gather(
-        &self,
-        locals: impl Iterator<Item = u64>,
-        version: u64,
-        rows: usize,
-        out: &mut Column,
-    ) {
+    /// rows in the end. Elements that follow one another are given as a range.
+    pub fn gather<L: Locals>(&self, locals: L, version: u64, rows: usize, out: &mut Column) {
         self.shape(rows, out);
-        let is_plain = self.intervals.is_none() && self.delta.is_empty();
+        let first = out.len();
+        if self.intervals.is_some() {
+            locals.for_each(|local| out.push(self.value(local, version)));
+            return;
+        }
         match (&self.values, &mut *out) {
-            (Values::Int8(from), Column::Int { values, nulls }) if is_plain => {
-                self.copy(from, locals, |value| i64::from(*value), values, nulls);
+            (Values::Int8(from), Column::Int { values, nulls }) => {
+                self.copy(
+                    from,
+                    locals.clone(),
+                    |value| i64::from(*value),
+                    values,
+                    nulls,
+                );
             }
-            (Values::Int16(from), Column::Int { values, nulls }) if is_plain => {
-                self.copy(from, locals, |value| i64::from(*value), values, nulls);
+            (Values::Int16(from), Column::Int { values, nulls }) => {
+                self.copy(
+                    from,
+                    locals.clone(),
+                    |value| i64::from(*value),
+                    values,
+                    nulls,
+                );
             }
-            (Values::Int32(from), Column::Int { values, nulls }) if is_plain => {
-                self.copy(from, locals, |value| i64::from(*value), values, nulls);
+            (Values::Int32(from), Column::Int { values, nulls }) => {
+                self.copy(
+                    from,
+                    locals.clone(),
+                    |value| i64::from(*value),
+                    values,
+                    nulls,
+                );
             }
-            (Values::Int64(from), Column::Int { values, nulls }) if is_plain => {
-                self.copy(from, locals, |value| *value, values, nulls);
+            (Values::Int64(from), Column::Int { values, nulls }) => {
+                self.copy(from, locals.clone(), |value| *value, values, nulls);
             }
-            (Values::Float(from), Column::Float { values, nulls }) if is_plain => {
-                self.copy(from, locals, |value| *value, values, nulls);
+            (Values::Float(from), Column::Float { values, nulls }) => {
+                self.copy(from, locals.clone(), |value| *value, values, nulls);
             }
-            (Values::Bool(from), Column::Bool { values, nulls }) if is_plain => {
-                self.copy(from, locals, |value| *value, values, nulls);
+            (Values::Bool(from), Column::Bool { values, nulls }) => {
+                self.copy(from, locals.clone(), |value| *value, values, nulls);
             }
             (
                 Values::Dictionary {
@@ -294,17 +351,32 @@ impl ColumnPage {
                     values: distinct,
                 },
                 Column::Any(values),
-            ) if is_plain => {
-                values.extend(locals.map(|local| {
+            ) => {
+                locals.clone().for_each(|local| {
                     let entry = local as usize;
-                    match codes.get(entry) {
+                    values.push(match codes.get(entry) {
                         Some(code) if !self.is_null(entry) => distinct[usize::from(*code)].clone(),
                         _ => Value::Null,
-                    }
-                }));
+                    });
+                });
             }
-            _ => locals.for_each(|local| out.push(self.value(local, version))),
+            _ => {
+                locals.for_each(|local| out.push(self.value(local, version)));
+                return;
+            }
         }
+        if self.delta.is_empty() {
+            return;
+        }
+        let mut row = first;
+        locals.for_each(|local| {
+            if self.delta.touches(local)
+                && let Some(value) = self.delta.changes(local, version).next()
+            {
+                out.set(row, value.clone());
+            }
+            row += 1;
+        });
     }
 
     /// Gives a column that is still empty the type of the page.
@@ -339,12 +411,18 @@ impl ColumnPage {
     fn copy<A, B: Copy + Default>(
         &self,
         from: &[A],
-        locals: impl Iterator<Item = u64>,
+        locals: impl Locals,
         widen: impl Fn(&A) -> B,
         values: &mut Vec<B>,
         nulls: &mut Option<Bitmap>,
     ) {
-        for local in locals {
+        if self.nulls.is_none()
+            && let Some(from) = locals.range().and_then(|range| from.get(range))
+        {
+            values.extend(from.iter().map(widen));
+            return;
+        }
+        locals.for_each(|local| {
             let entry = local as usize;
             match from.get(entry) {
                 Some(value) if !self.is_null(entry) => values.push(widen(value)),
@@ -353,7 +431,7 @@ impl ColumnPage {
                     values.push(B::default());
                 }
             }
-        }
+        });
     }
 
     /// All lives, for finding where nothing happens.
@@ -361,13 +439,9 @@ impl ColumnPage {
         self.intervals.as_ref().map_or(&[], |(_, lives)| lives)
     }
 
-    /// The page of one moment of an interval.
+    /// The page of one moment.
     pub fn at(&self, version: u64) -> Self {
-        let count = self
-            .intervals
-            .as_ref()
-            .map_or(0, |(starts, _)| starts.len() - 1);
-        let values = (0..count as u64)
+        let values = (0..BLOCK_IDS)
             .map(|local| self.value(local, version))
             .collect();
         Self::new(values, Arc::default())
@@ -427,7 +501,7 @@ mod tests {
                 page.values
             );
             let mut column = Column::default();
-            page.gather(0..values.len() as u64 + 2, 1, 8, &mut column);
+            page.gather(0..values.len() + 2, 1, 8, &mut column);
             for at in 0..column.len() {
                 let expected = values.get(at).cloned().unwrap_or_default();
                 assert!(page.value(at as u64, 1).equivalent(&expected));
@@ -450,7 +524,7 @@ mod tests {
             (7, [Value::Int(1), text("x"), Value::Int(4)]),
         ] {
             let mut column = Column::default();
-            page.gather([0, 1, 9].into_iter(), version, 3, &mut column);
+            page.gather(Scattered(&[0, 1, 9].map(NodeId)), version, 3, &mut column);
             for (at, expected) in expected.iter().enumerate() {
                 assert!(column.get(at).equivalent(expected), "{version} {at}");
             }

@@ -141,6 +141,13 @@ impl<T> Delta<T> {
         })
     }
 
+    /// The versions of all changes, ascending.
+    pub fn versions(&self) -> impl Iterator<Item = u64> {
+        (0..self.len())
+            .map_while(|number| self.entry(number))
+            .map(|entry| entry.version)
+    }
+
     /// All changes up to a version, the oldest first.
     pub fn all(&self, version: u64) -> impl Iterator<Item = (u64, &T)> {
         (0..self.len())
@@ -180,6 +187,11 @@ mod tests {
         assert_eq!(of(1 + BUCKETS as u64, 2), [1_002, 1_001]);
         assert_eq!(of(0, 1_000).len(), 100);
         assert!(delta.touches(2) && !delta.touches(5));
+        assert!(
+            delta
+                .versions()
+                .eq((1..=300).flat_map(|version| [version; 2]))
+        );
         let all: Vec<_> = delta.all(2).collect();
         assert_eq!(all, [(1, &1), (4_097, &1_001), (2, &2), (4_097, &1_002)]);
     }

@@ -62,7 +62,7 @@ impl Shared {
             delta.append(place, version.0, change);
         });
         if let Some((changes, rows)) = changes
-            && changes as usize > (rows / 8).max(self.options.delta_rows as usize)
+            && changes as usize > (rows / 32).max(self.options.delta_rows as usize)
         {
             self.request(what(), When::Present, version);
         }

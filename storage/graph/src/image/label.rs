@@ -74,6 +74,48 @@ impl LabelPage {
         of_node.into_iter().any(|(_, life)| life.holds(version))
     }
 
+    /// Appends at most `limit` nodes from `first` on, ascending. Returns whether there are more.
+    pub fn fill(&self, first: NodeId, limit: usize, version: u64, out: &mut Vec<NodeId>) -> bool {
+        let before = out.len();
+        if !self.intervals.is_empty() || !self.delta.is_empty() {
+            let mut is_cut = false;
+            self.scan(first, version, |id| {
+                is_cut = out.len() - before == limit;
+                if !is_cut {
+                    out.push(id);
+                }
+                !is_cut
+            });
+            return is_cut;
+        }
+        let mut some = [0_u32; 256];
+        for (high, nodes) in self.nodes.bitmaps() {
+            let base = u64::from(high) << 32;
+            let mut nodes = nodes.iter();
+            if let Some(low) = first.0.checked_sub(base) {
+                // All of it lies before the first one wanted, or a part of it does.
+                match u32::try_from(low) {
+                    Ok(low) => nodes.advance_to(low),
+                    Err(_) => continue,
+                }
+            }
+            loop {
+                // One more than wanted tells whether there is one.
+                let wanted = (limit + 1 - (out.len() - before)).min(some.len());
+                let found = nodes.next_many(&mut some[..wanted]);
+                if found.is_empty() {
+                    break;
+                }
+                out.extend(found.iter().map(|low| NodeId(base | u64::from(*low))));
+                if out.len() - before > limit {
+                    out.truncate(before + limit);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     /// Visits the nodes from `first` on, ascending, until `visit` returns false.
     pub fn scan(&self, first: NodeId, version: u64, mut visit: impl FnMut(NodeId) -> bool) {
         if !self.intervals.is_empty() {
@@ -129,13 +171,15 @@ impl LabelPage {
         self.intervals.iter().map(|(_, life)| *life)
     }
 
-    /// The page of one moment of an interval.
+    /// The page of one moment.
     pub fn at(&self, version: u64) -> Self {
-        let held = self
-            .intervals
-            .iter()
-            .filter(|(_, life)| life.holds(version));
-        Self::new(held.map(|(id, _)| *id).collect(), Arc::default())
+        let mut nodes = RoaringTreemap::new();
+        self.scan(NodeId(0), version, |id| {
+            nodes.insert(id.0);
+            true
+        });
+        nodes.optimize();
+        Self::new(nodes, Arc::default())
     }
 }
 
@@ -153,6 +197,17 @@ mod tests {
             .filter(|id| page.contains(NodeId(*id), version))
             .collect();
         assert_eq!(found, all, "scan and test agree at {version}");
+        for limit in 1..5 {
+            let mut filled = Vec::new();
+            let is_cut = page.fill(NodeId(first), limit, version, &mut filled);
+            assert_eq!(is_cut, found.len() > limit);
+            assert!(
+                filled
+                    .iter()
+                    .map(|id| id.0)
+                    .eq(found.iter().copied().take(limit))
+            );
+        }
         found
     }
 
@@ -188,5 +243,18 @@ mod tests {
         assert_eq!(scan(&page, 0, 2), [2, 4]);
         assert_eq!(scan(&page, 0, 4), [2]);
         assert_eq!(scan(&page.at(5), 0, 5), [2, 4]);
+    }
+
+    #[test]
+    fn nodes_beyond_32_bits_are_filled_in() {
+        let high = 5 << 32;
+        let ids = [1, 4_294_967_295, high, high + 7, high + (1 << 32)];
+        let page = LabelPage::new(ids.into_iter().collect(), Arc::default());
+        for first in [0, 1, 2, 4_294_967_296, high + 1, high + 8, high + (1 << 33)] {
+            let mut filled = Vec::new();
+            assert!(!page.fill(NodeId(first), 10, 1, &mut filled));
+            let expected = ids.iter().filter(|id| **id >= first).map(|id| NodeId(*id));
+            assert!(filled.iter().copied().eq(expected), "{first}");
+        }
     }
 }

@@ -69,8 +69,8 @@ pub struct ImageOptions {
     pub memory: usize,
     /// How often a page must have been missed before it is built.
     pub misses: u32,
-    /// A page of the present is built anew when it has more changes than this, and than an eighth
-    /// of its rows.
+    /// A page of the present is built anew when it has more changes than this, and than one for
+    /// 32 rows.
     pub delta_rows: u32,
     /// Whether a thread builds pages. If not, [`Graph::build_images`] does.
     ///
@@ -123,7 +123,8 @@ enum When {
 /// A view older than the latest version by less than this rather gets a page of the present than
 /// one of the past.
 const PRESENT_VERSIONS: u64 = 64;
-/// Every so many uses of a page of an interval count as one wish for a page of the moment.
+/// Every so many uses of a page of an interval, or of one that has changed since the version that
+/// is read, count as one wish for a page of the moment.
 const HITS_PER_WISH: u32 = 64;
 
 /// The images of a graph. Dropping them stops the building.
@@ -268,7 +269,10 @@ impl Images {
         let tick = self.shared.tick.load(Ordering::Relaxed);
         match directory.find(at, version, tick) {
             Some(found) => {
-                if found.is_interval && found.hit() % HITS_PER_WISH == HITS_PER_WISH - 1 {
+                let is_dear = found.is_interval
+                    || (!found.page.delta().is_empty()
+                        && version.0 < self.shared.recorded.load(Ordering::Relaxed));
+                if is_dear && found.hit() % HITS_PER_WISH == HITS_PER_WISH - 1 {
                     self.wish(what(), When::Moment(version), version);
                 }
                 Some(found)
