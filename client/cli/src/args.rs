@@ -260,8 +260,10 @@ pub struct GitArguments {
 
 /// `retrograph export`
 #[derive(Debug, Args)]
-#[command(after_help = "Example: retrograph export harbor --as-of 2026-01-10T12:00:00Z \
-    --format jsonl > harbor.jsonl")]
+#[command(
+    after_help = "Example: retrograph export harbor --as-of 2026-01-10T12:00:00Z \
+    --format jsonl > harbor.jsonl"
+)]
 pub struct ExportArguments {
     /// The graph
     pub graph: String,

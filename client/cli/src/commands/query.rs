@@ -69,11 +69,15 @@ pub fn print(
 ) -> Result<Summary, Failure> {
     let mut out = std::io::stdout().lock();
     let mut printer = Printer::new(format, &mut out, terminal::width());
-    let result = session.run(statement, origin, &mut printer);
-    // Rows that came before an error are shown.
-    let finished = printer.finish();
-    let summary = result?;
-    finished?;
+    let summary = match session.run(statement, origin, &mut printer) {
+        Ok(summary) => summary,
+        Err(failure) => {
+            // The error says more than one about the output could.
+            let _ = printer.abandon();
+            return Err(failure);
+        }
+    };
+    printer.finish()?;
     for warning in &summary.notifications {
         terminal::complain(warning.trim_end());
     }

@@ -41,8 +41,11 @@ pub fn load(database: &Database, size: Size) -> Result<Loaded, Failure> {
         Err(DatabaseError::NoSuchGraph { .. }) => {}
         Err(error) => return Err(error.into()),
         Ok(graph) => {
-            let found = graph.commit_header(version)?;
-            let found = found
+            let header = match graph.applied().version {
+                latest if latest < version => None,
+                _ => graph.commit_header(version)?,
+            };
+            let found = header
                 .filter(|header| header.asserted)
                 .map(|header| header.time);
             if found == last.map(|(time, _)| time) && is_of_size(&graph, size)? {

@@ -34,6 +34,7 @@ pub struct Printer<'w> {
     columns: Vec<Arc<str>>,
     sheet: Sheet<'w>,
     rows: u64,
+    has_begun: bool,
     failed: Option<io::Error>,
 }
 
@@ -55,6 +56,7 @@ impl<'w> Printer<'w> {
             columns: Vec::new(),
             sheet,
             rows: 0,
+            has_begun: false,
             failed: None,
         }
     }
@@ -67,23 +69,26 @@ impl<'w> Printer<'w> {
 
     fn start(&mut self, columns: &[Arc<str>]) {
         self.columns = columns.to_vec();
-        let started = match &mut self.sheet {
-            Sheet::Table(table) => {
-                table.head(columns);
-                Ok(())
-            }
-            Sheet::Json(_) => Ok(()),
-            Sheet::Csv(_) if columns.is_empty() => Ok(()),
-            Sheet::Csv(csv) => csv
-                .write_record(columns.iter().map(|column| column.as_bytes()))
-                .map_err(io_error),
-        };
-        self.note(started);
+        if let Sheet::Table(table) = &mut self.sheet {
+            table.head(columns);
+        }
+    }
+
+    /// Prints the header of a CSV. That of a table comes with the rows it is aligned with.
+    fn begin(&mut self) {
+        if let Sheet::Csv(csv) = &mut self.sheet
+            && !std::mem::replace(&mut self.has_begun, true)
+            && !self.columns.is_empty()
+        {
+            let header = csv.write_record(self.columns.iter().map(|column| column.as_bytes()));
+            self.note(header.map_err(io_error));
+        }
     }
 
     /// Prints a row.
     pub fn print(&mut self, row: &[Output]) {
         self.rows += 1;
+        self.begin();
         if self.failed.is_some() || self.columns.is_empty() {
             return;
         }
@@ -114,6 +119,19 @@ impl<'w> Printer<'w> {
     /// # Errors
     /// The output could not be written, other than because its reader went away.
     pub fn finish(mut self) -> io::Result<()> {
+        self.begin();
+        self.flush()
+    }
+
+    /// Prints the rows that came before an error, if any did.
+    ///
+    /// # Errors
+    /// As for [`finish`](Self::finish).
+    pub fn abandon(mut self) -> io::Result<()> {
+        if self.rows == 0 { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         let flushed = match &mut self.sheet {
             Sheet::Table(table) => table.finish(),
             Sheet::Json(out) => out.flush(),

@@ -41,7 +41,7 @@ functions; the arrow keys bring back earlier lines; Ctrl-C stops a query, Ctrl-D
 :explain STATEMENT       show how a statement would be run
 :output table|json|csv   how results are printed
 :timing on|off           say how long each statement took
-:quit                    end the shell
+:help :quit              show this, end the shell
 ";
 
 /// A command.
