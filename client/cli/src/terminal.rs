@@ -1,6 +1,6 @@
 //! What is known about the terminal, and remarks for whoever sits at it.
 
-use std::io::IsTerminal;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
 use console::{Style, Term};
@@ -15,6 +15,16 @@ pub fn width() -> Option<usize> {
 /// Whether a person reads the results.
 pub fn is_watched() -> bool {
     std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Standard output for results: line by line on a terminal, in large pieces elsewhere.
+pub fn results() -> Box<dyn Write> {
+    let out = std::io::stdout().lock();
+    if out.is_terminal() {
+        Box::new(out)
+    } else {
+        Box::new(BufWriter::with_capacity(1 << 16, out))
+    }
 }
 
 /// Prints a remark on standard error.

@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
 use support::Retrograph;
 
 #[test]
@@ -117,4 +120,38 @@ fn help_and_plans_are_printed() {
         timing.err.contains("1 row") && timing.err.contains("s)"),
         "{timing:#?}"
     );
+}
+
+/// Ctrl-C ends what runs, and with it a script.
+#[test]
+fn an_interrupt_stops_the_query() {
+    let retrograph = Retrograph::with_graph();
+    let mut shell = retrograph.command(&["shell", "g", "--output", "csv"]);
+    let mut shell = shell
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the shell starts");
+    let mut stdin = shell.stdin.take().expect("it is piped");
+    let mut stdout = BufReader::new(shell.stdout.take().expect("it is piped"));
+    let input = "RETURN 'ready' AS state;\nUNWIND range(1, 100000) AS a \
+                 UNWIND range(1, 100000) AS b WITH a, b WHERE a < -b RETURN count(*);\n\
+                 RETURN 'never' AS state;\n";
+    stdin.write_all(input.as_bytes()).expect("the shell reads");
+    let mut lines = String::new();
+    while !lines.contains("ready\n") {
+        assert_ne!(
+            stdout.read_line(&mut lines).expect("it is UTF-8"),
+            0,
+            "the shell ended"
+        );
+    }
+    let id = shell.id().to_string();
+    let sent = Command::new("kill")
+        .args(["-INT", &id])
+        .status()
+        .expect("kill is there");
+    assert!(sent.success());
+    assert_eq!(shell.wait().expect("the shell ends").code(), Some(130));
+    stdout.read_line(&mut lines).expect("it is UTF-8");
+    assert!(!lines.contains("never"), "{lines}");
 }

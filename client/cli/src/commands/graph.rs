@@ -24,7 +24,7 @@ pub fn run(data: &Path, action: &GraphAction) -> Result<(), Failure> {
             Ok(())
         }
         GraphAction::List { output } => {
-            let mut out = std::io::stdout().lock();
+            let mut out = terminal::results();
             list(&*open(data)?, *output, &mut out)
         }
     }

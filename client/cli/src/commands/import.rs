@@ -164,7 +164,7 @@ fn load_failure(error: &LoadError, rejects: &Rejects) -> Failure {
 }
 
 fn print(report: &LoadReport) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::results();
     let mut printer = Printer::new(Format::Table, &mut out, terminal::width());
     printer.head(&["imported", "count"]);
     for (what, count) in [

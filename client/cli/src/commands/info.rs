@@ -20,7 +20,7 @@ use crate::terminal;
 /// Prints one row for each graph, or everything about one of them.
 pub fn run(data: &Path, arguments: &InfoArguments) -> Result<(), Failure> {
     let database = open(data)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::results();
     let mut printer = Printer::new(arguments.output, &mut out, terminal::width());
     match &arguments.graph {
         None => {

@@ -67,7 +67,7 @@ pub fn print(
     origin: Origin<'_>,
     format: Format,
 ) -> Result<Summary, Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::results();
     let mut printer = Printer::new(format, &mut out, terminal::width());
     let summary = match session.run(statement, origin, &mut printer) {
         Ok(summary) => summary,

@@ -173,7 +173,7 @@ impl Shell {
             Command::Travel(moment) => self.session.travel(moment)?,
             Command::Use(name) => self.session.use_graph(&name)?,
             Command::Graphs => {
-                let mut out = std::io::stdout().lock();
+                let mut out = terminal::results();
                 crate::commands::graph::list(self.session.database(), self.format, &mut out)?;
             }
             Command::Timing(is_on) => self.has_timing = is_on,
@@ -216,7 +216,7 @@ impl Shell {
     }
 
     fn show_parameters(&self) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
+        let mut out = terminal::results();
         let mut printer = Printer::new(self.format, &mut out, terminal::width());
         printer.head(&["parameter", "value"]);
         for (name, value) in &self.session.parameters {
@@ -229,7 +229,7 @@ impl Shell {
 
 fn say(text: &str) -> Result<(), Failure> {
     use std::io::Write;
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::results();
     Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush())?)
 }
 
