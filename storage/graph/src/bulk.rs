@@ -25,7 +25,7 @@ use retrograph_ledger::Hash;
 use roaring::RoaringTreemap;
 use sha2::{Digest, Sha256};
 
-use crate::apply::{Machine, Stop};
+use crate::apply::{Machine, Outcome, Stop};
 use crate::blocks::Space;
 use crate::catalog::Catalog;
 use crate::commit::{CommitHeader, CommitInfo, Committed};
@@ -600,15 +600,12 @@ impl Graph {
         self.store.flush()?;
         self.begin_writing(version);
         self.store.ingest(&files)?;
-        self.finish_commit(
-            machine,
-            batch,
-            kind,
-            header,
-            &plan.touched,
-            plan.counts,
+        let outcome = Outcome {
+            touched: plan.touched,
+            counts: plan.counts,
             catalog,
-        )?;
+        };
+        self.finish_commit(machine, batch, kind, header, outcome)?;
         self.store.flush()?;
         remove_files(&files);
         for observer in self.observers.load().iter() {

@@ -256,12 +256,12 @@ impl Graph {
         let closed_to = self.applied().time;
         if time > closed_to {
             let waiting = self.sequencer.close(self.options.clock.as_ref(), time);
-            match waiting.map_err(|closed| GraphError::FutureInstant {
+            let waiting = waiting.map_err(|closed| GraphError::FutureInstant {
                 time,
                 closed: closed.unwrap_or(closed_to),
-            })? {
-                Some(version) => self.wait_for(version),
-                None => {}
+            })?;
+            if let Some(version) = waiting {
+                self.wait_for(version);
             }
         }
         let first = time_prefix();

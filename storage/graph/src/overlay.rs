@@ -55,7 +55,7 @@ pub(crate) struct OwnToken {
 /// The writes of a transaction.
 #[derive(Default)]
 pub(crate) struct Overlay {
-    elements: HashMap<ElementId, Written>,
+    elements: HashMap<ElementId, Written, foldhash::fast::RandomState>,
     /// The elements in the order of their states.
     journal: Vec<ElementId>,
     /// The length of the journal at the last mark: states before it must not be overwritten.

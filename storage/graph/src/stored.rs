@@ -26,6 +26,9 @@ use crate::rows::{
 
 type Result<T> = std::result::Result<T, GraphError>;
 
+/// How a scan of elements goes on: to the next, to a given one, or not at all.
+pub(crate) type Step = ControlFlow<Option<ElementId>>;
+
 /// The rows of a store as of one version.
 #[derive(Clone, Copy)]
 pub(crate) struct Stored<'a> {
@@ -131,7 +134,7 @@ impl<'a> Stored<'a> {
     pub fn scan_elements(
         &self,
         first: ElementId,
-        visit: &mut dyn FnMut(ElementId, &RecordRef<'_>) -> Result<ControlFlow<Option<ElementId>>>,
+        visit: &mut dyn FnMut(ElementId, &RecordRef<'_>) -> Result<Step>,
     ) -> Result<()> {
         let kind = element_key(first)[0];
         let lower = element_key(first);

@@ -663,7 +663,8 @@ fn a_number_taken_from_another_transaction_is_named_by_the_first_that_uses_it() 
     let key = asks.key_id("note").unwrap();
     asks.rollback();
     let uses = bank.graph.begin(Isolation::Serializable);
-    uses.set_property(SEQ, bank.nodes[0].into(), key, Value::Int(1)).unwrap();
+    uses.set_property(SEQ, bank.nodes[0].into(), key, Value::Int(1))
+        .unwrap();
     uses.commit(CommitInfo::default()).unwrap();
     assert_eq!(bank.graph.read_latest().catalog().key("note"), Some(key));
     let invents = bank.graph.begin(Isolation::Serializable);
@@ -674,4 +675,47 @@ fn a_number_taken_from_another_transaction_is_named_by_the_first_that_uses_it() 
         invents.commit(CommitInfo::default()),
         Err(CommitError::Graph(GraphError::UnknownToken { id: 99, .. }))
     ));
+}
+
+#[test]
+fn a_store_of_a_newer_format_is_refused_with_both_numbers() {
+    use retrograph_graph::kv::{Family, OrderedStore, WriteBatch};
+    use retrograph_graph::rows::meta::{FORMAT_KEY, STORE_FORMAT, format_value};
+    let store = Arc::new(MemoryStore::new());
+    drop(Graph::loopback(store.clone(), GraphOptions::default()).unwrap());
+    let mut batch = WriteBatch::new();
+    batch.put(Family::Meta, &FORMAT_KEY, &format_value(STORE_FORMAT + 1));
+    store.write(batch).unwrap();
+    let refused = Graph::open(store, GraphOptions::default()).err().unwrap();
+    assert!(matches!(refused, GraphError::NewerFormat { .. }));
+    let message = refused.to_string();
+    assert!(
+        message.contains(&(STORE_FORMAT + 1).to_string()),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_entry_that_does_not_fit_the_state_stops_the_member() {
+    use retrograph_graph::ApplyError;
+    use retrograph_graph::replicate::Loopback;
+    let leader =
+        Arc::new(Graph::open(Arc::new(MemoryStore::new()), GraphOptions::default()).unwrap());
+    let log = Loopback::new();
+    log.attach(&leader).unwrap();
+    for _ in 0..2 {
+        commit_at(&leader, None).unwrap();
+    }
+    let entries = log.entries();
+    let follower = Graph::open(Arc::new(MemoryStore::new()), GraphOptions::default()).unwrap();
+    follower.apply(1, &entries[0]).unwrap();
+    // The second commit without the first.
+    let refused = follower.apply(2, &entries[2]);
+    assert!(matches!(
+        refused,
+        Err(ApplyError::Diverged { index: 2, .. })
+    ));
+    // And nothing after it, not even what would fit.
+    assert!(follower.apply(3, &entries[1]).is_err());
+    assert_eq!(follower.applied().version, Version(0));
 }

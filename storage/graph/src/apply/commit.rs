@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::segments::Closings;
+use super::segments::{Closings, EndingRow};
 use super::{Change, Machine, Stop};
 use crate::catalog::{Catalog, IndexDefinition};
 use crate::commit::CommitHeader;
@@ -34,6 +34,16 @@ struct Changed {
     element: ElementId,
     before: Option<Vec<u8>>,
     after: Option<Vec<u8>>,
+}
+
+/// What a commit comes to beside the rows of its elements.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub touched: Touched,
+    /// What it changes in numbers.
+    pub counts: HashMap<Statistic, i64>,
+    /// The catalog with its changes, if it has any.
+    pub catalog: Option<Catalog>,
 }
 
 /// One commit being applied.
@@ -121,10 +131,13 @@ impl Graph {
         mut batch: WriteBatch,
         kind: u8,
         (header_bytes, header): (&[u8], &CommitHeader),
-        touched: &Touched,
-        counts: HashMap<Statistic, i64>,
-        catalog: Option<Catalog>,
+        outcome: Outcome,
     ) -> Result<(), Stop> {
+        let Outcome {
+            touched,
+            counts,
+            catalog,
+        } = outcome;
         let version = header.version;
         let mut now = self.counts.write();
         for (statistic, change) in counts {
@@ -158,7 +171,7 @@ impl Graph {
             batch.put(Family::Meta, &outcome_key(token), &integer_value(version.0));
             batch.put(Family::Meta, &outcome_age_key(version), token);
         }
-        if version.0 % OUTCOME_SWEEP == 0 {
+        if version.0.is_multiple_of(OUTCOME_SWEEP) {
             self.sweep_outcomes(version, &mut batch)?;
         }
         machine.applied.version = version;
@@ -472,15 +485,14 @@ impl Application<'_> {
                 set.family.name()
             )));
         }
-        self.machine.segments.close(
-            store,
+        let row = EndingRow {
             set,
             rest,
-            &from,
-            self.version,
-            &mut self.closings,
-            &mut self.batch,
-        )
+            from: &from,
+            to: self.version,
+        };
+        let segments = &mut self.machine.segments;
+        segments.close(store, &row, &mut self.closings, &mut self.batch)
     }
 
     /// Makes an index with the rows of all nodes there are. Schema and data do not change in one
@@ -577,9 +589,11 @@ impl Application<'_> {
             self.batch,
             kind,
             header,
-            &self.touched,
-            self.counts,
-            self.changed_catalog,
+            Outcome {
+                touched: self.touched,
+                counts: self.counts,
+                catalog: self.changed_catalog,
+            },
         )?;
         Ok(self.observed)
     }

@@ -33,6 +33,7 @@ use crate::rows::meta::{
     block_key, format_value, part_key, part_prefix, put_owner, read_integer, statistic_prefix,
 };
 use crate::rows::prefix_end;
+pub(crate) use commit::Outcome;
 use segments::Segments;
 pub(crate) use tiles::Tiles;
 

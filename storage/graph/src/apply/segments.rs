@@ -10,6 +10,7 @@
 //! passes the least number times a power of two. The answer depends on the rows alone: a member
 //! that replays after a crash decides the same.
 
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 
 use super::Stop;
@@ -17,7 +18,7 @@ use crate::error::GraphError;
 use crate::ids::Version;
 use crate::kv::{Family, OrderedStore, WriteBatch};
 use crate::rows::closed::SetRange;
-use crate::rows::{Key, prefix_end};
+use crate::rows::{Key, VERSION_BYTES, prefix_end};
 use crate::stored::segment_at;
 
 /// How many open segments are remembered; when there are more, all are forgotten and read again.
@@ -26,7 +27,7 @@ const REMEMBERED_MAX: usize = 1 << 20;
 /// The open segments of the sets that were touched lately.
 #[derive(Default)]
 pub(super) struct Segments {
-    open: HashMap<SetRange, Open>,
+    open: HashMap<SetRange, Open, RandomState>,
 }
 
 #[derive(Clone, Copy)]
@@ -38,7 +39,16 @@ struct Open {
 /// The rows of sets that end with one commit.
 #[derive(Default)]
 pub(super) struct Closings {
-    sets: HashMap<SetRange, HashSet<Key>>,
+    sets: HashMap<SetRange, HashSet<Key>, RandomState>,
+}
+
+/// A row of a set that ends with a commit.
+pub(super) struct EndingRow<'a> {
+    pub set: &'a SetRange,
+    pub rest: &'a [u8],
+    /// Its value.
+    pub from: &'a [u8],
+    pub to: Version,
 }
 
 impl Segments {
@@ -46,13 +56,16 @@ impl Segments {
     pub fn close(
         &mut self,
         store: &dyn OrderedStore,
-        set: &SetRange,
-        rest: &[u8],
-        from: &[u8],
-        to: Version,
+        row: &EndingRow<'_>,
         closings: &mut Closings,
         batch: &mut WriteBatch,
     ) -> Result<(), Stop> {
+        let EndingRow {
+            set,
+            rest,
+            from,
+            to,
+        } = *row;
         if self.open.len() >= REMEMBERED_MAX && closings.sets.is_empty() {
             self.open.clear();
         }
@@ -138,16 +151,38 @@ const fn doublings(rows: u64, rows_min: u32) -> u32 {
     }
 }
 
+/// A set with at most this many closed rows is counted from its beginning, in one walk.
+const WALKED_MAX: u64 = 256;
+
 /// Finds the open segment of a set and counts its rows.
 fn count(store: &dyn OrderedStore, set: &SetRange) -> Result<Open, GraphError> {
     let (first, end) = set.closed_bounds();
-    let last = store.scan(Family::Closed, &first, &end, true)?;
-    let Some(start) = segment_at(last.as_ref(), first.len())? else {
-        return Ok(Open {
-            start: Version(0),
-            rows: 0,
-        });
+    let mut open = Open {
+        start: Version(0),
+        rows: 0,
     };
+    let mut cursor = store.scan(Family::Closed, &first, &end, false)?;
+    let mut walked = 0;
+    while let Some(start) = segment_at(cursor.as_ref(), first.len())? {
+        if start != open.start {
+            open = Open { start, rows: 0 };
+        }
+        open.rows += u64::from(cursor.key().len() > first.len() + VERSION_BYTES);
+        walked += 1;
+        if walked > WALKED_MAX {
+            drop(cursor);
+            return count_last(store, set);
+        }
+        cursor.next();
+    }
+    Ok(open)
+}
+
+/// Does what [`count`] does by going to the last segment first.
+fn count_last(store: &dyn OrderedStore, set: &SetRange) -> Result<Open, GraphError> {
+    let (first, end) = set.closed_bounds();
+    let last = store.scan(Family::Closed, &first, &end, true)?;
+    let start = segment_at(last.as_ref(), first.len())?.unwrap_or_default();
     drop(last);
     let prefix = set.segment_prefix(start);
     let mut cursor = store.scan(Family::Closed, &prefix, &end, false)?;

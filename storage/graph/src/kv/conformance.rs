@@ -16,8 +16,11 @@ pub struct Subject {
     pub files: PathBuf,
 }
 
+/// One property of a store; panics where the store lacks it.
+pub type Check = fn(&Subject);
+
 /// All checks, by name.
-pub const CHECKS: &[(&str, fn(&Subject))] = &[
+pub const CHECKS: &[(&str, Check)] = &[
     ("rows are read as written", rows_are_read_as_written),
     ("scans keep to their range", scans_keep_to_their_range),
     ("cursors seek both ways", cursors_seek_both_ways),

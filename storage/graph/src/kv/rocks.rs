@@ -87,6 +87,7 @@ impl RocksStore {
             .map_err(|error| store_error(path, error))?;
         let mut write_options = WriteOptions::default();
         write_options.disable_wal(true);
+        write_options.set_memtable_insert_hint_per_batch(true);
         Ok(Self {
             db,
             path: path.to_owned(),
@@ -196,7 +197,18 @@ impl OrderedStore for RocksStore {
         let mut rows =
             rocksdb::WriteBatch::with_capacity_bytes(batch.size() + 16 * batch.len() + 64);
         let handles = Family::ALL.map(|family| self.family(family));
-        for (family, step) in batch.steps() {
+        // Rows in order find their places in the write buffers from each other's. The sort keeps
+        // the order of steps on one key; a range has no one place, so with one nothing is sorted.
+        let mut steps: Vec<_> = batch.steps().collect();
+        let is_range = |(_, step): &(_, BatchStep<'_>)| matches!(step, BatchStep::DeleteRange(..));
+        if !steps.iter().any(is_range) {
+            steps.sort_by_key(|(family, step)| match step {
+                BatchStep::Put(key, _)
+                | BatchStep::Delete(key)
+                | BatchStep::DeleteRange(key, _) => (*family, *key),
+            });
+        }
+        for (family, step) in steps {
             let handle = handles[family as usize];
             match step {
                 BatchStep::Put(key, value) => rows.put_cf(handle, key, value),
@@ -338,8 +350,8 @@ impl RowCursor for RocksCursor<'_> {
     }
 }
 
-/// A sorted file in RocksDB's table format. The writer borrows its options, so rows are collected
-/// per file by a writer thread-locally owned and written when the file is finished.
+/// A sorted file in RocksDB's table format. RocksDB's writer borrows its options, so the rows are
+/// kept until the file is finished and written in one go.
 struct RocksFileWriter {
     file: SortedFile,
     store: PathBuf,

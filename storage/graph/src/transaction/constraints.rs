@@ -1,0 +1,330 @@
+//! What must hold whatever the isolation: nodes to be deleted have no relationships, unique values
+//! are unique, indexed values are short enough; and the schema that says so.
+//!
+//! A constraint is checked twice. At the end of each statement against the view and the own writes,
+//! which gives an exact error; and by certification against what others commit meanwhile, for which
+//! the ranges that were looked at are noted.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Result, SchemaChange, Transaction, has_value};
+use crate::catalog::IndexDefinition;
+use crate::error::GraphError;
+use crate::footprint::fact;
+use crate::ids::{ElementId, IndexId, KeyId, LabelId, NodeId, Version};
+use crate::kv::Family;
+use crate::read::GraphRead;
+use crate::rows::closed::SetRange;
+use crate::rows::{
+    Key, VALUE_KEY_BYTES_MAX, label_prefix, prefix_end, property_key, property_prefix,
+    read_trailing_node,
+};
+use crate::value::Value;
+
+impl Transaction {
+    /// Checks what must hold at the end of each statement: deleted nodes have no relationships
+    /// left, unique values are unique, indexed values are short enough.
+    pub fn check_statement(&self) -> Result<()> {
+        if !self.state.has_writes.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let elements = self.state.overlay.read().unchecked();
+        let read = self.read();
+        let catalog = self.state.graph.catalog.load_full();
+        for element in elements {
+            let ElementId::Node(id) = element else {
+                continue;
+            };
+            let (state, is_new) = {
+                let overlay = self.state.overlay.read();
+                match overlay.written(element) {
+                    Some(written) => (written.latest().cloned(), written.base.is_none()),
+                    None => continue,
+                }
+            };
+            let Some(state) = state else {
+                self.check_disconnected(&read, id, is_new)?;
+                continue;
+            };
+            if catalog.has_no_index() {
+                continue;
+            }
+            for label in state.labels() {
+                for index in catalog.indexes_of(*label) {
+                    if let Some(value) = state.property(index.key) {
+                        self.check_value(index, id, value)?;
+                    }
+                }
+            }
+        }
+        self.state.overlay.write().all_checked();
+        Ok(())
+    }
+
+    fn check_disconnected(&self, read: &GraphRead, id: NodeId, is_new: bool) -> Result<()> {
+        if !is_new {
+            self.require(fact::starting_with(fact::adjacency(&id.0.to_be_bytes())));
+        }
+        let mut left = None;
+        read.expand(id, None, &[], |_, relationship, _| {
+            left.get_or_insert(relationship);
+        })?;
+        match left {
+            Some(relationship) => Err(GraphError::NodeStillConnected {
+                node: id,
+                relationship,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn names(&self, index: &IndexDefinition) -> (Arc<str>, Arc<str>) {
+        let catalog = self.read().catalog();
+        (
+            catalog.label_name(index.label).unwrap_or_default(),
+            catalog.key_name(index.key).unwrap_or_default(),
+        )
+    }
+
+    fn check_value(&self, index: &IndexDefinition, node: NodeId, value: &Value) -> Result<()> {
+        let row = property_key(index.label, index.key, value, node);
+        let set = SetRange::new(Family::Index, property_prefix(index.label, index.key));
+        let start = &row[..row.len() - 8];
+        let bytes = start.len() - set.prefix.len();
+        if bytes > VALUE_KEY_BYTES_MAX {
+            let (label, key) = self.names(index);
+            return Err(GraphError::IndexedValueTooLong {
+                index: Arc::clone(&index.name),
+                label,
+                key,
+                node,
+                bytes,
+                limit: VALUE_KEY_BYTES_MAX,
+            });
+        }
+        if !index.unique {
+            return Ok(());
+        }
+        let end = prefix_end(start);
+        self.require((fact::index(start), fact::index(&end)));
+        let overlay = self.state.overlay.read();
+        let mut existing = None;
+        // A node of the view that the transaction has written is judged by what it is now.
+        let stored = self.state.graph.stored(self.state.view);
+        stored.scan_set(
+            &set,
+            &start[set.prefix.len()..],
+            Some(&end[set.prefix.len()..]),
+            &mut |rest| {
+                let other = read_trailing_node(rest)?;
+                if other != node && overlay.written(other.into()).is_none() {
+                    existing = Some(other);
+                }
+                Ok(if existing.is_some() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                })
+            },
+        )?;
+        for candidate in overlay.values.range(Key::from_slice(start)..end) {
+            let other = read_trailing_node(candidate)?;
+            let state = overlay
+                .written(other.into())
+                .and_then(|written| written.latest());
+            if other != node && has_value(state, index.label, index.key, other, candidate) {
+                existing = existing.or(Some(other));
+            }
+        }
+        drop(overlay);
+        match existing {
+            None => Ok(()),
+            Some(existing) => {
+                let (label, key) = self.names(index);
+                Err(GraphError::NotUnique {
+                    constraint: Arc::clone(&index.name),
+                    label,
+                    key,
+                    value: format!("{value:?}"),
+                    node,
+                    existing,
+                })
+            }
+        }
+    }
+
+    /// Creates an index on a property of the nodes of a label.
+    pub fn create_index(&self, name: &str, label: LabelId, key: KeyId) -> Result<IndexId> {
+        self.create_schema(name, label, key, false)
+    }
+
+    /// Makes a property unique among the nodes of a label.
+    pub fn create_unique_constraint(
+        &self,
+        name: &str,
+        label: LabelId,
+        key: KeyId,
+    ) -> Result<IndexId> {
+        self.create_schema(name, label, key, true)
+    }
+
+    fn create_schema(
+        &self,
+        name: &str,
+        label: LabelId,
+        key: KeyId,
+        unique: bool,
+    ) -> Result<IndexId> {
+        if self.state.has_writes.load(Ordering::Relaxed) {
+            return Err(GraphError::SchemaAndData);
+        }
+        let graph = &self.state.graph;
+        let mut schema = self.state.schema.lock();
+        let catalog = graph.catalog.load();
+        let is_dropped = |id: IndexId| {
+            schema
+                .iter()
+                .any(|change| matches!(change, SchemaChange::Drop(index) if index.id == id))
+        };
+        let clash = catalog
+            .all_indexes()
+            .filter(|index| index.dropped.is_none() && !is_dropped(index.id))
+            .map(|index| &**index)
+            .chain(schema.iter().filter_map(|change| match change {
+                SchemaChange::Create(index) => Some(index),
+                SchemaChange::Drop(_) => None,
+            }))
+            .find(|index| &*index.name == name || (index.label, index.key) == (label, key));
+        if let Some(index) = clash {
+            return Err(GraphError::SchemaExists {
+                existing: Arc::clone(&index.name),
+            });
+        }
+        let definition = IndexDefinition {
+            id: graph.sequencer.index_id(),
+            name: name.into(),
+            label,
+            key,
+            unique,
+            covers_from: Version::MAX,
+            dropped: None,
+        };
+        self.check_existing(&definition)?;
+        let id = definition.id;
+        schema.push(SchemaChange::Create(definition));
+        Ok(id)
+    }
+
+    /// Checks the nodes there are against an index to be created.
+    fn check_existing(&self, index: &IndexDefinition) -> Result<()> {
+        self.require(fact::label(index.label));
+        self.require(fact::all_node_records());
+        let stored = self.state.graph.stored(self.state.view);
+        let set = SetRange::new(Family::Index, label_prefix(index.label));
+        let mut values: HashSet<Key> = HashSet::new();
+        let mut nodes = Vec::new();
+        stored.scan_set(&set, &[], None, &mut |rest| {
+            nodes.push(read_trailing_node(rest)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        for node in nodes {
+            let value = stored.element(node.into(), |record| Ok(record.property(index.key)?))?;
+            let Some(value) = value.flatten() else {
+                continue;
+            };
+            self.check_value(
+                &IndexDefinition {
+                    unique: false,
+                    ..index.clone()
+                },
+                node,
+                &value,
+            )?;
+            if index.unique {
+                let row = property_key(index.label, index.key, &value, node);
+                let key = Key::from_slice(&row[..row.len() - 8]);
+                if !values.insert(key) {
+                    return Err(self.not_unique(index, node, &value)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The error that says which node has the value of another.
+    fn not_unique(
+        &self,
+        index: &IndexDefinition,
+        node: NodeId,
+        value: &Value,
+    ) -> Result<GraphError> {
+        let stored = self.state.graph.stored(self.state.view);
+        let set = SetRange::new(Family::Index, label_prefix(index.label));
+        let mut existing = node;
+        stored.scan_set(&set, &[], None, &mut |rest| {
+            let other = read_trailing_node(rest)?;
+            let same = stored.element(other.into(), |record| {
+                Ok(record
+                    .property(index.key)?
+                    .is_some_and(|other| other.equivalent(value)))
+            })?;
+            if other != node && same == Some(true) {
+                existing = other;
+                return Ok(ControlFlow::Break(()));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let (label, key) = self.names(index);
+        Ok(GraphError::NotUnique {
+            constraint: Arc::clone(&index.name),
+            label,
+            key,
+            value: format!("{value:?}"),
+            node,
+            existing,
+        })
+    }
+
+    /// Drops an index that belongs to no constraint.
+    pub fn drop_index(&self, name: &str) -> Result<()> {
+        self.drop_schema(name, false)
+    }
+
+    /// Drops a constraint and its index.
+    pub fn drop_constraint(&self, name: &str) -> Result<()> {
+        self.drop_schema(name, true)
+    }
+
+    fn drop_schema(&self, name: &str, unique: bool) -> Result<()> {
+        if self.state.has_writes.load(Ordering::Relaxed) {
+            return Err(GraphError::SchemaAndData);
+        }
+        let mut schema = self.state.schema.lock();
+        let created = schema.iter().position(|change| {
+            matches!(change, SchemaChange::Create(index)
+                if &*index.name == name && index.unique == unique)
+        });
+        if let Some(at) = created {
+            schema.remove(at);
+            return Ok(());
+        }
+        let catalog = self.state.graph.catalog.load();
+        let index = catalog.current_index(Some(name), None).filter(|index| {
+            index.unique == unique
+                && !schema
+                    .iter()
+                    .any(|change| matches!(change, SchemaChange::Drop(drop) if drop.id == index.id))
+        });
+        let Some(index) = index else {
+            return Err(GraphError::NoSuchSchema {
+                what: if unique { "constraint" } else { "index" },
+                name: name.into(),
+            });
+        };
+        schema.push(SchemaChange::Drop(Arc::clone(index)));
+        Ok(())
+    }
+}

@@ -1,0 +1,238 @@
+//! From own writes to a commit: effects in their order, the keys they write, and the proposal.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Result, SchemaChange, Transaction};
+use crate::catalog::Catalog;
+use crate::commit::{CommitInfo, Committed};
+use crate::effect::{Effect, EffectHasher, encode_effect};
+use crate::encoding::record::ElementState;
+use crate::entry::TRANSACTION_BYTES_MAX;
+use crate::error::{CommitError, GraphError};
+use crate::footprint::{WriteKeys, fact};
+use crate::ids::{ElementId, LabelId};
+use crate::overlay::both_ways;
+use crate::rows::meta::TokenKind;
+use crate::rows::{Key, label_key, property_key};
+use crate::sequencer::{Body, Proposal};
+
+impl Transaction {
+    /// Commits: certifies the transaction, gives it a version, and waits until it is durable and
+    /// applied. One that wrote nothing returns the version of its view and leaves no trace.
+    pub fn commit(self, info: CommitInfo) -> std::result::Result<Committed, CommitError> {
+        self.check_statement()?;
+        let graph = &self.state.graph;
+        let (effects, keys) = self.effects()?;
+        if effects.is_empty() {
+            let version = self.state.view;
+            let time = graph.version_time(version)?;
+            return Ok(Committed { version, time });
+        }
+        let identity = graph.identity().ok_or(CommitError::NotLeading)?;
+        let mut hasher = EffectHasher::new(&identity.salt_key);
+        let mut bytes = Vec::with_capacity(64 * effects.len());
+        for effect in &effects {
+            let start = bytes.len();
+            encode_effect(effect, &mut bytes).map_err(GraphError::from)?;
+            hasher
+                .push_bytes(&bytes[start..])
+                .map_err(GraphError::from)?;
+            if bytes.len() > TRANSACTION_BYTES_MAX {
+                return Err(CommitError::Graph(GraphError::TransactionTooLarge {
+                    limit: TRANSACTION_BYTES_MAX,
+                }));
+            }
+        }
+        drop(effects);
+        let mut footprint = std::mem::take(&mut *self.state.footprint.lock());
+        footprint.coalesce();
+        let committed = graph.sequencer.commit(
+            graph,
+            Proposal {
+                view: self.state.view,
+                info,
+                footprint,
+                keys,
+                body: Body::Effects(bytes),
+                effect_count: hasher.count(),
+                effects_root: hasher.root(),
+            },
+        )?;
+        Ok(committed.expect("only bulk batches are made for one version"))
+    }
+
+    /// The effects in their order, and the keys they write. Adds to the footprint what every
+    /// commit is certified against.
+    fn effects(&self) -> Result<(Vec<Effect>, WriteKeys)> {
+        let graph = &self.state.graph;
+        let catalog = graph.catalog.load_full();
+        let overlay = self.state.overlay.read();
+        let mut footprint = self.state.footprint.lock();
+        let mut changed: Vec<_> = overlay
+            .elements()
+            .filter(|(_, written)| {
+                let before = written.base.as_ref().map(|(_, state)| state);
+                match (before, written.latest()) {
+                    (None, None) => false,
+                    (Some(before), Some(after)) => before != after,
+                    _ => true,
+                }
+            })
+            .collect();
+        changed.sort_unstable_by_key(|(element, _)| *element);
+        let mut keys = Vec::with_capacity(changed.len() * 4);
+        let mut used: HashSet<(TokenKind, u32)> = HashSet::new();
+        let mut effects = Vec::with_capacity(changed.len() + 4);
+        for (element, written) in changed {
+            let before = written.base.as_ref().map(|(_, state)| &**state);
+            let after = written.latest().map(|state| &**state);
+            if written.base.is_some() {
+                footprint.point(fact::element(element));
+            }
+            write_keys(&catalog, element, before, after, &mut keys);
+            if let Some(after) = after {
+                used.extend(after.labels().iter().map(|id| (TokenKind::Label, id.0)));
+                used.extend(
+                    after
+                        .properties()
+                        .iter()
+                        .map(|(id, _)| (TokenKind::Key, id.0)),
+                );
+                if let ElementState::Relationship { type_id, .. } = after {
+                    used.insert((TokenKind::Type, type_id.0));
+                }
+            }
+            effects.push(Effect::Element {
+                element,
+                previous: written.base.as_ref().map(|(from, _)| *from),
+                state: after.cloned(),
+            });
+        }
+        let schema = self.state.schema.lock();
+        let mut first = Vec::new();
+        for change in schema.iter() {
+            keys.push(fact::schema());
+            match change {
+                SchemaChange::Create(index) => {
+                    used.insert((TokenKind::Label, index.label.0));
+                    used.insert((TokenKind::Key, index.key.0));
+                    first.push(Effect::CreateIndex {
+                        id: index.id,
+                        label: index.label,
+                        key: index.key,
+                        unique: index.unique,
+                        name: Arc::clone(&index.name),
+                    });
+                }
+                SchemaChange::Drop(index) => first.push(Effect::DropIndex { id: index.id }),
+            }
+        }
+        // Drops come before what may take their place.
+        first.sort_by_key(|effect| matches!(effect, Effect::CreateIndex { .. }));
+        if !(first.is_empty() && effects.is_empty()) {
+            footprint.point(fact::schema());
+        }
+        // A number counts by being used, wherever the transaction has it from.
+        let mut used: Vec<_> = used.into_iter().collect();
+        used.retain(|(kind, id)| catalog.token_name(*kind, *id).is_none());
+        used.sort_unstable();
+        let mut ordered = Vec::with_capacity(used.len() + first.len() + effects.len());
+        for (kind, id) in used {
+            let own = self.state.tokens.read();
+            let own = own
+                .iter()
+                .find(|token| token.kind == kind && token.id == id)
+                .map(|token| Arc::clone(&token.name));
+            let name = own
+                .or_else(|| graph.sequencer.token_name(kind, id))
+                .or_else(|| {
+                    // It may have been applied since the catalog was looked at.
+                    let catalog = graph.catalog.load();
+                    catalog
+                        .token_name(kind, id)
+                        .map(|(name, _)| Arc::clone(name))
+                })
+                .ok_or(GraphError::UnknownToken {
+                    kind: kind.name(),
+                    id,
+                })?;
+            keys.push(fact::token(kind, &name));
+            ordered.push(Effect::Token { kind, id, name });
+        }
+        ordered.extend(first);
+        ordered.extend(effects);
+        Ok((ordered, WriteKeys::new(keys)))
+    }
+}
+
+/// Appends the keys that one effect writes.
+fn write_keys(
+    catalog: &Catalog,
+    element: ElementId,
+    before: Option<&ElementState>,
+    after: Option<&ElementState>,
+    keys: &mut Vec<Key>,
+) {
+    keys.push(fact::element(element));
+    let is_same_existence = before.is_some() == after.is_some();
+    match element {
+        ElementId::Node(id) => {
+            if !is_same_existence {
+                keys.push(fact::node(id));
+            }
+            let labels_of = |state: Option<&ElementState>| -> Vec<LabelId> {
+                state.map_or_else(Vec::new, |state| state.labels().to_vec())
+            };
+            let (old, new) = (labels_of(before), labels_of(after));
+            let differing = old
+                .iter()
+                .filter(|label| !new.contains(label))
+                .chain(new.iter().filter(|label| !old.contains(label)));
+            for label in differing {
+                keys.push(fact::index(&label_key(*label, id)));
+            }
+            if catalog.has_no_index() {
+                return;
+            }
+            let rows_of = |state: Option<&ElementState>| -> Vec<Key> {
+                let Some(state) = state else {
+                    return Vec::new();
+                };
+                let indexes = state
+                    .labels()
+                    .iter()
+                    .flat_map(|label| catalog.indexes_of(*label));
+                indexes
+                    .filter_map(|index| {
+                        let value = state.property(index.key)?;
+                        Some(property_key(index.label, index.key, value, id))
+                    })
+                    .collect()
+            };
+            let (old, new) = (rows_of(before), rows_of(after));
+            let differing = old
+                .iter()
+                .filter(|row| !new.contains(row))
+                .chain(new.iter().filter(|row| !old.contains(row)));
+            keys.extend(differing.map(|row| fact::index(row)));
+        }
+        ElementId::Relationship(id) => {
+            if is_same_existence {
+                return;
+            }
+            if let Some(ElementState::Relationship {
+                type_id,
+                start,
+                end,
+                ..
+            }) = after.or(before)
+            {
+                keys.push(fact::relationship(*type_id, id));
+                for row in both_ways(id, *type_id, *start, *end) {
+                    keys.push(fact::adjacency(&row.bytes()));
+                }
+            }
+        }
+    }
+}
