@@ -79,7 +79,7 @@ const QUESTIONS: &[Question] = &[
         title: "A correction, as known on 10 January: who got payment HB-1202-7?",
         why: "The bank had posted 48,000 to the account of a bakery.",
         query: "AS OF datetime('2026-01-10T12:00:00Z')\n\
-                MATCH (owner)-[:OWNS]->(a:Account)<-[p:PAID {reference: 'HB-1202-7'}]-()\n\
+                MATCH (:Account {id: 'A-1177'})-[p:PAID {reference: 'HB-1202-7'}]->(a)<-[:OWNS]-(owner)\n\
                 RETURN a.id AS account, owner.name AS owner, p.amount AS amount,\n       \
                        system_from(p) AS recorded, system_to(p) AS withdrawn",
         recorded: Some(3),
@@ -88,7 +88,7 @@ const QUESTIONS: &[Question] = &[
         title: "… and who got it really?",
         why: "The bank withdrew the posting and made it anew. Both facts are kept, with their times \
               and sources.",
-        query: "MATCH (owner)-[:OWNS]->(a:Account)<-[p:PAID {reference: 'HB-1202-7'}]-()\n\
+        query: "MATCH (:Account {id: 'A-1177'})-[p:PAID {reference: 'HB-1202-7'}]->(a)<-[:OWNS]-(owner)\n\
                 RETURN a.id AS account, owner.name AS owner, p.amount AS amount,\n       \
                        system_from(p) AS recorded",
         recorded: Some(3),

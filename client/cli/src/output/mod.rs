@@ -41,7 +41,7 @@ pub struct Printer<'w> {
 enum Sheet<'w> {
     Table(Table<'w>),
     Json(&'w mut dyn Write),
-    Csv(csv::Writer<&'w mut dyn Write>),
+    Csv(Box<csv::Writer<&'w mut dyn Write>>),
 }
 
 impl<'w> Printer<'w> {
@@ -50,7 +50,7 @@ impl<'w> Printer<'w> {
         let sheet = match format {
             Format::Table => Sheet::Table(Table::new(out, width_max)),
             Format::Json => Sheet::Json(out),
-            Format::Csv => Sheet::Csv(csv::Writer::from_writer(out)),
+            Format::Csv => Sheet::Csv(Box::new(csv::Writer::from_writer(out))),
         };
         Self {
             columns: Vec::new(),
