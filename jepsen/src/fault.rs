@@ -42,7 +42,10 @@ impl Mounted {
         run("mkfs.ext4", &["-q", "-F", path(&image)?])?;
         let point = directory.join("disk");
         std::fs::create_dir(&point)?;
-        let mounted = Self { point, image: Some(image) };
+        let mounted = Self {
+            point,
+            image: Some(image),
+        };
         mounted.mount()?;
         Ok(mounted)
     }
@@ -55,12 +58,18 @@ impl Mounted {
         let point = directory.join("memory");
         std::fs::create_dir(&point)?;
         let size = format!("size={size_mib}m");
-        run("mount", &["-t", "tmpfs", "-o", &size, "tmpfs", path(&point)?])?;
+        run(
+            "mount",
+            &["-t", "tmpfs", "-o", &size, "tmpfs", path(&point)?],
+        )?;
         Ok(Self { point, image: None })
     }
 
     fn mount(&self) -> Result<()> {
-        let image = self.image.as_deref().context("only an image can be mounted again")?;
+        let image = self
+            .image
+            .as_deref()
+            .context("only an image can be mounted again")?;
         run("mount", &["-o", "loop", path(image)?, path(&self.point)?])
     }
 
@@ -93,7 +102,14 @@ impl Mounted {
     /// # Errors
     /// If it is none.
     pub fn resize(&self, size_mib: u64) -> Result<()> {
-        run("mount", &["-o", &format!("remount,size={size_mib}m"), path(&self.point)?])
+        run(
+            "mount",
+            &[
+                "-o",
+                &format!("remount,size={size_mib}m"),
+                path(&self.point)?,
+            ],
+        )
     }
 }
 
@@ -107,7 +123,8 @@ impl Drop for Mounted {
 }
 
 fn path(path: &Path) -> Result<&str> {
-    path.to_str().context("the path of a temporary directory is not UTF-8")
+    path.to_str()
+        .context("the path of a temporary directory is not UTF-8")
 }
 
 /// Why power cuts cannot be made here; none if they can.
@@ -129,7 +146,9 @@ pub fn mount_obstacle() -> Option<String> {
         return Some("it needs root".to_owned());
     }
     let probe = tempfile::tempdir().ok()?;
-    Mounted::tmpfs(probe.path(), 1).err().map(|error| format!("{error:#}"))
+    Mounted::tmpfs(probe.path(), 1)
+        .err()
+        .map(|error| format!("{error:#}"))
 }
 
 fn exists(program: &str) -> bool {
@@ -142,7 +161,10 @@ fn exists(program: &str) -> bool {
 /// If the file cannot be changed or is too short.
 pub fn flip_bit(file: &Path, offset: u64, bit: u8) -> Result<()> {
     let mut bytes = std::fs::read(file)?;
-    let Some(byte) = usize::try_from(offset).ok().and_then(|at| bytes.get_mut(at)) else {
+    let Some(byte) = usize::try_from(offset)
+        .ok()
+        .and_then(|at| bytes.get_mut(at))
+    else {
         bail!("{} is shorter than {offset}", file.display());
     };
     *byte ^= 1 << (bit % 8);

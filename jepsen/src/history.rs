@@ -41,8 +41,13 @@ pub struct History {
 impl History {
     /// Reads a line a worker printed; a line cut off by the fault says nothing.
     pub fn record(&mut self, line: &str) {
-        let Some(rest) = line.strip_prefix("ack ") else { return };
-        let mut numbers = rest.strip_suffix(" .").into_iter().flat_map(|rest| rest.split(' '));
+        let Some(rest) = line.strip_prefix("ack ") else {
+            return;
+        };
+        let mut numbers = rest
+            .strip_suffix(" .")
+            .into_iter()
+            .flat_map(|rest| rest.split(' '));
         let mut next = || numbers.next()?.parse::<u64>().ok();
         if let (Some(worker), Some(transaction), Some(version)) = (next(), next(), next()) {
             self.acknowledged.push(Acknowledged {
@@ -56,7 +61,11 @@ impl History {
     /// The line that says so. The full stop shows that it is whole.
     #[must_use]
     pub fn line(acknowledged: &Acknowledged) -> String {
-        let Acknowledged { worker, transaction, version } = acknowledged;
+        let Acknowledged {
+            worker,
+            transaction,
+            version,
+        } = acknowledged;
         format!("ack {worker} {transaction} {version} .")
     }
 }
@@ -95,7 +104,11 @@ pub fn check(directory: &Path, history: &History) -> Result<Checked> {
         );
     }
     for acknowledged in &history.acknowledged {
-        let Acknowledged { worker, transaction, version } = *acknowledged;
+        let Acknowledged {
+            worker,
+            transaction,
+            version,
+        } = *acknowledged;
         hold!(
             found.contains_key(&(worker, transaction)),
             "transaction {transaction} of worker {worker} was acknowledged as version {version} \
@@ -116,7 +129,10 @@ pub fn check(directory: &Path, history: &History) -> Result<Checked> {
             acknowledged.transaction
         );
     }
-    Ok(Checked { commits: latest.version().0, transactions: found.len() })
+    Ok(Checked {
+        commits: latest.version().0,
+        transactions: found.len(),
+    })
 }
 
 /// What a check has seen.
@@ -157,7 +173,10 @@ fn counters(read: &GraphRead) -> Result<BTreeMap<u64, u64>> {
     for node in scan(read, "Counter")? {
         let worker = integer(read, node, "worker")?.cast_unsigned();
         let last = integer(read, node, "last")?.cast_unsigned();
-        hold!(counters.insert(worker, last).is_none(), "worker {worker} has two counters");
+        hold!(
+            counters.insert(worker, last).is_none(),
+            "worker {worker} has two counters"
+        );
     }
     Ok(counters)
 }
@@ -174,7 +193,10 @@ fn scan(read: &GraphRead, label: &str) -> Result<Vec<NodeId>> {
 }
 
 fn integer(read: &GraphRead, node: NodeId, key: &str) -> Result<i64> {
-    let id = read.catalog().key(key).with_context(|| format!("there is no key {key}"))?;
+    let id = read
+        .catalog()
+        .key(key)
+        .with_context(|| format!("there is no key {key}"))?;
     match read.property(ElementId::Node(node), id)? {
         Value::Int(value) => Ok(value),
         other => Err(Violation(format!("{key} of node {node} is {other:?}")).into()),
@@ -187,7 +209,11 @@ mod tests {
 
     #[test]
     fn a_line_that_was_cut_off_says_nothing() {
-        let acknowledged = Acknowledged { worker: 1, transaction: 23, version: Version(456) };
+        let acknowledged = Acknowledged {
+            worker: 1,
+            transaction: 23,
+            version: Version(456),
+        };
         let line = History::line(&acknowledged);
         for length in 0..line.len() {
             let mut history = History::default();

@@ -36,9 +36,17 @@ pub fn write_input(directory: &Path) -> Result<()> {
     nodes.flush()?;
     let file = std::fs::File::create(directory.join("relationships.csv"))?;
     let mut relationships = std::io::BufWriter::new(file);
-    writeln!(relationships, ":START_ID(Person),:END_ID(Person),number:long")?;
+    writeln!(
+        relationships,
+        ":START_ID(Person),:END_ID(Person),number:long"
+    )?;
     for number in 0..RELATIONSHIPS {
-        writeln!(relationships, "{},{},{number}", number % NODES, end_of(number))?;
+        writeln!(
+            relationships,
+            "{},{},{number}",
+            number % NODES,
+            end_of(number)
+        )?;
     }
     relationships.flush()?;
     Ok(())
@@ -68,9 +76,18 @@ pub fn run(directory: &Path, input: &Path) -> Result<()> {
         relationships: vec![group("KNOWS", "relationships.csv")],
         ..CsvOptions::default()
     })?;
-    let options = LoadOptions { batch_events: 97, ..LoadOptions::new("crash", "crash-worker") };
+    let options = LoadOptions {
+        batch_events: 97,
+        ..LoadOptions::new("crash", "crash-worker")
+    };
     say("ready")?;
-    match load(&graph, &mut source, &options, &mut Speaker, &AtomicBool::new(false)) {
+    match load(
+        &graph,
+        &mut source,
+        &options,
+        &mut Speaker,
+        &AtomicBool::new(false),
+    ) {
         Ok(_) | Err(LoadError::JobComplete { .. }) => say("complete"),
         Err(error) => Err(error).context("the import failed"),
     }
@@ -85,7 +102,10 @@ impl Observer for Speaker {
     }
 
     fn reject(&mut self, reject: &Reject) -> std::io::Result<()> {
-        Err(std::io::Error::other(format!("{}: {}", reject.place, reject.reason)))
+        Err(std::io::Error::other(format!(
+            "{}: {}",
+            reject.place, reject.reason
+        )))
     }
 }
 
@@ -110,14 +130,20 @@ pub fn check(directory: &Path) -> Result<()> {
     while !cursor.is_done() {
         read.scan_label(label, &mut cursor, 1_024, &mut people)?;
     }
-    hold!(people.len() as u64 == NODES, "{} people instead of {NODES}", people.len());
+    hold!(
+        people.len() as u64 == NODES,
+        "{} people instead of {NODES}",
+        people.len()
+    );
     let mut ids = Vec::new();
     let mut numbers = Vec::new();
     for &person in &people {
         let start = integer(&read.property(person.into(), id)?)?;
         ids.push(start);
         let mut found = Vec::new();
-        read.expand(person, Some(Direction::Outgoing), &[], |end, link, _| found.push((end, link)))?;
+        read.expand(person, Some(Direction::Outgoing), &[], |end, link, _| {
+            found.push((end, link))
+        })?;
         for (end, link) in found {
             let number = number.context("no number")?;
             let number = integer(&read.property(link.into(), number)?)?;
@@ -135,16 +161,30 @@ pub fn check(directory: &Path) -> Result<()> {
 }
 
 fn check_counts(read: &GraphRead) -> Result<()> {
-    hold!(read.count_nodes(None)? == NODES, "the count of nodes is {}", read.count_nodes(None)?);
+    hold!(
+        read.count_nodes(None)? == NODES,
+        "the count of nodes is {}",
+        read.count_nodes(None)?
+    );
     let relationships = read.count_relationships(None)?;
-    hold!(relationships == RELATIONSHIPS, "the count of relationships is {relationships}");
+    hold!(
+        relationships == RELATIONSHIPS,
+        "the count of relationships is {relationships}"
+    );
     Ok(())
 }
 
 fn all_once(what: &str, mut found: Vec<u64>, count: u64) -> Result<()> {
     found.sort_unstable();
-    hold!(found.len() as u64 == count, "{} {what} instead of {count}", found.len());
-    let wrong = found.iter().zip(0..).find(|&(&found, expected)| found != expected);
+    hold!(
+        found.len() as u64 == count,
+        "{} {what} instead of {count}",
+        found.len()
+    );
+    let wrong = found
+        .iter()
+        .zip(0..)
+        .find(|&(&found, expected)| found != expected);
     hold!(wrong.is_none(), "{what}: {:?} (found, expected)", wrong);
     Ok(())
 }

@@ -68,14 +68,23 @@ fn main() -> ExitCode {
             {
                 eprintln!("error: {error:#}");
             }
-            if error.is::<Violation>() { ExitCode::from(VIOLATION) } else { ExitCode::FAILURE }
+            if error.is::<Violation>() {
+                ExitCode::from(VIOLATION)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
     match &arguments.command {
-        Some(Command::Worker { data, threads, first, transactions }) => {
+        Some(Command::Worker {
+            data,
+            threads,
+            first,
+            transactions,
+        }) => {
             worker::run(data, *threads, *first, *transactions)?;
         }
         Some(Command::Import { data, input }) => import::run(data, input)?,

@@ -41,7 +41,11 @@ impl Tester {
     /// A tester whose faults strike at moments drawn from the seed.
     #[must_use]
     pub fn new(program: PathBuf, seed: u64, cycles: u32) -> Self {
-        Self { program, random: ChaCha8Rng::seed_from_u64(seed), cycles }
+        Self {
+            program,
+            random: ChaCha8Rng::seed_from_u64(seed),
+            cycles,
+        }
     }
 
     /// SIGKILL while several threads commit: after each, the directory is checked and used on.
@@ -59,7 +63,10 @@ impl Tester {
             worker.kill(&mut history)?;
             self.check(&data, &history, cycle)?;
         }
-        Ok(Outcome::Held(format!("{} commits acknowledged", history.acknowledged.len())))
+        Ok(Outcome::Held(format!(
+            "{} commits acknowledged",
+            history.acknowledged.len()
+        )))
     }
 
     /// SIGKILL while an import runs, until it is complete.
@@ -92,7 +99,10 @@ impl Tester {
             ensure!(kills < 1_000, "the import does not come on");
         }
         import::check(&data)?;
-        Ok(Outcome::Held(format!("{} rows after {kills} kills", import::NODES + import::RELATIONSHIPS)))
+        Ok(Outcome::Held(format!(
+            "{} rows after {kills} kills",
+            import::NODES + import::RELATIONSHIPS
+        )))
     }
 
     /// The file system loses everything that was not synced while several threads commit.
@@ -116,7 +126,10 @@ impl Tester {
             disk.remount_after_power_cut()?;
             self.check(&data, &history, cycle)?;
         }
-        Ok(Outcome::Held(format!("{} commits acknowledged", history.acknowledged.len())))
+        Ok(Outcome::Held(format!(
+            "{} commits acknowledged",
+            history.acknowledged.len()
+        )))
     }
 
     /// The disk becomes full while several threads commit; the worker must end with an error, and the
@@ -138,10 +151,16 @@ impl Tester {
         }
         let output = worker.child.wait()?;
         let said = worker.errors()?;
-        ensure!(output.code() == Some(1), "the worker ended with {output} and said: {said}");
+        ensure!(
+            output.code() == Some(1),
+            "the worker ended with {output} and said: {said}"
+        );
         let is_specific = said.contains("No space left") || said.contains("disk");
         ensure!(is_specific, "the error does not name the full disk: {said}");
-        ensure!(!history.acknowledged.is_empty(), "the disk was full before anything was written");
+        ensure!(
+            !history.acknowledged.is_empty(),
+            "the disk was full before anything was written"
+        );
         disk.resize(256)?;
         self.check(&data, &history, 0)?;
         // And it can be written to again.
@@ -151,7 +170,10 @@ impl Tester {
         }
         worker.child.wait()?;
         self.check(&data, &history, 1)?;
-        Ok(Outcome::Held(format!("{} commits acknowledged", history.acknowledged.len())))
+        Ok(Outcome::Held(format!(
+            "{} commits acknowledged",
+            history.acknowledged.len()
+        )))
     }
 
     /// Bits of the store's files flip while it is closed: opening or checking it gives an error, or
@@ -186,12 +208,17 @@ impl Tester {
                 Verdict::Refused => refused += 1,
                 Verdict::Right => harmless += 1,
                 Verdict::Wrong(what) => {
-                    bail!("a bit at {offset} of {} gave a wrong answer: {what}", file.display())
+                    bail!(
+                        "a bit at {offset} of {} gave a wrong answer: {what}",
+                        file.display()
+                    )
                 }
             }
             std::fs::remove_dir_all(&copy)?;
         }
-        Ok(Outcome::Held(format!("{refused} refused with an error, {harmless} without effect")))
+        Ok(Outcome::Held(format!(
+            "{refused} refused with an error, {harmless} without effect"
+        )))
     }
 
     fn start_writer(&self, data: &Path, cycle: u32, transactions: u64) -> Result<Worker> {
@@ -199,8 +226,14 @@ impl Tester {
         let first = (u64::from(cycle) * THREADS).to_string();
         let threads = THREADS.to_string();
         let transactions = transactions.to_string();
-        let arguments =
-            ["--threads", &threads, "--first", &first, "--transactions", &transactions];
+        let arguments = [
+            "--threads",
+            &threads,
+            "--first",
+            &first,
+            "--transactions",
+            &transactions,
+        ];
         let mut worker = Worker::start(&self.program, "worker", data, &arguments)?;
         match worker.next_line()? {
             Some(line) if line == "ready" => Ok(worker),
@@ -284,14 +317,20 @@ impl Worker {
     }
 
     fn errors(&mut self) -> Result<String> {
-        let Some(stderr) = self.child.stderr.take() else { return Ok(String::new()) };
+        let Some(stderr) = self.child.stderr.take() else {
+            return Ok(String::new());
+        };
         Ok(std::io::read_to_string(stderr)?.trim().to_owned())
     }
 
     /// Sends the history to a `check` process and hears what it found.
     fn answer(mut self, history: &History) -> Result<Verdict> {
         use std::io::Write;
-        let mut stdin = self.child.stdin.take().context("the checker has no input")?;
+        let mut stdin = self
+            .child
+            .stdin
+            .take()
+            .context("the checker has no input")?;
         for acknowledged in &history.acknowledged {
             // A checker that cannot open the directory has stopped listening.
             if writeln!(stdin, "{}", History::line(acknowledged)).is_err() {

@@ -19,12 +19,7 @@ use crate::history::{Acknowledged, GRAPH, History, NODES_PER_TRANSACTION};
 ///
 /// # Errors
 /// If the database cannot be opened or a write fails, with what it said.
-pub fn run(
-    directory: &Path,
-    threads: u64,
-    first_worker: u64,
-    transactions_max: u64,
-) -> Result<()> {
+pub fn run(directory: &Path, threads: u64, first_worker: u64, transactions_max: u64) -> Result<()> {
     let database = Database::open(directory, OpenOptions { create: true })?;
     let graph = match database.graph(GRAPH) {
         Ok(graph) => graph,
@@ -39,7 +34,9 @@ pub fn run(
             })
             .collect();
         workers.into_iter().try_for_each(|worker| {
-            worker.join().map_err(|_| anyhow::anyhow!("a worker panicked"))?
+            worker
+                .join()
+                .map_err(|_| anyhow::anyhow!("a worker panicked"))?
         })
     })?;
     database.flush()?;
@@ -68,7 +65,10 @@ fn make_counter(graph: &Arc<Graph>, worker: u64) -> Result<NodeId> {
         let transaction = graph.begin(Isolation::Serializable);
         let label = transaction.label_id("Counter")?;
         let properties = vec![
-            (transaction.key_id("worker")?, Value::Int(worker.cast_signed())),
+            (
+                transaction.key_id("worker")?,
+                Value::Int(worker.cast_signed()),
+            ),
             (transaction.key_id("last")?, Value::Int(0)),
         ];
         let node = transaction.create_node(Sequence::default(), &[label], properties)?;
@@ -120,9 +120,11 @@ fn write(
     let element = ElementId::Node(counter);
     transaction.set_property(sequence, element, last, Value::Int(number.cast_signed()))?;
     match transaction.commit(info()) {
-        Ok(committed) => {
-            Ok(Acknowledged { worker, transaction: number, version: committed.version })
-        }
+        Ok(committed) => Ok(Acknowledged {
+            worker,
+            transaction: number,
+            version: committed.version,
+        }),
         Err(CommitError::Conflict { .. } | CommitError::ViewTooOld { .. }) => {
             Err(WriteError::Retry)
         }
@@ -131,7 +133,10 @@ fn write(
 }
 
 fn info() -> CommitInfo {
-    CommitInfo { actor: "crash-worker".into(), ..CommitInfo::default() }
+    CommitInfo {
+        actor: "crash-worker".into(),
+        ..CommitInfo::default()
+    }
 }
 
 /// One line in one write, so that the tester sees it at once and whole.

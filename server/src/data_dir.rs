@@ -82,13 +82,17 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Opens a directory, making it where `create` allows it.
     pub(crate) fn open(path: &Path, create: bool) -> Result<Self, DataDirError> {
-        let missing = || DataDirError::Missing { path: path.to_owned() };
+        let missing = || DataDirError::Missing {
+            path: path.to_owned(),
+        };
         let format_file = path.join(FORMAT_FILE);
         let is_new = !format_file.exists();
         if is_new {
             let is_foreign = path.is_dir() && holds_something_else(path)?;
             if is_foreign {
-                return Err(DataDirError::Foreign { path: path.to_owned() });
+                return Err(DataDirError::Foreign {
+                    path: path.to_owned(),
+                });
             }
             if !create {
                 return Err(missing());
@@ -101,7 +105,10 @@ impl DataDir {
                 .map_err(|source| io_error("write", &format_file, source))?;
         }
         check_format(path, &format_file)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -118,7 +125,11 @@ impl DataDir {
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> DataDirError {
-    DataDirError::Io { action, path: path.to_owned(), source }
+    DataDirError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// A lock file alone is what a start leaves that was killed before it wrote the format.
@@ -156,12 +167,21 @@ fn lock(path: &Path) -> Result<File, DataDirError> {
             let mut owner = String::new();
             // Only for the message.
             let _ = file.read_to_string(&mut owner);
-            let owner = if owner.trim().is_empty() { "unknown" } else { owner.trim() };
-            return Err(DataDirError::InUse { path: path.to_owned(), owner: owner.to_owned() });
+            let owner = if owner.trim().is_empty() {
+                "unknown"
+            } else {
+                owner.trim()
+            };
+            return Err(DataDirError::InUse {
+                path: path.to_owned(),
+                owner: owner.to_owned(),
+            });
         }
         Err(TryLockError::Error(source)) => return Err(io_error("lock", &lock_path, source)),
     }
-    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    let written = file
+        .set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(|source| io_error("write", &lock_path, source))?;
     Ok(file)
 }
@@ -176,12 +196,13 @@ fn write_durably(directory: &Path, path: &Path, content: &[u8]) -> io::Result<()
 }
 
 fn check_format(path: &Path, format_file: &Path) -> Result<(), DataDirError> {
-    let text = fs::read_to_string(format_file)
-        .map_err(|source| io_error("read", format_file, source))?;
+    let text =
+        fs::read_to_string(format_file).map_err(|source| io_error("read", format_file, source))?;
     match text.trim().parse::<u32>() {
-        Ok(found) if found > FORMAT => {
-            Err(DataDirError::NewerFormat { path: path.to_owned(), found })
-        }
+        Ok(found) if found > FORMAT => Err(DataDirError::NewerFormat {
+            path: path.to_owned(),
+            found,
+        }),
         Ok(_) => Ok(()),
         Err(_) => Err(DataDirError::BadFormat {
             path: format_file.to_owned(),
@@ -198,10 +219,16 @@ mod tests {
     fn one_process_opens_it_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("data");
-        assert!(matches!(DataDir::open(&path, false), Err(DataDirError::Missing { .. })));
+        assert!(matches!(
+            DataDir::open(&path, false),
+            Err(DataDirError::Missing { .. })
+        ));
         let first = DataDir::open(&path, true).unwrap();
         let second = DataDir::open(&path, false).unwrap_err();
-        assert!(second.to_string().contains(&std::process::id().to_string()), "{second}");
+        assert!(
+            second.to_string().contains(&std::process::id().to_string()),
+            "{second}"
+        );
         drop(first);
         DataDir::open(&path, false).unwrap();
     }
@@ -210,7 +237,10 @@ mod tests {
     fn foreign_and_newer_directories_are_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("thesis.txt"), "precious").unwrap();
-        assert!(matches!(DataDir::open(dir.path(), true), Err(DataDirError::Foreign { .. })));
+        assert!(matches!(
+            DataDir::open(dir.path(), true),
+            Err(DataDirError::Foreign { .. })
+        ));
 
         let path = dir.path().join("data");
         drop(DataDir::open(&path, true).unwrap());
@@ -218,6 +248,9 @@ mod tests {
         let error = DataDir::open(&path, false).unwrap_err();
         assert!(matches!(error, DataDirError::NewerFormat { found: 99, .. }));
         fs::write(path.join(FORMAT_FILE), "what?").unwrap();
-        assert!(matches!(DataDir::open(&path, false), Err(DataDirError::BadFormat { .. })));
+        assert!(matches!(
+            DataDir::open(&path, false),
+            Err(DataDirError::BadFormat { .. })
+        ));
     }
 }

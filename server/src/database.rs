@@ -148,7 +148,10 @@ impl Database {
     pub fn open(path: &Path, options: OpenOptions) -> Result<Arc<Self>, DatabaseError> {
         let directory = DataDir::open(path, options.create)?;
         let log = LogStore::open(directory.log(), LogOptions::default()).map_err(|source| {
-            DatabaseError::Log { directory: path.display().to_string(), source }
+            DatabaseError::Log {
+                directory: path.display().to_string(),
+                source,
+            }
         })?;
         let log = Arc::new(log);
         let resources = RocksResources::default();
@@ -213,11 +216,15 @@ impl Database {
     /// If there is one of that name, or the name cannot be one.
     pub fn create_graph(&self, name: &str) -> Result<Arc<Graph>, DatabaseError> {
         if !is_name(name) || name == SYSTEM {
-            return Err(DatabaseError::BadName { name: name.to_owned() });
+            return Err(DatabaseError::BadName {
+                name: name.to_owned(),
+            });
         }
         let _opening = self.opening.lock();
         if self.graphs()?.iter().any(|graph| &*graph.name == name) {
-            return Err(DatabaseError::GraphExists { name: name.to_owned() });
+            return Err(DatabaseError::GraphExists {
+                name: name.to_owned(),
+            });
         }
         let info = registry::add(self.system.graph(), name)?;
         self.open_graph(&info)
@@ -229,10 +236,17 @@ impl Database {
     /// # Errors
     /// If a store cannot be written.
     pub fn flush(&self) -> Result<(), DatabaseError> {
-        let groups: Vec<_> =
-            self.groups.lock().iter().map(|(&id, group)| (id, group.clone())).collect();
+        let groups: Vec<_> = self
+            .groups
+            .lock()
+            .iter()
+            .map(|(&id, group)| (id, group.clone()))
+            .collect();
         for (id, group) in groups {
-            group.flush().map_err(|source| DatabaseError::Flush { group: id.0, source })?;
+            group.flush().map_err(|source| DatabaseError::Flush {
+                group: id.0,
+                source,
+            })?;
         }
         Ok(())
     }
@@ -263,13 +277,27 @@ fn open_group(
     id: GroupId,
     name: &str,
 ) -> Result<Arc<Group>, DatabaseError> {
-    let unusable = |source| DatabaseError::Graph { graph: name.into(), source };
-    let options = RocksOptions { resources: resources.clone() };
+    let unusable = |source| DatabaseError::Graph {
+        graph: name.into(),
+        source,
+    };
+    let options = RocksOptions {
+        resources: resources.clone(),
+    };
     let store = RocksStore::open(&directory.group(id), &options)
         .map_err(|source| unusable(source.into()))?;
     let graph = Graph::open(Arc::new(store), GraphOptions::default()).map_err(unusable)?;
     let group = Group::connect::<GroupError>(Arc::new(graph), |machine| {
-        Ok(SingleMember::open(log.clone(), id, MEMBER, machine, DriverOptions::default())?)
+        Ok(SingleMember::open(
+            log.clone(),
+            id,
+            MEMBER,
+            machine,
+            DriverOptions::default(),
+        )?)
     });
-    group.map(Arc::new).map_err(|source| DatabaseError::Replay { graph: name.into(), source })
+    group.map(Arc::new).map_err(|source| DatabaseError::Replay {
+        graph: name.into(),
+        source,
+    })
 }

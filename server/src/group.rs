@@ -4,14 +4,14 @@
 //! and the group's replication the log that the graph's sequencer proposes to.
 
 use std::error::Error;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use retrograph_graph::replicate::{Pending, Replicate, ReplicationError};
 use retrograph_graph::{Graph, GraphError};
 use retrograph_raft::{
-    ApplyError, EntryPayload, LogIndex, Proposal, PurgeError, Replication,
-    SingleMember, StateMachine, Term,
+    ApplyError, EntryPayload, LogIndex, Proposal, PurgeError, Replication, SingleMember,
+    StateMachine, Term,
 };
 
 /// The graph of a group as its state machine.
@@ -34,8 +34,11 @@ impl StateMachine for GraphMachine {
     ) -> Result<(), ApplyError> {
         // A blank entry says that a term began. It is nothing to the graph: its applied index stays
         // behind, and a restart passes the blank entry once more.
-        let EntryPayload::Data(payload) = payload else { return Ok(()) };
-        self.unflushed_bytes.fetch_add(payload.len() as u64, Ordering::Relaxed);
+        let EntryPayload::Data(payload) = payload else {
+            return Ok(());
+        };
+        self.unflushed_bytes
+            .fetch_add(payload.len() as u64, Ordering::Relaxed);
         self.graph.apply(index.0, payload).map_err(ApplyError::new)
     }
 }
@@ -57,11 +60,17 @@ impl Group {
         E: From<ReplicationError>,
     {
         let unflushed_bytes = Arc::new(AtomicU64::new(0));
-        let machine =
-            GraphMachine { graph: graph.clone(), unflushed_bytes: unflushed_bytes.clone() };
+        let machine = GraphMachine {
+            graph: graph.clone(),
+            unflushed_bytes: unflushed_bytes.clone(),
+        };
         let driver = Arc::new(open(machine)?);
         graph.lead(Arc::new(Proposer(Arc::downgrade(&driver))))?;
-        Ok(Self { graph, driver, unflushed_bytes })
+        Ok(Self {
+            graph,
+            driver,
+            unflushed_bytes,
+        })
     }
 
     pub(crate) fn graph(&self) -> &Arc<Graph> {
@@ -101,7 +110,9 @@ struct Proposer(Weak<SingleMember<GraphMachine>>);
 impl Replicate for Proposer {
     fn propose(&self, payload: Vec<u8>) -> Result<Box<dyn Pending>, ReplicationError> {
         let Some(driver) = self.0.upgrade() else {
-            return Err(ReplicationError::Refused("the database is closed".to_owned()));
+            return Err(ReplicationError::Refused(
+                "the database is closed".to_owned(),
+            ));
         };
         // Whoever writes faster than the disk waits here; a graph that is behind takes no more.
         if let Err(cause) = driver.wait_for_room() {
@@ -118,7 +129,10 @@ struct PendingProposal(Proposal);
 
 impl Pending for PendingProposal {
     fn wait(self: Box<Self>) -> Result<(), ReplicationError> {
-        self.0.wait().map(|_| ()).map_err(|error| ReplicationError::Unknown(chain(&error)))
+        self.0
+            .wait()
+            .map(|_| ())
+            .map_err(|error| ReplicationError::Unknown(chain(&error)))
     }
 }
 

@@ -32,7 +32,10 @@ impl Maintenance {
         let thread = std::thread::Builder::new()
             .name("retrograph-flush".to_owned())
             .spawn(move || run(&groups, &stopped))?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -47,7 +50,10 @@ impl Drop for Maintenance {
     }
 }
 
-#[allow(clippy::print_stderr, reason = "the embedded member has no log to write to")]
+#[allow(
+    clippy::print_stderr,
+    reason = "the embedded member has no log to write to"
+)]
 fn run(groups: &Groups, stop: &(Mutex<bool>, Condvar)) {
     loop {
         {
@@ -69,7 +75,10 @@ fn run(groups: &Groups, stop: &(Mutex<bool>, Condvar)) {
             // Nothing is lost: the log keeps what the store does not have, and the next write or
             // flush meets the same error where somebody waits for it.
             if let Err(error) = group.flush() {
-                eprintln!("retrograph: group {id} cannot be flushed: {}", chain(&error));
+                eprintln!(
+                    "retrograph: group {id} cannot be flushed: {}",
+                    chain(&error)
+                );
             }
         }
     }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use retrograph_graph::commit::CommitInfo;
 use retrograph_graph::ids::{ElementId, KeyId, NodeId, SystemTime};
 use retrograph_graph::value::Value;
-use retrograph_graph::{CommitError, Graph, GraphError, GraphRead, Isolation, ScanCursor, Sequence};
+use retrograph_graph::{
+    CommitError, Graph, GraphError, GraphRead, Isolation, ScanCursor, Sequence,
+};
 use retrograph_raft::GroupId;
 
 /// The group of the system graph.
@@ -54,7 +56,9 @@ pub enum RegistryError {
 pub(crate) fn list(system: &Arc<Graph>) -> Result<Vec<GraphInfo>, RegistryError> {
     let read = system.read_latest();
     let catalog = read.catalog();
-    let Some(label) = catalog.label(LABEL) else { return Ok(Vec::new()) };
+    let Some(label) = catalog.label(LABEL) else {
+        return Ok(Vec::new());
+    };
     let key = |name| catalog.key(name).unwrap_or(KeyId(u32::MAX));
     let keys = [key(NAME), key(GROUP), key(INCARNATION)];
     let mut graphs = Vec::new();
@@ -77,12 +81,17 @@ fn info(
     [name, group, incarnation]: [KeyId; 3],
 ) -> Result<GraphInfo, RegistryError> {
     let element = ElementId::Node(node);
-    let values =
-        (read.property(element, name)?, read.property(element, group)?, read.property(element, incarnation)?);
+    let values = (
+        read.property(element, name)?,
+        read.property(element, group)?,
+        read.property(element, incarnation)?,
+    );
     let (Value::String(name), Value::Int(group), Value::Int(incarnation)) = values else {
         return Err(RegistryError::Malformed(node));
     };
-    let (from, _) = read.interval(element)?.ok_or(RegistryError::Malformed(node))?;
+    let (from, _) = read
+        .interval(element)?
+        .ok_or(RegistryError::Malformed(node))?;
     Ok(GraphInfo {
         name,
         group: group.cast_unsigned(),
@@ -95,7 +104,11 @@ fn info(
 pub(crate) fn add(system: &Arc<Graph>, name: &str) -> Result<GraphInfo, RegistryError> {
     ensure_schema(system)?;
     let transaction = system.begin(Isolation::Serializable);
-    let group = 1 + list(system)?.iter().map(|graph| graph.group).max().unwrap_or(SYSTEM_GROUP.0);
+    let group = 1 + list(system)?
+        .iter()
+        .map(|graph| graph.group)
+        .max()
+        .unwrap_or(SYSTEM_GROUP.0);
     let label = transaction.label_id(LABEL)?;
     let properties = vec![
         (transaction.key_id(NAME)?, Value::String(name.into())),
@@ -104,12 +117,21 @@ pub(crate) fn add(system: &Arc<Graph>, name: &str) -> Result<GraphInfo, Registry
     ];
     transaction.create_node(Sequence::default(), &[label], properties)?;
     let committed = transaction.commit(info_of_commit("create graph"))?;
-    Ok(GraphInfo { name: name.into(), group, incarnation: 1, created: committed.time })
+    Ok(GraphInfo {
+        name: name.into(),
+        group,
+        incarnation: 1,
+        created: committed.time,
+    })
 }
 
 fn ensure_schema(system: &Arc<Graph>) -> Result<(), RegistryError> {
     let catalog = system.read_latest().catalog();
-    if catalog.indexes().iter().any(|index| &*index.name == NAME_CONSTRAINT) {
+    if catalog
+        .indexes()
+        .iter()
+        .any(|index| &*index.name == NAME_CONSTRAINT)
+    {
         return Ok(());
     }
     let transaction = system.begin(Isolation::Serializable);
@@ -120,5 +142,9 @@ fn ensure_schema(system: &Arc<Graph>) -> Result<(), RegistryError> {
 }
 
 fn info_of_commit(activity: &str) -> CommitInfo {
-    CommitInfo { actor: ACTOR.into(), activity: Some(activity.into()), ..CommitInfo::default() }
+    CommitInfo {
+        actor: ACTOR.into(),
+        activity: Some(activity.into()),
+        ..CommitInfo::default()
+    }
 }

@@ -11,7 +11,11 @@
 //! Set `UPDATE_SCRIPTS=1` to write what the statements answered into the files, and review the
 //! difference.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::fmt::Write as _;
 use std::fs;

@@ -35,11 +35,19 @@ impl Subject for Database {
         query: &str,
         parameters: &Parameters,
     ) -> Result<ResultTable, SubjectError> {
-        let parameters =
-            parameters.iter().map(|(name, value)| (name.clone(), to_engine(value))).collect();
+        let parameters = parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), to_engine(value)))
+            .collect();
         let mut found = Collected::default();
         self.engine
-            .run(&self.graph, query, &parameters, &RunOptions::default(), &mut found)
+            .run(
+                &self.graph,
+                query,
+                &parameters,
+                &RunOptions::default(),
+                &mut found,
+            )
             .map_err(subject_error)?;
         Ok(ResultTable {
             columns: found.columns.iter().map(ToString::to_string).collect(),
@@ -101,7 +109,11 @@ fn subject_error(error: QueryError) -> SubjectError {
                 retrograph_cypher::Phase::CompileTime => Phase::CompileTime,
                 retrograph_cypher::Phase::Runtime => Phase::Runtime,
             };
-            (diagnostic.kind.to_string(), phase, format!("{:?}", diagnostic.detail))
+            (
+                diagnostic.kind.to_string(),
+                phase,
+                format!("{:?}", diagnostic.detail),
+            )
         }
         QueryError::Runtime(error) => {
             // Parameters are checked before anything runs.
@@ -113,7 +125,12 @@ fn subject_error(error: QueryError) -> SubjectError {
         }
         _ => ("DatabaseError".to_owned(), Phase::Runtime, String::new()),
     };
-    SubjectError { kind, phase, detail, message }
+    SubjectError {
+        kind,
+        phase,
+        detail,
+        message,
+    }
 }
 
 fn state_of(read: &GraphRead) -> Result<GraphState, retrograph_graph::GraphError> {
@@ -135,9 +152,13 @@ fn state_of(read: &GraphRead) -> Result<GraphState, retrograph_graph::GraphError
     }
     let mut labels = std::collections::BTreeSet::new();
     for id in &nodes {
-        let Some(node) = read.node(*id)? else { continue };
+        let Some(node) = read.node(*id)? else {
+            continue;
+        };
         labels.extend(
-            node.labels().into_iter().filter_map(|label| catalog.label_name(label)),
+            node.labels()
+                .into_iter()
+                .filter_map(|label| catalog.label_name(label)),
         );
         add(&Owner::Node(element_id((*id).into())), node.properties()?);
     }
@@ -147,12 +168,19 @@ fn state_of(read: &GraphRead) -> Result<GraphState, retrograph_graph::GraphError
         read.scan_relationships(&[], &mut cursor, 1024, &mut relationships)?;
     }
     for (id, ..) in &relationships {
-        let Some(relationship) = read.relationship(*id)? else { continue };
-        add(&Owner::Relationship(element_id((*id).into())), relationship.properties()?);
+        let Some(relationship) = read.relationship(*id)? else {
+            continue;
+        };
+        add(
+            &Owner::Relationship(element_id((*id).into())),
+            relationship.properties()?,
+        );
     }
     state.nodes = nodes.into_iter().map(|id| element_id(id.into())).collect();
-    state.relationships =
-        relationships.into_iter().map(|(id, ..)| element_id(id.into())).collect();
+    state.relationships = relationships
+        .into_iter()
+        .map(|(id, ..)| element_id(id.into()))
+        .collect();
     state.labels = labels.into_iter().map(|label| label.to_string()).collect();
     Ok(state)
 }
@@ -186,14 +214,17 @@ fn from_engine(value: &EngineValue) -> Value {
         EngineValue::String(value) => Value::String(value.to_string()),
         EngineValue::List(items) => Value::List(items.iter().map(from_engine).collect()),
         EngineValue::Map(map) => Value::Map(
-            map.iter().map(|(key, value)| (key.to_string(), from_engine(value))).collect(),
+            map.iter()
+                .map(|(key, value)| (key.to_string(), from_engine(value)))
+                .collect(),
         ),
         other => Value::String(to_text(other)),
     }
 }
 
 fn properties<'a>(of: impl Iterator<Item = (&'a Arc<str>, &'a EngineValue)>) -> Properties {
-    of.map(|(key, value)| (key.to_string(), from_engine(value))).collect()
+    of.map(|(key, value)| (key.to_string(), from_engine(value)))
+        .collect()
 }
 
 fn node(of: &NodeOutput) -> Node {
@@ -215,7 +246,9 @@ fn from_output(output: &Output) -> Value {
         Output::Value(value) => from_engine(value),
         Output::List(items) => Value::List(items.iter().map(from_output).collect()),
         Output::Map(map) => Value::Map(
-            map.iter().map(|(key, value)| (key.to_string(), from_output(value))).collect(),
+            map.iter()
+                .map(|(key, value)| (key.to_string(), from_output(value)))
+                .collect(),
         ),
         Output::Node(of) => Value::Node(node(of)),
         Output::Relationship(of) => Value::Relationship(relationship(of)),
@@ -225,7 +258,11 @@ fn from_output(output: &Output) -> Value {
                 start: path.nodes.first().map(node).unwrap_or_default(),
                 steps: steps
                     .map(|((step, along), end)| PathStep {
-                        direction: if *along { Direction::Outgoing } else { Direction::Incoming },
+                        direction: if *along {
+                            Direction::Outgoing
+                        } else {
+                            Direction::Incoming
+                        },
                         relationship: relationship(step),
                         node: node(end),
                     })

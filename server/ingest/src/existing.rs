@@ -36,7 +36,11 @@ impl ExistingSpace {
             return Err(wrong());
         }
         let space = space.unwrap_or(label);
-        Ok(Self { space: space.into(), label: label.into(), key: key.into() })
+        Ok(Self {
+            space: space.into(),
+            label: label.into(),
+            key: key.into(),
+        })
     }
 }
 
@@ -68,7 +72,13 @@ pub(crate) fn preload(
                 Value::Int(id) => id.to_string().into(),
                 _ => continue,
             };
-            ids.insert(&ExternalId { space: space.space.clone(), id }, node);
+            ids.insert(
+                &ExternalId {
+                    space: space.space.clone(),
+                    id,
+                },
+                node,
+            );
         }
     }
     Ok(())

@@ -96,17 +96,26 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn of(read: &'a GraphRead) -> Self {
-        Self { read, keys: read.catalog().keys().into_iter().collect() }
+        Self {
+            read,
+            keys: read.catalog().keys().into_iter().collect(),
+        }
     }
 
     fn labels(&self, node: NodeId) -> Result<Vec<Arc<str>>, ExportError> {
         let catalog = self.read.catalog();
         let labels = self.read.labels_of(node)?.unwrap_or_default();
-        Ok(labels.into_iter().filter_map(|label| catalog.label_name(label)).collect())
+        Ok(labels
+            .into_iter()
+            .filter_map(|label| catalog.label_name(label))
+            .collect())
     }
 
     fn key(&self, id: KeyId) -> Arc<str> {
-        self.keys.get(&id).cloned().unwrap_or_else(|| id.to_string().into())
+        self.keys
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| id.to_string().into())
     }
 }
 
@@ -118,12 +127,20 @@ pub fn export_jsonl(read: &GraphRead, out: &mut dyn Write) -> Result<ExportRepor
     let names = Names::of(read);
     let mut report = ExportReport::default();
     let properties = |properties: Vec<(KeyId, Value)>| -> Json {
-        let entries = properties.iter().map(|(key, value)| (names.key(*key).to_string(), json_of(value)));
+        let entries = properties
+            .iter()
+            .map(|(key, value)| (names.key(*key).to_string(), json_of(value)));
         Json::Object(entries.collect::<JsonMap<_, _>>())
     };
     each_node(read, |node| {
-        let Some(data) = read.node(node)? else { return Ok(()) };
-        let labels: Vec<_> = names.labels(node)?.iter().map(ToString::to_string).collect();
+        let Some(data) = read.node(node)? else {
+            return Ok(());
+        };
+        let labels: Vec<_> = names
+            .labels(node)?
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let line = json!({
             "type": "node",
             "id": node.0.to_string(),
@@ -134,7 +151,9 @@ pub fn export_jsonl(read: &GraphRead, out: &mut dyn Write) -> Result<ExportRepor
         Ok(writeln!(out, "{line}")?)
     })?;
     each_relationship(read, |(id, type_id, start, end)| {
-        let Some(data) = read.relationship(id)? else { return Ok(()) };
+        let Some(data) = read.relationship(id)? else {
+            return Ok(());
+        };
         let line = json!({
             "type": "relationship",
             "label": read.catalog().type_name(type_id).unwrap_or_default().to_string(),
@@ -190,10 +209,16 @@ struct Columns(BTreeMap<KeyId, (&'static str, bool)>);
 impl Columns {
     fn add(&mut self, names: &Names<'_>, properties: &[(KeyId, Value)]) -> Result<(), ExportError> {
         for (key, value) in properties {
-            let not_csv = |problem| ExportError::NotCsv { key: names.key(*key), problem };
+            let not_csv = |problem| ExportError::NotCsv {
+                key: names.key(*key),
+                problem,
+            };
             let (item, is_list) = match value {
                 Value::List(items) => {
-                    if items.iter().any(|item| to_text(item).contains(ARRAY_DELIMITER)) {
+                    if items
+                        .iter()
+                        .any(|item| to_text(item).contains(ARRAY_DELIMITER))
+                    {
                         return Err(not_csv("has list items with a semicolon"));
                     }
                     (items.first(), true)
@@ -202,7 +227,9 @@ impl Columns {
             };
             // An empty list has no item to tell a type from.
             let name = match item {
-                Some(item) => csv_type(item).ok_or_else(|| not_csv("has a value of another type"))?,
+                Some(item) => {
+                    csv_type(item).ok_or_else(|| not_csv("has a value of another type"))?
+                }
                 None => "string",
             };
             match self.0.insert(*key, (name, is_list)) {
@@ -217,7 +244,11 @@ impl Columns {
 
     fn header(&self, names: &Names<'_>) -> impl Iterator<Item = String> {
         self.0.iter().map(|(key, (name, is_list))| {
-            format!("{}:{name}{}", names.key(*key), if *is_list { "[]" } else { "" })
+            format!(
+                "{}:{name}{}",
+                names.key(*key),
+                if *is_list { "[]" } else { "" }
+            )
         })
     }
 
@@ -225,9 +256,11 @@ impl Columns {
         self.0.keys().map(|key| {
             let (_, value) = properties.iter().find(|(other, _)| other == key)?;
             Some(match value {
-                Value::List(items) => {
-                    items.iter().map(to_text).collect::<Vec<_>>().join(ARRAY_DELIMITER)
-                }
+                Value::List(items) => items
+                    .iter()
+                    .map(to_text)
+                    .collect::<Vec<_>>()
+                    .join(ARRAY_DELIMITER),
                 value => to_text(value),
             })
         })
@@ -267,28 +300,60 @@ pub fn export_csv(read: &GraphRead, directory: &Path) -> Result<ExportReport, Ex
     })?;
 
     let mut report = ExportReport::default();
-    std::fs::create_dir_all(directory)
-        .map_err(|source| ExportError::Write { path: directory.to_owned(), source })?;
+    std::fs::create_dir_all(directory).map_err(|source| ExportError::Write {
+        path: directory.to_owned(),
+        source,
+    })?;
     let mut nodes = CsvFile::create(directory.join("nodes.csv"))?;
     let header = [":ID".to_owned(), ":LABEL".to_owned()];
-    nodes.write(header.into_iter().chain(node_columns.header(&names)).map(Some))?;
+    nodes.write(
+        header
+            .into_iter()
+            .chain(node_columns.header(&names))
+            .map(Some),
+    )?;
     each_node(read, |node| {
-        let Some(data) = read.node(node)? else { return Ok(()) };
+        let Some(data) = read.node(node)? else {
+            return Ok(());
+        };
         report.nodes += 1;
-        let fixed = [node.0.to_string(), names.labels(node)?.join(ARRAY_DELIMITER)].map(Some);
-        nodes.write(fixed.into_iter().chain(node_columns.fields(&data.properties()?)))
+        let fixed = [
+            node.0.to_string(),
+            names.labels(node)?.join(ARRAY_DELIMITER),
+        ]
+        .map(Some);
+        nodes.write(
+            fixed
+                .into_iter()
+                .chain(node_columns.fields(&data.properties()?)),
+        )
     })?;
     nodes.finish()?;
     let mut relationships = CsvFile::create(directory.join("relationships.csv"))?;
     let header = [":START_ID", ":END_ID", ":TYPE"].map(str::to_owned);
-    relationships.write(header.into_iter().chain(relationship_columns.header(&names)).map(Some))?;
+    relationships.write(
+        header
+            .into_iter()
+            .chain(relationship_columns.header(&names))
+            .map(Some),
+    )?;
     each_relationship(read, |(id, type_id, start, end)| {
-        let Some(data) = read.relationship(id)? else { return Ok(()) };
+        let Some(data) = read.relationship(id)? else {
+            return Ok(());
+        };
         report.relationships += 1;
-        let type_name = read.catalog().type_name(type_id).unwrap_or_default().to_string();
+        let type_name = read
+            .catalog()
+            .type_name(type_id)
+            .unwrap_or_default()
+            .to_string();
         let fixed = [start.0.to_string(), end.0.to_string(), type_name].map(Some);
         let properties = data.properties()?;
-        relationships.write(fixed.into_iter().chain(relationship_columns.fields(&properties)))
+        relationships.write(
+            fixed
+                .into_iter()
+                .chain(relationship_columns.fields(&properties)),
+        )
     })?;
     relationships.finish()?;
     Ok(report)
@@ -303,7 +368,10 @@ struct CsvFile {
 impl CsvFile {
     fn create(path: PathBuf) -> Result<Self, ExportError> {
         match File::create(&path) {
-            Ok(file) => Ok(Self { path, out: BufWriter::new(file) }),
+            Ok(file) => Ok(Self {
+                path,
+                out: BufWriter::new(file),
+            }),
             Err(source) => Err(ExportError::Write { path, source }),
         }
     }
@@ -327,13 +395,19 @@ impl CsvFile {
         line.push('\n');
         self.out
             .write_all(line.as_bytes())
-            .map_err(|source| ExportError::Write { path: self.path.clone(), source })
+            .map_err(|source| ExportError::Write {
+                path: self.path.clone(),
+                source,
+            })
     }
 
     fn finish(mut self) -> Result<(), ExportError> {
         self.out
             .flush()
             .and_then(|()| self.out.get_ref().sync_all())
-            .map_err(|source| ExportError::Write { path: self.path.clone(), source })
+            .map_err(|source| ExportError::Write {
+                path: self.path.clone(),
+                source,
+            })
     }
 }

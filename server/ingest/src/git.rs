@@ -50,10 +50,20 @@ impl GitSource {
     /// # Errors
     /// If `git` cannot be run, the path is no repository, or the revision does not exist.
     pub fn open(repository: &Path, revision: &str) -> Result<Self, SourceError> {
-        let head = run(repository, &["rev-parse", "--verify", &format!("{revision}^{{commit}}")])?;
+        let head = run(
+            repository,
+            &["rev-parse", "--verify", &format!("{revision}^{{commit}}")],
+        )?;
         let count = run(repository, &["rev-list", "--count", &head])?;
         let mut child = git(repository)
-            .args(["log", "--reverse", "--date-order", "--no-renames", "--raw", "-z"])
+            .args([
+                "log",
+                "--reverse",
+                "--date-order",
+                "--no-renames",
+                "--raw",
+                "-z",
+            ])
             .args(["--no-abbrev", "--root", "--no-color", "--no-show-signature"])
             .args([FORMAT, &head, "--"])
             .stdin(Stdio::null())
@@ -86,7 +96,10 @@ impl GitSource {
         let count = self
             .output
             .read_until(0, &mut token)
-            .map_err(|source| SourceError::Read { path: self.repository.clone(), source })?;
+            .map_err(|source| SourceError::Read {
+                path: self.repository.clone(),
+                source,
+            })?;
         if count == 0 {
             return self.finish().map(|()| None);
         }
@@ -113,7 +126,9 @@ impl GitSource {
 
     /// Reads one commit into `pending`; false at the end.
     fn read_commit(&mut self) -> Result<bool, SourceError> {
-        let Some(header) = self.read_token()? else { return Ok(false) };
+        let Some(header) = self.read_token()? else {
+            return Ok(false);
+        };
         let header = match header.split_first() {
             Some((&COMMIT_MARK, rest)) => String::from_utf8_lossy(rest).into_owned(),
             _ => {
@@ -129,33 +144,52 @@ impl GitSource {
         let authored: i64 = authored.parse().unwrap_or(committed);
         self.commits_read += 1;
 
-        let place = Place { file: format!("commit {hash}").into(), line: 0, column: 0 };
+        let place = Place {
+            file: format!("commit {hash}").into(),
+            line: 0,
+            column: 0,
+        };
         let mut emit = Emit {
             events: &mut self.pending,
             place,
             time: SystemTime(committed.saturating_mul(1_000_000)),
         };
         let commit = external("Commit", hash);
-        emit.node("Commit", &commit, vec![
-            ("hash".into(), Value::String(hash.into())),
-            ("subject".into(), Value::String(subject.into())),
-            ("authoredAt".into(), instant(authored)),
-            ("committedAt".into(), instant(committed)),
-        ]);
+        emit.node(
+            "Commit",
+            &commit,
+            vec![
+                ("hash".into(), Value::String(hash.into())),
+                ("subject".into(), Value::String(subject.into())),
+                ("authoredAt".into(), instant(authored)),
+                ("committedAt".into(), instant(committed)),
+            ],
+        );
         let author = external("Author", email);
         if self.authors.insert(author.id.clone()) {
-            emit.node("Author", &author, vec![
-                ("email".into(), Value::String(email.into())),
-                ("name".into(), Value::String(name.into())),
-            ]);
+            emit.node(
+                "Author",
+                &author,
+                vec![
+                    ("email".into(), Value::String(email.into())),
+                    ("name".into(), Value::String(name.into())),
+                ],
+            );
         }
-        emit.relationship("AUTHORED", &author, &commit, vec![("at".into(), instant(authored))]);
+        emit.relationship(
+            "AUTHORED",
+            &author,
+            &commit,
+            vec![("at".into(), instant(authored))],
+        );
         for (position, parent) in parents.split_whitespace().enumerate() {
             let position = Value::Int(position as i64);
-            emit.relationship("PARENT", &commit, &external("Commit", parent), vec![(
-                "position".into(),
-                position,
-            )]);
+            emit.relationship(
+                "PARENT",
+                &commit,
+                &external("Commit", parent),
+                vec![("position".into(), position)],
+            );
         }
         self.read_files(&commit, committed)?;
         Ok(true)
@@ -184,7 +218,11 @@ impl GitSource {
             let is_new = self.files.insert(file.id.clone());
             let mut emit = Emit {
                 events: &mut self.pending,
-                place: Place { file: format!("commit {}", commit.id).into(), line: 0, column: 0 },
+                place: Place {
+                    file: format!("commit {}", commit.id).into(),
+                    line: 0,
+                    column: 0,
+                },
                 time: SystemTime(committed.saturating_mul(1_000_000)),
             };
             if is_new {
@@ -192,7 +230,12 @@ impl GitSource {
                 emit.node("File", &file, vec![("path".into(), path)]);
             }
             let operation = Value::String(operation.to_string().into());
-            emit.relationship("TOUCHED", commit, &file, vec![("operation".into(), operation)]);
+            emit.relationship(
+                "TOUCHED",
+                commit,
+                &file,
+                vec![("operation".into(), operation)],
+            );
         }
         Ok(())
     }
@@ -208,7 +251,11 @@ impl Drop for GitSource {
 
 impl Source for GitSource {
     fn describe(&self) -> String {
-        format!("git {} at {}", self.repository.display(), &self.head[..self.head.len().min(12)])
+        format!(
+            "git {} at {}",
+            self.repository.display(),
+            &self.head[..self.head.len().min(12)]
+        )
     }
 
     fn fingerprint(&self) -> String {
@@ -225,7 +272,10 @@ impl Source for GitSource {
     }
 
     fn progress(&self) -> Progress {
-        Progress { done: self.commits_read, total: self.commits_total }
+        Progress {
+            done: self.commits_read,
+            total: self.commits_total,
+        }
     }
 }
 
@@ -239,7 +289,11 @@ struct Emit<'a> {
 impl Emit<'_> {
     fn push(&mut self, change: Change) {
         let (time, place) = (Some(self.time), self.place.clone());
-        self.events.push_back(Event::Item(Item { change, time, place }));
+        self.events.push_back(Event::Item(Item {
+            change,
+            time,
+            place,
+        }));
     }
 
     fn node(&mut self, label: &str, key: &ExternalId, properties: Properties) {
@@ -269,11 +323,19 @@ impl Emit<'_> {
 }
 
 fn external(space: &str, id: &str) -> ExternalId {
-    ExternalId { space: space.into(), id: id.into() }
+    ExternalId {
+        space: space.into(),
+        id: id.into(),
+    }
 }
 
 fn instant(epoch_second: i64) -> Value {
-    let utc = DateTime { epoch_second, nanosecond: 0, offset_seconds: 0, zone: None };
+    let utc = DateTime {
+        epoch_second,
+        nanosecond: 0,
+        offset_seconds: 0,
+        zone: None,
+    };
     Value::DateTime(Arc::new(utc))
 }
 
@@ -285,7 +347,10 @@ fn git(repository: &Path) -> Command {
 
 /// The trimmed output of a git command.
 fn run(repository: &Path, arguments: &[&str]) -> Result<String, SourceError> {
-    let output = git(repository).args(arguments).output().map_err(cannot_run)?;
+    let output = git(repository)
+        .args(arguments)
+        .output()
+        .map_err(cannot_run)?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(failed(&format!("git {}", arguments.join(" ")), message));
@@ -298,5 +363,8 @@ fn cannot_run(error: std::io::Error) -> SourceError {
 }
 
 fn failed(command: &str, message: String) -> SourceError {
-    SourceError::Command { command: command.to_owned(), message }
+    SourceError::Command {
+        command: command.to_owned(),
+        message,
+    }
 }

@@ -22,7 +22,8 @@ struct Space {
 
 /// The number that a text is the only spelling of.
 fn as_number(id: &str) -> Option<u64> {
-    let is_canonical = id.bytes().all(|b| b.is_ascii_digit()) && (id == "0" || !id.starts_with('0'));
+    let is_canonical =
+        id.bytes().all(|b| b.is_ascii_digit()) && (id == "0" || !id.starts_with('0'));
     if is_canonical { id.parse().ok() } else { None }
 }
 
@@ -73,7 +74,10 @@ mod tests {
 
     #[test]
     fn spellings_and_spaces_are_told_apart() {
-        let key = |space: &str, id: &str| ExternalId { space: space.into(), id: id.into() };
+        let key = |space: &str, id: &str| ExternalId {
+            space: space.into(),
+            id: id.into(),
+        };
         let mut map = IdMap::default();
         let keys = ["7", "07", "+7", "", "99999999999999999999999"].map(|id| key("a", id));
         for (number, key) in keys.iter().enumerate() {

@@ -18,9 +18,7 @@ use std::sync::Arc;
 
 use retrograph_engine::functions::point_of;
 use retrograph_graph::ids::SystemTime;
-use retrograph_graph::value::temporal::{
-    Date, DateTime, Duration, LocalDateTime, LocalTime, Time,
-};
+use retrograph_graph::value::temporal::{Date, DateTime, Duration, LocalDateTime, LocalTime, Time};
 use retrograph_graph::value::{Map, Value};
 use serde_json::Value as Json;
 
@@ -44,7 +42,10 @@ impl JsonLinesSource {
     /// # Errors
     /// If it cannot be read.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
-        let error = |source| SourceError::Read { path: path.to_owned(), source };
+        let error = |source| SourceError::Read {
+            path: path.to_owned(),
+            source,
+        };
         let file = File::open(path).map_err(error)?;
         Ok(Self {
             path: path.to_owned(),
@@ -64,7 +65,11 @@ impl Source for JsonLinesSource {
     }
 
     fn fingerprint(&self) -> String {
-        let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy();
+        let name = self
+            .path
+            .file_name()
+            .unwrap_or(self.path.as_os_str())
+            .to_string_lossy();
         format!("jsonl {name}:{}", self.size)
     }
 
@@ -74,7 +79,10 @@ impl Source for JsonLinesSource {
             let count = self
                 .reader
                 .read_until(b'\n', &mut self.buffer)
-                .map_err(|source| SourceError::Read { path: self.path.clone(), source })?;
+                .map_err(|source| SourceError::Read {
+                    path: self.path.clone(),
+                    source,
+                })?;
             if count == 0 {
                 return Ok(None);
             }
@@ -83,9 +91,17 @@ impl Source for JsonLinesSource {
             if self.buffer.trim_ascii().is_empty() {
                 continue;
             }
-            let place = |column| Place { file: self.name.clone(), line: self.line, column };
+            let place = |column| Place {
+                file: self.name.clone(),
+                line: self.line,
+                column,
+            };
             return Ok(Some(match read_line(&self.buffer) {
-                Ok((change, time)) => Event::Item(Item { change, time, place: place(0) }),
+                Ok((change, time)) => Event::Item(Item {
+                    change,
+                    time,
+                    place: place(0),
+                }),
                 Err((column, reason)) => Event::Reject(Reject {
                     place: place(column),
                     reason,
@@ -99,7 +115,10 @@ impl Source for JsonLinesSource {
     }
 
     fn progress(&self) -> Progress {
-        Progress { done: self.consumed, total: self.size }
+        Progress {
+            done: self.consumed,
+            total: self.size,
+        }
     }
 }
 
@@ -112,20 +131,39 @@ fn read_line(line: &[u8]) -> Result<(Change, Option<SystemTime>), (u64, String)>
 
 fn change(json: &Json) -> Result<(Change, Option<SystemTime>), String> {
     const KEYS: &[&str] = &[
-        "type", "id", "space", "labels", "label", "start", "end", "properties", "op", "time",
+        "type",
+        "id",
+        "space",
+        "labels",
+        "label",
+        "start",
+        "end",
+        "properties",
+        "op",
+        "time",
     ];
     let object = json.as_object().ok_or("a line must be a JSON object")?;
     if let Some(unknown) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Err(format!("unknown key `{unknown}`; known are {}", KEYS.join(", ")));
+        return Err(format!(
+            "unknown key `{unknown}`; known are {}",
+            KEYS.join(", ")
+        ));
     }
-    let mode = match object.get("op").map(|op| op.as_str().ok_or("`op` must be a string")) {
+    let mode = match object
+        .get("op")
+        .map(|op| op.as_str().ok_or("`op` must be a string"))
+    {
         None => Mode::Create,
         Some(op) => match op? {
             "create" => Mode::Create,
             "merge" => Mode::Merge,
             "update" => Mode::Update,
             "delete" => Mode::Delete,
-            other => return Err(format!("op `{other}` is none of create, merge, update, delete")),
+            other => {
+                return Err(format!(
+                    "op `{other}` is none of create, merge, update, delete"
+                ));
+            }
         },
     };
     let time = object.get("time").map(time).transpose()?;
@@ -136,7 +174,12 @@ fn change(json: &Json) -> Result<(Change, Option<SystemTime>), String> {
             if key.is_none() && mode != Mode::Create {
                 return Err("a node to merge, update or delete needs an `id`".to_owned());
             }
-            Change::Node { key, labels: names(object.get("labels"))?, properties, mode }
+            Change::Node {
+                key,
+                labels: names(object.get("labels"))?,
+                properties,
+                mode,
+            }
         }
         Some("relationship") => {
             let type_name = object
@@ -144,10 +187,18 @@ fn change(json: &Json) -> Result<(Change, Option<SystemTime>), String> {
                 .and_then(Json::as_str)
                 .ok_or("a relationship needs its type as the string `label`")?
                 .into();
-            let start = object.get("start").ok_or("a relationship needs a `start`")?;
+            let start = object
+                .get("start")
+                .ok_or("a relationship needs a `start`")?;
             let end = object.get("end").ok_or("a relationship needs an `end`")?;
             let (start, end) = (external_id(start)?, external_id(end)?);
-            Change::Relationship { type_name, start, end, properties, mode }
+            Change::Relationship {
+                type_name,
+                start,
+                end,
+                properties,
+                mode,
+            }
         }
         _ => return Err("`type` must be \"node\" or \"relationship\"".to_owned()),
     };
@@ -169,9 +220,16 @@ fn external_id(json: &Json) -> Result<ExternalId, String> {
 }
 
 fn names(json: Option<&Json>) -> Result<Vec<Arc<str>>, String> {
-    let Some(json) = json else { return Ok(Vec::new()) };
+    let Some(json) = json else {
+        return Ok(Vec::new());
+    };
     json.as_array()
-        .and_then(|items| items.iter().map(|item| item.as_str().map(Arc::from)).collect())
+        .and_then(|items| {
+            items
+                .iter()
+                .map(|item| item.as_str().map(Arc::from))
+                .collect()
+        })
         .ok_or_else(|| "`labels` must be a list of strings".to_owned())
 }
 
@@ -196,14 +254,20 @@ fn value(json: &Json) -> Result<Value, String> {
         Json::Number(number) => match number.as_i64() {
             Some(integer) => Value::Int(integer),
             None if number.is_u64() => {
-                return Err(format!("{number} does not fit into a 64-bit signed integer"));
+                return Err(format!(
+                    "{number} does not fit into a 64-bit signed integer"
+                ));
             }
             None => Value::Float(number.as_f64().ok_or("not a number that can be stored")?),
         },
         Json::String(text) => Value::String(text.as_str().into()),
-        Json::Array(items) => {
-            Value::List(items.iter().map(value).collect::<Result<Vec<_>, _>>()?.into())
-        }
+        Json::Array(items) => Value::List(
+            items
+                .iter()
+                .map(value)
+                .collect::<Result<Vec<_>, _>>()?
+                .into(),
+        ),
         Json::Object(object) => {
             let mut entries = object.iter();
             match (entries.next(), entries.next()) {
@@ -228,21 +292,25 @@ fn typed(kind: &str, json: &Json) -> Result<Value, String> {
             .collect::<Result<_, String>>()?;
         return point_of(&map).map_err(|error| error.to_string());
     }
-    let text = json.as_str().ok_or_else(|| format!("`{kind}` takes a string"))?;
+    let text = json
+        .as_str()
+        .ok_or_else(|| format!("`{kind}` takes a string"))?;
     let wrong = |error: &dyn std::fmt::Display| format!("`{text}`: {error}");
     match kind {
         "$date" => Date::parse(text).map(Value::Date).map_err(|e| wrong(&e)),
-        "$localtime" => LocalTime::parse(text).map(Value::LocalTime).map_err(|e| wrong(&e)),
+        "$localtime" => LocalTime::parse(text)
+            .map(Value::LocalTime)
+            .map_err(|e| wrong(&e)),
         "$time" => Time::parse(text).map(Value::Time).map_err(|e| wrong(&e)),
-        "$localdatetime" => {
-            LocalDateTime::parse(text).map(Value::LocalDateTime).map_err(|e| wrong(&e))
-        }
-        "$datetime" => {
-            DateTime::parse(text).map(|v| Value::DateTime(Arc::new(v))).map_err(|e| wrong(&e))
-        }
-        "$duration" => {
-            Duration::parse(text).map(|v| Value::Duration(Arc::new(v))).map_err(|e| wrong(&e))
-        }
+        "$localdatetime" => LocalDateTime::parse(text)
+            .map(Value::LocalDateTime)
+            .map_err(|e| wrong(&e)),
+        "$datetime" => DateTime::parse(text)
+            .map(|v| Value::DateTime(Arc::new(v)))
+            .map_err(|e| wrong(&e)),
+        "$duration" => Duration::parse(text)
+            .map(|v| Value::Duration(Arc::new(v)))
+            .map_err(|e| wrong(&e)),
         "$float" => text.parse().map(Value::Float).map_err(|e| wrong(&e)),
         "$bytes" => hexadecimal(text).map(|bytes| Value::Bytes(bytes.into())),
         _ => Err(format!("`{kind}` is no type of value that is known")),
@@ -250,7 +318,7 @@ fn typed(kind: &str, json: &Json) -> Result<Value, String> {
 }
 
 fn hexadecimal(text: &str) -> Result<Vec<u8>, String> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return Err("`$bytes` takes pairs of hexadecimal digits".to_owned());
     }
     (0..text.len())
@@ -269,7 +337,9 @@ fn time(json: &Json) -> Result<SystemTime, String> {
             .map(SystemTime)
             .ok_or_else(|| format!("`time` {milliseconds} is too large"));
     }
-    let text = json.as_str().ok_or("`time` must be ISO 8601 text or milliseconds since 1970")?;
+    let text = json
+        .as_str()
+        .ok_or("`time` must be ISO 8601 text or milliseconds since 1970")?;
     let time = DateTime::parse(text).map_err(|error| format!("`time` `{text}`: {error}"))?;
     time.epoch_second
         .checked_mul(1_000_000)

@@ -183,7 +183,10 @@ pub fn load(
     let mut loader = Loader {
         graph,
         options,
-        source_name: options.source.clone().unwrap_or_else(|| source.describe().into()),
+        source_name: options
+            .source
+            .clone()
+            .unwrap_or_else(|| source.describe().into()),
         fingerprint: source.fingerprint(),
         ids: IdMap::default(),
         report: LoadReport::default(),
@@ -214,12 +217,18 @@ fn find_job(graph: &Graph, job: &Arc<str>, fingerprint: &str) -> Result<Resume, 
     let mut resume = Resume::default();
     for record in graph.commits(Version(1)) {
         let header = record?.header;
-        let Some(step) = header.job.filter(|step| step.id == *job) else { continue };
-        let watermark = Watermark::decode(&step.watermark).ok_or_else(|| {
-            LoadError::OtherJob { job: job.clone(), version: header.version }
+        let Some(step) = header.job.filter(|step| step.id == *job) else {
+            continue;
+        };
+        let watermark = Watermark::decode(&step.watermark).ok_or_else(|| LoadError::OtherJob {
+            job: job.clone(),
+            version: header.version,
         })?;
         if watermark.is_end {
-            return Err(LoadError::JobComplete { job: job.clone(), version: header.version });
+            return Err(LoadError::JobComplete {
+                job: job.clone(),
+                version: header.version,
+            });
         }
         if watermark.fingerprint != fingerprint {
             return Err(LoadError::OtherSource {
@@ -355,21 +364,30 @@ impl Loader<'_> {
             self.events += 1;
             let reject = match event {
                 Event::Reject(reject) => reject,
-                Event::Item(Item { mut change, place, .. }) => {
-                    match self.change(&mut batch, &mut change) {
-                        Ok(()) => continue,
-                        Err(BatchError::Rejected(reason)) => {
-                            Reject { place, reason, text: describe(&change) }
-                        }
-                        Err(BatchError::Graph(error)) => return Err(error.into()),
-                    }
-                }
+                Event::Item(Item {
+                    mut change, place, ..
+                }) => match self.change(&mut batch, &mut change) {
+                    Ok(()) => continue,
+                    Err(BatchError::Rejected(reason)) => Reject {
+                        place,
+                        reason,
+                        text: describe(&change),
+                    },
+                    Err(BatchError::Graph(error)) => return Err(error.into()),
+                },
             };
             self.report.rejects += 1;
             observer.reject(&reject).map_err(LoadError::Rejects)?;
-            if self.options.rejects_max.is_some_and(|max| self.report.rejects > max) {
+            if self
+                .options
+                .rejects_max
+                .is_some_and(|max| self.report.rejects > max)
+            {
                 let count = self.report.rejects;
-                return Err(LoadError::TooManyRejects { count, reject: Box::new(reject) });
+                return Err(LoadError::TooManyRejects {
+                    count,
+                    reject: Box::new(reject),
+                });
             }
         }
         self.commit(batch, time, is_end)?;
@@ -403,7 +421,9 @@ impl Loader<'_> {
             asserted_time: time,
             ..CommitInfo::default()
         };
-        let Some(committed) = batch.writer.commit(info)? else { return Ok(()) };
+        let Some(committed) = batch.writer.commit(info)? else {
+            return Ok(());
+        };
         self.report.commits += 1;
         self.report.first_version.get_or_insert(committed.version);
         self.report.last_version = Some(committed.version);
@@ -415,11 +435,22 @@ impl Loader<'_> {
 
     fn change(&mut self, batch: &mut Batch<'_>, change: &mut Change) -> Result<(), BatchError> {
         match change {
-            Change::Node { key, labels, properties, mode } => {
+            Change::Node {
+                key,
+                labels,
+                properties,
+                mode,
+            } => {
                 let properties = std::mem::take(properties);
                 self.change_node(batch, key.as_ref(), labels, properties, *mode)
             }
-            Change::Relationship { type_name, start, end, properties, mode } => {
+            Change::Relationship {
+                type_name,
+                start,
+                end,
+                properties,
+                mode,
+            } => {
                 let properties = std::mem::take(properties);
                 self.change_relationship(batch, type_name, [start, end], properties, *mode)
             }
@@ -485,7 +516,9 @@ impl Loader<'_> {
             ))),
             (Mode::Delete, _) => {
                 self.report.deleted += found.len() as u64;
-                found.into_iter().try_for_each(|found| batch.delete_relationship(found))
+                found
+                    .into_iter()
+                    .try_for_each(|found| batch.delete_relationship(found))
             }
             _ => {
                 self.report.updated += found.len() as u64;
@@ -521,7 +554,12 @@ impl Loader<'_> {
 
 /// In bulk a node that violates a constraint would take its whole batch with it.
 fn has_constraints(graph: &Arc<Graph>) -> bool {
-    graph.read_latest().catalog().indexes().iter().any(|index| index.unique)
+    graph
+        .read_latest()
+        .catalog()
+        .indexes()
+        .iter()
+        .any(|index| index.unique)
 }
 
 /// A change as the rejects file shows it.
@@ -529,7 +567,12 @@ fn describe(change: &Change) -> String {
     match change {
         Change::Node { key: Some(key), .. } => format!("node {key}"),
         Change::Node { key: None, .. } => "node".to_owned(),
-        Change::Relationship { type_name, start, end, .. } => {
+        Change::Relationship {
+            type_name,
+            start,
+            end,
+            ..
+        } => {
             format!("relationship {type_name} from {start} to {end}")
         }
     }

@@ -35,7 +35,10 @@ impl Runs {
                 return;
             }
         }
-        self.0.push(Run { first: node, count: 1 });
+        self.0.push(Run {
+            first: node,
+            count: 1,
+        });
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Option<NodeId>> + '_ {
@@ -77,18 +80,32 @@ impl Watermark {
 
     /// None if the bytes are no watermark of an import.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (&[FORMAT, is_end], rest) = bytes.split_first_chunk::<2>()? else { return None };
+        let (&[FORMAT, is_end], rest) = bytes.split_first_chunk::<2>()? else {
+            return None;
+        };
         let mut reader = Reader::new(rest);
-        let (events, rejects) = (reader.varint("events").ok()?, reader.varint("rejects").ok()?);
+        let (events, rejects) = (
+            reader.varint("events").ok()?,
+            reader.varint("rejects").ok()?,
+        );
         let length = reader.count(1, "fingerprint").ok()?;
         let fingerprint = reader.take(length, "fingerprint").ok()?;
         let fingerprint = std::str::from_utf8(fingerprint).ok()?.to_owned();
         let mut nodes = Runs::default();
         while !reader.rest().is_empty() {
             let first = reader.varint("run").ok()?.checked_sub(1).map(NodeId);
-            nodes.0.push(Run { first, count: reader.varint("run").ok()? });
+            nodes.0.push(Run {
+                first,
+                count: reader.varint("run").ok()?,
+            });
         }
-        Some(Self { fingerprint, events, rejects, is_end: is_end == 1, nodes })
+        Some(Self {
+            fingerprint,
+            events,
+            rejects,
+            is_end: is_end == 1,
+            nodes,
+        })
     }
 }
 
@@ -99,15 +116,33 @@ mod tests {
     #[test]
     fn comes_back_as_it_was() {
         let mut nodes = Runs::default();
-        let made = [Some(4096), Some(4097), None, None, Some(4098), Some(8192), None];
+        let made = [
+            Some(4096),
+            Some(4097),
+            None,
+            None,
+            Some(4098),
+            Some(8192),
+            None,
+        ];
         made.iter().for_each(|node| nodes.push(node.map(NodeId)));
         assert_eq!(nodes.0.len(), 5);
         let fingerprint = "csv people.csv:120".to_owned();
-        let watermark = Watermark { fingerprint, events: 77, rejects: 3, is_end: true, nodes };
+        let watermark = Watermark {
+            fingerprint,
+            events: 77,
+            rejects: 3,
+            is_end: true,
+            nodes,
+        };
         let bytes = watermark.encode();
         let read = Watermark::decode(&bytes).unwrap();
         assert_eq!(read, watermark);
-        let nodes: Vec<_> = read.nodes.iter().map(|node| node.map(|node| node.0)).collect();
+        let nodes: Vec<_> = read
+            .nodes
+            .iter()
+            .map(|node| node.map(|node| node.0))
+            .collect();
         assert_eq!(nodes, made);
         assert_eq!(Watermark::decode(&bytes[..5]), None);
         assert_eq!(Watermark::decode(b""), None);

@@ -69,7 +69,12 @@ impl Writer<'_> {
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(writer: Writer<'a>) -> Self {
-        Self { writer, nodes: Runs::default(), keys: HashMap::new(), labels: HashMap::new() }
+        Self {
+            writer,
+            nodes: Runs::default(),
+            keys: HashMap::new(),
+            labels: HashMap::new(),
+        }
     }
 
     pub(crate) fn is_replay(&self) -> bool {
@@ -99,7 +104,9 @@ impl<'a> Batch<'a> {
                 let labels = label_ids(&mut self.labels, labels, |name| Ok(loader.label_id(name)))?;
                 let properties =
                     key_ids(&mut self.keys, properties, |name| Ok(loader.key_id(name)))?;
-                loader.create_node(&labels, properties).map_err(BatchError::from)
+                loader
+                    .create_node(&labels, properties)
+                    .map_err(BatchError::from)
             }
         };
         match &node {
@@ -116,16 +123,22 @@ impl<'a> Batch<'a> {
         labels: &[Arc<str>],
         properties: Properties,
     ) -> Result<(), BatchError> {
-        let Writer::Transaction(transaction) = &self.writer else { return Ok(()) };
+        let Writer::Transaction(transaction) = &self.writer else {
+            return Ok(());
+        };
         let labels = label_ids(&mut self.labels, labels, |name| transaction.label_id(name))?;
         transaction.add_labels(Sequence::default(), node, &labels)?;
         set_properties(transaction, &mut self.keys, node.into(), properties)
     }
 
     pub(crate) fn delete_node(&mut self, node: NodeId) -> Result<(), BatchError> {
-        let Writer::Transaction(transaction) = &self.writer else { return Ok(()) };
+        let Writer::Transaction(transaction) = &self.writer else {
+            return Ok(());
+        };
         let mut relationships = Vec::new();
-        transaction.read().expand(node, None, &[], |_, id, _| relationships.push(id))?;
+        transaction
+            .read()
+            .expand(node, None, &[], |_, id, _| relationships.push(id))?;
         for id in relationships {
             transaction.delete_relationship(Sequence::default(), id)?;
         }
@@ -165,11 +178,15 @@ impl<'a> Batch<'a> {
         start: NodeId,
         end: NodeId,
     ) -> Result<Vec<RelationshipId>, BatchError> {
-        let Writer::Transaction(transaction) = &self.writer else { return Ok(Vec::new()) };
+        let Writer::Transaction(transaction) = &self.writer else {
+            return Ok(Vec::new());
+        };
         let types = [transaction.type_id(type_name)?];
         let mut found = Vec::new();
         let direction = Some(Direction::Outgoing);
-        transaction.read().expand_into(start, direction, &types, end, |_, id, _| found.push(id))?;
+        transaction
+            .read()
+            .expand_into(start, direction, &types, end, |_, id, _| found.push(id))?;
         Ok(found)
     }
 
@@ -178,12 +195,16 @@ impl<'a> Batch<'a> {
         id: RelationshipId,
         properties: Properties,
     ) -> Result<(), BatchError> {
-        let Writer::Transaction(transaction) = &self.writer else { return Ok(()) };
+        let Writer::Transaction(transaction) = &self.writer else {
+            return Ok(());
+        };
         set_properties(transaction, &mut self.keys, id.into(), properties)
     }
 
     pub(crate) fn delete_relationship(&mut self, id: RelationshipId) -> Result<(), BatchError> {
-        let Writer::Transaction(transaction) = &self.writer else { return Ok(()) };
+        let Writer::Transaction(transaction) = &self.writer else {
+            return Ok(());
+        };
         Ok(transaction.delete_relationship(Sequence::default(), id)?)
     }
 }

@@ -26,7 +26,12 @@ struct Watch {
     stop: AtomicBool,
 }
 
-struct Seen<'a>(&'a mut Vec<Reject>, &'a mut u64, Option<u64>, &'a AtomicBool);
+struct Seen<'a>(
+    &'a mut Vec<Reject>,
+    &'a mut u64,
+    Option<u64>,
+    &'a AtomicBool,
+);
 
 impl Observer for Seen<'_> {
     fn progress(&mut self, _: &LoadReport, _: Progress) {
@@ -49,21 +54,35 @@ impl Watch {
         source: &mut dyn Source,
         options: &LoadOptions,
     ) -> Result<LoadReport, LoadError> {
-        let mut seen = Seen(&mut self.rejects, &mut self.commits, self.stop_after, &self.stop);
+        let mut seen = Seen(
+            &mut self.rejects,
+            &mut self.commits,
+            self.stop_after,
+            &self.stop,
+        );
         load(graph, source, options, &mut seen, &self.stop)
     }
 }
 
 fn query(graph: &Arc<Graph>, text: &str, as_of: Option<AsOf>) -> Vec<Vec<String>> {
     let engine = Engine::new(EngineSettings::default());
-    let options = RunOptions { as_of, ..RunOptions::default() };
+    let options = RunOptions {
+        as_of,
+        ..RunOptions::default()
+    };
     let mut found = Collected::default();
-    engine.run(graph, text, &Default::default(), &options, &mut found).unwrap();
+    engine
+        .run(graph, text, &Default::default(), &options, &mut found)
+        .unwrap();
     let show = |output: &Output| match output {
         Output::Value(value) => to_text(value),
         other => format!("{other:?}"),
     };
-    found.rows.iter().map(|row| row.iter().map(show).collect()).collect()
+    found
+        .rows
+        .iter()
+        .map(|row| row.iter().map(show).collect())
+        .collect()
 }
 
 fn one(graph: &Arc<Graph>, text: &str) -> String {
@@ -81,7 +100,11 @@ fn csv(nodes: &[(&str, &Path)], relationships: &[(&str, &Path)]) -> CsvOptions {
         files
             .iter()
             .map(|(name, path)| FileGroup {
-                names: name.split(':').filter(|n| !n.is_empty()).map(Arc::from).collect(),
+                names: name
+                    .split(':')
+                    .filter(|n| !n.is_empty())
+                    .map(Arc::from)
+                    .collect(),
                 files: vec![path.to_path_buf()],
             })
             .collect()
@@ -109,8 +132,9 @@ fn csv_values_get_their_types() {
     );
     let graph = Graph::in_memory().unwrap();
     let mut source = CsvSource::open(csv(&[("Person", &people)], &[("", &knows)])).unwrap();
-    let report =
-        Watch::default().load(&graph, &mut source, &LoadOptions::new("j", "t")).unwrap();
+    let report = Watch::default()
+        .load(&graph, &mut source, &LoadOptions::new("j", "t"))
+        .unwrap();
     assert_eq!((report.nodes_created, report.relationships_created), (3, 2));
     assert!(report.is_complete);
     assert_eq!(
@@ -122,9 +146,24 @@ fn csv_values_get_their_types() {
         ),
         [["2.0", "29", "b", "true", "true"]]
     );
-    assert_eq!(one(&graph, "MATCH (p:Person) WHERE p.name = '' RETURN p.id"), "3");
-    assert_eq!(one(&graph, "MATCH (p:Person) WHERE p.height IS NULL RETURN count(*)"), "2");
-    assert_eq!(one(&graph, "MATCH ()-[k:KNOWS]->(b) RETURN b.name + k.since.year"), "Bo \"x\"2020");
+    assert_eq!(
+        one(&graph, "MATCH (p:Person) WHERE p.name = '' RETURN p.id"),
+        "3"
+    );
+    assert_eq!(
+        one(
+            &graph,
+            "MATCH (p:Person) WHERE p.height IS NULL RETURN count(*)"
+        ),
+        "2"
+    );
+    assert_eq!(
+        one(
+            &graph,
+            "MATCH ()-[k:KNOWS]->(b) RETURN b.name + k.since.year"
+        ),
+        "Bo \"x\"2020"
+    );
 }
 
 #[test]
@@ -135,19 +174,30 @@ fn rejects_name_place_and_reason_and_the_rest_is_loaded() {
         "people.csv",
         b"id:ID,age:int\n1,30\n2,old\n3\n4,1,2\n1,31\n5,\"4\"x\n\xFF,1\n6,60\n",
     );
-    let knows =
-        write(dir.path(), "knows.csv", b":START_ID,:END_ID\n1,6\n1,99\n6,1\n,1\n");
+    let knows = write(
+        dir.path(),
+        "knows.csv",
+        b":START_ID,:END_ID\n1,6\n1,99\n6,1\n,1\n",
+    );
     let graph = Graph::in_memory().unwrap();
-    let mut source =
-        CsvSource::open(csv(&[("P", &people)], &[("K", &knows)])).unwrap();
-    let options = LoadOptions { rejects_max: None, ..LoadOptions::new("j", "t") };
+    let mut source = CsvSource::open(csv(&[("P", &people)], &[("K", &knows)])).unwrap();
+    let options = LoadOptions {
+        rejects_max: None,
+        ..LoadOptions::new("j", "t")
+    };
     let mut watch = Watch::default();
     let report = watch.load(&graph, &mut source, &options).unwrap();
     assert_eq!((report.nodes_created, report.relationships_created), (2, 2));
     let seen: Vec<_> = watch
         .rejects
         .iter()
-        .map(|r| (r.place.line, r.place.column, r.reason.split([':', ';']).next().unwrap()))
+        .map(|r| {
+            (
+                r.place.line,
+                r.place.column,
+                r.reason.split([':', ';']).next().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(
         seen,
@@ -165,9 +215,17 @@ fn rejects_name_place_and_reason_and_the_rest_is_loaded() {
 
     let graph = Graph::in_memory().unwrap();
     let mut source = CsvSource::open(csv(&[("P", &people)], &[("K", &knows)])).unwrap();
-    let options = LoadOptions { rejects_max: Some(2), ..LoadOptions::new("j", "t") };
-    let error = Watch::default().load(&graph, &mut source, &options).unwrap_err();
-    assert!(matches!(error, LoadError::TooManyRejects { count: 3, .. }), "{error}");
+    let options = LoadOptions {
+        rejects_max: Some(2),
+        ..LoadOptions::new("j", "t")
+    };
+    let error = Watch::default()
+        .load(&graph, &mut source, &options)
+        .unwrap_err();
+    assert!(
+        matches!(error, LoadError::TooManyRejects { count: 3, .. }),
+        "{error}"
+    );
     assert!(error.to_string().contains("people.csv:5"), "{error}");
 }
 
@@ -176,7 +234,9 @@ fn a_wrong_header_is_known_before_anything_is_loaded() {
     let dir = tempfile::tempdir().unwrap();
     let people = write(dir.path(), "people.csv", b"id:ID\n1\n");
     let knows = write(dir.path(), "knows.csv", b":START_ID,:END_ID,weight:flaot\n");
-    let error = CsvSource::open(csv(&[("P", &people)], &[("K", &knows)])).err().unwrap();
+    let error = CsvSource::open(csv(&[("P", &people)], &[("K", &knows)]))
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("knows.csv:1:19"), "{error}");
     let missing = dir.path().join("missing.csv");
     let error = CsvSource::open(csv(&[("P", &missing)], &[])).err().unwrap();
@@ -205,25 +265,46 @@ fn an_import_resumes_wherever_it_was_stopped() {
     };
     let all = "MATCH (a:P)-[k:K]->(b) RETURN a.id, k.n, b.id, labels(b)[0] ORDER BY k.n";
     let whole = Graph::in_memory().unwrap();
-    Watch::default().load(&whole, &mut open(), &options).unwrap();
+    Watch::default()
+        .load(&whole, &mut open(), &options)
+        .unwrap();
     let wanted = query(&whole, all, None);
     assert_eq!(wanted.len(), 40);
     for stop_after in 1..9 {
         let graph = Graph::in_memory().unwrap();
         let mut runs = 0;
         loop {
-            let mut watch = Watch { stop_after: Some(stop_after), ..Watch::default() };
+            let mut watch = Watch {
+                stop_after: Some(stop_after),
+                ..Watch::default()
+            };
             let report = watch.load(&graph, &mut open(), &options).unwrap();
             runs += 1;
-            assert_eq!(report.events_resumed, if runs == 1 { 0 } else { 9 * stop_after * (runs - 1) });
+            assert_eq!(
+                report.events_resumed,
+                if runs == 1 {
+                    0
+                } else {
+                    9 * stop_after * (runs - 1)
+                }
+            );
             if report.is_complete {
                 assert_eq!(report.rejects, 1);
                 break;
             }
         }
-        assert_eq!(query(&graph, all, None), wanted, "stopped after every {stop_after}");
-        assert_eq!(one(&graph, "MATCH (n) RETURN count(*)"), one(&whole, "MATCH (n) RETURN count(*)"));
-        let again = Watch::default().load(&graph, &mut open(), &options).unwrap_err();
+        assert_eq!(
+            query(&graph, all, None),
+            wanted,
+            "stopped after every {stop_after}"
+        );
+        assert_eq!(
+            one(&graph, "MATCH (n) RETURN count(*)"),
+            one(&whole, "MATCH (n) RETURN count(*)")
+        );
+        let again = Watch::default()
+            .load(&graph, &mut open(), &options)
+            .unwrap_err();
         assert!(matches!(again, LoadError::JobComplete { .. }), "{again}");
     }
 }
@@ -233,21 +314,37 @@ fn a_job_goes_on_with_its_own_input_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = write(dir.path(), "a.csv", b"id:ID\n1\n2\n3\n");
     let graph = Graph::in_memory().unwrap();
-    let options = LoadOptions { batch_events: 1, ..LoadOptions::new("j", "t") };
-    let mut watch = Watch { stop_after: Some(1), ..Watch::default() };
+    let options = LoadOptions {
+        batch_events: 1,
+        ..LoadOptions::new("j", "t")
+    };
+    let mut watch = Watch {
+        stop_after: Some(1),
+        ..Watch::default()
+    };
     let mut source = CsvSource::open(csv(&[("P", &path)], &[])).unwrap();
     watch.load(&graph, &mut source, &options).unwrap();
     write(dir.path(), "a.csv", b"id:ID\n1\n2\n3\n4\n");
     let mut source = CsvSource::open(csv(&[("P", &path)], &[])).unwrap();
-    let error = Watch::default().load(&graph, &mut source, &options).unwrap_err();
+    let error = Watch::default()
+        .load(&graph, &mut source, &options)
+        .unwrap_err();
     assert!(matches!(error, LoadError::OtherSource { .. }), "{error}");
 }
 
 #[test]
 fn history_asserts_the_times_of_the_source() {
     let dir = tempfile::tempdir().unwrap();
-    let people = write(dir.path(), "people.csv", b"id:ID,:TIME(s)\na,100\nb,300\nc,\n");
-    let knows = write(dir.path(), "knows.csv", b":START_ID,:END_ID,:TIME(s)\na,b,300\na,c,200\n");
+    let people = write(
+        dir.path(),
+        "people.csv",
+        b"id:ID,:TIME(s)\na,100\nb,300\nc,\n",
+    );
+    let knows = write(
+        dir.path(),
+        "knows.csv",
+        b":START_ID,:END_ID,:TIME(s)\na,b,300\na,c,200\n",
+    );
     let graph = Graph::in_memory().unwrap();
     let options = CsvOptions {
         sort_by_time: true,
@@ -259,15 +356,28 @@ fn history_asserts_the_times_of_the_source() {
         default_time: Some(SystemTime(50_000_000)),
         ..LoadOptions::new("j", "t")
     };
-    let report = Watch::default().load(&graph, &mut source, &options).unwrap();
+    let report = Watch::default()
+        .load(&graph, &mut source, &options)
+        .unwrap();
     assert_eq!((report.commits, report.times_moved), (4, 0));
     let at = |second: i64, text| {
-        query(&graph, text, Some(AsOf::Time(SystemTime(second * 1_000_000))))[0][0].clone()
+        query(
+            &graph,
+            text,
+            Some(AsOf::Time(SystemTime(second * 1_000_000))),
+        )[0][0]
+            .clone()
     };
     let people = "MATCH (p:P) RETURN count(*)";
     let knows = "MATCH ()-[k:K]->() RETURN count(k)";
-    assert_eq!([50, 99, 100, 299, 300].map(|s| at(s, people)), ["1", "1", "2", "2", "3"]);
-    assert_eq!([100, 199, 200, 299, 300].map(|s| at(s, knows)), ["0", "0", "1", "1", "2"]);
+    assert_eq!(
+        [50, 99, 100, 299, 300].map(|s| at(s, people)),
+        ["1", "1", "2", "2", "3"]
+    );
+    assert_eq!(
+        [100, 199, 200, 299, 300].map(|s| at(s, knows)),
+        ["0", "0", "1", "1", "2"]
+    );
 }
 
 #[test]
@@ -292,14 +402,29 @@ not json
     );
     let graph = Graph::in_memory().unwrap();
     let mut watch = Watch::default();
-    let options = LoadOptions { rejects_max: None, batch_events: 2, ..LoadOptions::new("j", "t") };
+    let options = LoadOptions {
+        rejects_max: None,
+        batch_events: 2,
+        ..LoadOptions::new("j", "t")
+    };
     let mut source = JsonLinesSource::open(&path).unwrap();
     let report = watch.load(&graph, &mut source, &options).unwrap();
-    let lines: Vec<_> = watch.rejects.iter().map(|reject| reject.place.line).collect();
+    let lines: Vec<_> = watch
+        .rejects
+        .iter()
+        .map(|reject| reject.place.line)
+        .collect();
     assert_eq!(lines, [7, 8, 10, 11]);
-    assert_eq!((report.nodes_created, report.updated, report.deleted), (3, 3, 1));
     assert_eq!(
-        query(&graph, "MATCH (a:P:Q)-[k:K]->(b) RETURN a.name, a.born.year, k.w, b.n, b.name", None),
+        (report.nodes_created, report.updated, report.deleted),
+        (3, 3, 1)
+    );
+    assert_eq!(
+        query(
+            &graph,
+            "MATCH (a:P:Q)-[k:K]->(b) RETURN a.name, a.born.year, k.w, b.n, b.name",
+            None
+        ),
         [["Anna", "1980", "2", "null", "Bo"]]
     );
     assert_eq!(one(&graph, "MATCH (n) RETURN count(*)"), "2");
@@ -313,7 +438,15 @@ fn an_export_comes_back_the_same() {
                 (b:P {s: 'line\nbreak'}), (a)-[:K {t: datetime('2020-01-01T00:00:00+01:00')}]->(b), \
                 (b)-[:L]->(b)";
     let options = RunOptions::default();
-    engine.run(&graph, make, &Default::default(), &options, &mut Collected::default()).unwrap();
+    engine
+        .run(
+            &graph,
+            make,
+            &Default::default(),
+            &options,
+            &mut Collected::default(),
+        )
+        .unwrap();
     let read = graph.read_latest();
     let dir = tempfile::tempdir().unwrap();
     export::export_csv(&read, dir.path()).unwrap();
@@ -327,13 +460,19 @@ fn an_export_comes_back_the_same() {
     let wanted = query(&graph, show, None);
     let from_lines = Graph::in_memory().unwrap();
     let mut source = JsonLinesSource::open(&lines).unwrap();
-    Watch::default().load(&from_lines, &mut source, &LoadOptions::new("j", "t")).unwrap();
+    Watch::default()
+        .load(&from_lines, &mut source, &LoadOptions::new("j", "t"))
+        .unwrap();
     assert_eq!(query(&from_lines, show, None), wanted);
     let from_csv = Graph::in_memory().unwrap();
-    let (nodes, relationships) =
-        (dir.path().join("nodes.csv"), dir.path().join("relationships.csv"));
+    let (nodes, relationships) = (
+        dir.path().join("nodes.csv"),
+        dir.path().join("relationships.csv"),
+    );
     let mut source = CsvSource::open(csv(&[("", &nodes)], &[("", &relationships)])).unwrap();
-    Watch::default().load(&from_csv, &mut source, &LoadOptions::new("j", "t")).unwrap();
+    Watch::default()
+        .load(&from_csv, &mut source, &LoadOptions::new("j", "t"))
+        .unwrap();
     assert_eq!(query(&from_csv, show, None), wanted);
 }
 
@@ -345,13 +484,22 @@ fn git_history_becomes_a_graph() {
             .arg("-C")
             .arg(dir.path())
             .args(["-c", "user.name=Ana", "-c", "user.email=ana@example.org"])
-            .args(["-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"])
+            .args([
+                "-c",
+                "init.defaultBranch=main",
+                "-c",
+                "commit.gpgsign=false",
+            ])
             .args(arguments)
             .env("GIT_AUTHOR_DATE", time)
             .env("GIT_COMMITTER_DATE", time)
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
     let commit = |message: &str, time: &str| {
         git(&["add", "-A"], time);
@@ -366,13 +514,24 @@ fn git_history_becomes_a_graph() {
     git(&["checkout", "-q", "main"], "1000000000 +0000");
     fs::remove_file(dir.path().join("a file.txt")).unwrap();
     commit("third", "1000000200 +0000");
-    git(&["merge", "-q", "--no-ff", "-m", "merge", "side"], "1000000300 +0000");
+    git(
+        &["merge", "-q", "--no-ff", "-m", "merge", "side"],
+        "1000000300 +0000",
+    );
 
     let graph = Graph::in_memory().unwrap();
     let mut source = GitSource::open(dir.path(), "HEAD").unwrap();
-    let options = LoadOptions { history: true, ..LoadOptions::new("j", "t") };
-    let report = Watch::default().load(&graph, &mut source, &options).unwrap();
-    assert_eq!((report.nodes_created, report.commits, report.times_moved), (4 + 1 + 2, 4, 0));
+    let options = LoadOptions {
+        history: true,
+        ..LoadOptions::new("j", "t")
+    };
+    let report = Watch::default()
+        .load(&graph, &mut source, &options)
+        .unwrap();
+    assert_eq!(
+        (report.nodes_created, report.commits, report.times_moved),
+        (4 + 1 + 2, 4, 0)
+    );
     assert_eq!(
         query(
             &graph,
@@ -380,13 +539,26 @@ fn git_history_becomes_a_graph() {
              ORDER BY c.committedAt",
             None
         ),
-        [["first", "A", "a file.txt"], ["second, \"quoted\"", "A", "b.txt"], ["third", "D", "a file.txt"]]
+        [
+            ["first", "A", "a file.txt"],
+            ["second, \"quoted\"", "A", "b.txt"],
+            ["third", "D", "a file.txt"]
+        ]
     );
-    assert_eq!(one(&graph, "MATCH (:Commit)-[p:PARENT]->() RETURN count(p)"), "4");
+    assert_eq!(
+        one(&graph, "MATCH (:Commit)-[p:PARENT]->() RETURN count(p)"),
+        "4"
+    );
     let then = Some(AsOf::Time(SystemTime(1_000_000_150_000_000)));
-    assert_eq!(query(&graph, "MATCH (c:Commit) RETURN count(*)", then), [["2"]]);
+    assert_eq!(
+        query(&graph, "MATCH (c:Commit) RETURN count(*)", then),
+        [["2"]]
+    );
 
     let nowhere = tempfile::tempdir().unwrap();
     let error = GitSource::open(nowhere.path(), "HEAD").err().unwrap();
-    assert!(error.to_string().contains("not a git repository"), "{error}");
+    assert!(
+        error.to_string().contains("not a git repository"),
+        "{error}"
+    );
 }

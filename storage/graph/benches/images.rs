@@ -32,7 +32,9 @@ struct Social {
 }
 
 fn next(random: &mut u64) -> u64 {
-    *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+    *random = random
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1);
     *random >> 33
 }
 
@@ -50,7 +52,9 @@ fn load(graph: Arc<Graph>) -> Social {
         .expect("people");
     transaction.commit(CommitInfo::default()).expect("a commit");
     let transaction = graph.begin(Isolation::Snapshot);
-    transaction.create_unique_constraint("ids", person, id).expect("a constraint");
+    transaction
+        .create_unique_constraint("ids", person, id)
+        .expect("a constraint");
     transaction.commit(CommitInfo::default()).expect("a commit");
     let mut random = 1;
     for _ in 0..RELATIONSHIPS / PER_COMMIT {
@@ -68,7 +72,15 @@ fn load(graph: Arc<Graph>) -> Social {
     let catalog = graph.read_latest().catalog();
     let knows = catalog.relationship_type("KNOWS").expect("a type");
     let index = catalog.index_on(person, id).expect("an index").id;
-    Social { graph, people, person, id, age, knows, index }
+    Social {
+        graph,
+        people,
+        person,
+        id,
+        age,
+        knows,
+        index,
+    }
 }
 
 impl Social {
@@ -80,7 +92,9 @@ impl Social {
             for _ in 0..PER_COMMIT {
                 let node = self.people[(next(&mut random) % PEOPLE) as usize];
                 let age = Value::Int((next(&mut random) % 90) as i64);
-                transaction.set_property(SEQ, node.into(), self.age, age).expect("an update");
+                transaction
+                    .set_property(SEQ, node.into(), self.age, age)
+                    .expect("an update");
             }
             for _ in 0..PER_COMMIT / 10 {
                 let node = self.people[(next(&mut random) % PEOPLE) as usize];
@@ -90,10 +104,14 @@ impl Social {
                     .expect("a relationship");
                 let mut first = None;
                 let read = self.graph.read_latest();
-                read.expand(node, Some(Direction::Outgoing), &[], |_, id, _| first = Some(id))
-                    .expect("relationships");
+                read.expand(node, Some(Direction::Outgoing), &[], |_, id, _| {
+                    first = Some(id)
+                })
+                .expect("relationships");
                 if let Some(id) = first {
-                    transaction.delete_relationship(SEQ, id).expect("a deletion");
+                    transaction
+                        .delete_relationship(SEQ, id)
+                        .expect("a deletion");
                 }
             }
             transaction.commit(CommitInfo::default()).expect("a commit");
@@ -103,7 +121,8 @@ impl Social {
     fn by_id(&self, read: &GraphRead, id: u64, found: &mut Vec<NodeId>) -> NodeId {
         found.clear();
         let value = Value::Int(id as i64);
-        read.seek_equal(self.index, &value, &mut ScanCursor::default(), 2, found).expect("a seek");
+        read.seek_equal(self.index, &value, &mut ScanCursor::default(), 2, found)
+            .expect("a seek");
         found[0]
     }
 
@@ -118,8 +137,11 @@ impl Social {
                 read.property(node.into(), self.age).expect("a property")
             });
         });
-        let (mut one, mut two, mut three) =
-            (Expansion::default(), Expansion::default(), Expansion::default());
+        let (mut one, mut two, mut three) = (
+            Expansion::default(),
+            Expansion::default(),
+            Expansion::default(),
+        );
         group.bench_function("1 hop", |bencher| {
             bencher.iter(|| {
                 let read = read();
@@ -157,8 +179,10 @@ impl Social {
                 let (read, mut cursor, mut sum) = (read(), ScanCursor::default(), 0);
                 while !cursor.is_done() {
                     nodes.clear();
-                    read.scan_label(self.person, &mut cursor, 2_048, &mut nodes).expect("nodes");
-                    read.node_properties(&nodes, self.age, &mut column).expect("ages");
+                    read.scan_label(self.person, &mut cursor, 2_048, &mut nodes)
+                        .expect("nodes");
+                    read.node_properties(&nodes, self.age, &mut column)
+                        .expect("ages");
                     if let Column::Int { values, .. } = &column {
                         sum += values.iter().sum::<i64>();
                     }
@@ -175,7 +199,11 @@ impl Social {
         group.bench_function("whole node", |bencher| {
             bencher.iter(|| {
                 let node = self.people[(next(&mut random) % PEOPLE) as usize];
-                read().node(node).expect("a node").expect("a node").property(self.id)
+                read()
+                    .node(node)
+                    .expect("a node")
+                    .expect("a node")
+                    .property(self.id)
             });
         });
         group.finish();
@@ -183,8 +211,15 @@ impl Social {
 
     fn hop(&self, read: &GraphRead, from: &[NodeId], out: &mut Expansion) {
         out.clear();
-        read.expand_batch(from, Some(Direction::Outgoing), &[self.knows], false, usize::MAX, out)
-            .expect("relationships");
+        read.expand_batch(
+            from,
+            Some(Direction::Outgoing),
+            &[self.knows],
+            false,
+            usize::MAX,
+            out,
+        )
+        .expect("relationships");
     }
 }
 
@@ -203,8 +238,15 @@ fn distinct(nodes: &mut Vec<NodeId>, seen: &mut [u64]) {
 fn reads(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().expect("a directory");
     let store = RocksStore::open(directory.path(), &RocksOptions::default()).expect("a store");
-    let images = ImageOptions { background: false, misses: 1, ..ImageOptions::default() };
-    let options = GraphOptions { images, ..GraphOptions::default() };
+    let images = ImageOptions {
+        background: false,
+        misses: 1,
+        ..ImageOptions::default()
+    };
+    let options = GraphOptions {
+        images,
+        ..GraphOptions::default()
+    };
     let social = load(Graph::loopback(Arc::new(store), options).expect("a graph"));
     let graph = &social.graph;
     graph.flush().expect("a flush");
@@ -214,17 +256,42 @@ fn reads(criterion: &mut Criterion) {
     let loaded = graph.latest();
     social.update();
     graph.build_images().expect("images");
+    social.measure(
+        "present with fresh changes",
+        &|| graph.read_latest(),
+        criterion,
+    );
+    graph.warm().expect("images");
     social.measure("present with history", &|| graph.read_latest(), criterion);
     let past = || graph.read_at(loaded).expect("the past");
     for _ in 0..200 {
         let mut nodes = Vec::new();
-        past().scan_label(social.person, &mut ScanCursor::default(), 200_000, &mut nodes).expect("nodes");
-        past().node_properties(&nodes, social.age, &mut Column::default()).expect("ages");
+        past()
+            .scan_label(
+                social.person,
+                &mut ScanCursor::default(),
+                200_000,
+                &mut nodes,
+            )
+            .expect("nodes");
+        past()
+            .node_properties(&nodes, social.age, &mut Column::default())
+            .expect("ages");
         for node in nodes.iter().step_by(1_000) {
-            past().expand(*node, None, &[], |_, _, _| ()).expect("relationships");
+            past()
+                .expand(*node, None, &[], |_, _, _| ())
+                .expect("relationships");
             past().node(*node).expect("a node");
             let mut found = Vec::new();
-            past().seek_equal(social.index, &Value::Int(1), &mut ScanCursor::default(), 2, &mut found).expect("a seek");
+            past()
+                .seek_equal(
+                    social.index,
+                    &Value::Int(1),
+                    &mut ScanCursor::default(),
+                    2,
+                    &mut found,
+                )
+                .expect("a seek");
         }
         graph.build_images().expect("images");
     }

@@ -454,3 +454,60 @@ fn warm_reads_do_not_touch_the_store() {
     // Dated counts are not remembered.
     assert_eq!(asked(&graph.read_at(indexed).unwrap()), 1);
 }
+
+#[test]
+fn a_version_that_is_read_often_gets_pages_of_its_own() {
+    let images = ImageOptions {
+        misses: 1,
+        background: false,
+        ..ImageOptions::default()
+    };
+    let options = GraphOptions {
+        images,
+        ..GraphOptions::default()
+    };
+    let graph = Graph::loopback(Arc::new(MemoryStore::new()), options).unwrap();
+    let transaction = graph.begin(Isolation::Snapshot);
+    let knows = transaction.type_id("KNOWS").unwrap();
+    let key = transaction.key_id("k").unwrap();
+    let node = transaction
+        .create_node(SEQ, &[], vec![(key, Value::Int(1))])
+        .unwrap();
+    transaction
+        .create_relationship(SEQ, knows, node, node, vec![])
+        .unwrap();
+    transaction.commit(CommitInfo::default()).unwrap();
+    graph.warm().unwrap();
+    let old = graph.read_latest();
+    let transaction = graph.begin(Isolation::Snapshot);
+    transaction
+        .create_relationship(SEQ, knows, node, node, vec![])
+        .unwrap();
+    transaction
+        .set_property(SEQ, node.into(), key, Value::Int(2))
+        .unwrap();
+    transaction.commit(CommitInfo::default()).unwrap();
+    let transaction = graph.begin(Isolation::Snapshot);
+    transaction
+        .set_property(SEQ, node.into(), key, Value::Int(3))
+        .unwrap();
+    transaction.commit(CommitInfo::default()).unwrap();
+    let read = |times: usize| {
+        for _ in 0..times {
+            assert_eq!(
+                old.degree(node, Some(Direction::Outgoing), &[knows])
+                    .unwrap(),
+                1
+            );
+            let mut column = Column::default();
+            old.node_properties(&[node], key, &mut column).unwrap();
+            assert!(column.get(0).equivalent(&Value::Int(1)));
+        }
+        let before = graph.image_statistics().built;
+        graph.build_images().unwrap();
+        graph.image_statistics().built - before
+    };
+    assert_eq!(read(10), 0);
+    assert_eq!(read(60), 2);
+    assert_eq!(read(200), 0, "the pages of the moment answer");
+}

@@ -152,7 +152,10 @@ fn built_in() -> [Procedure; 6] {
                 ("property", Type::String),
             ],
             |context, sink| {
-                for index in schema(context).into_iter().filter(|index| index.definition.unique) {
+                for index in schema(context)
+                    .into_iter()
+                    .filter(|index| index.definition.unique)
+                {
                     let [name, label, property] = index.names;
                     sink(vec![name, text("UNIQUE"), label, property])?;
                 }

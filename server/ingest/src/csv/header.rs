@@ -42,7 +42,10 @@ impl ColumnType {
     ];
 
     fn parse(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|&(_, t)| t)
+        Self::NAMES
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|&(_, t)| t)
     }
 
     /// What a value of this type looks like, for messages.
@@ -79,12 +82,23 @@ pub(crate) enum TimeUnit {
 /// What a column means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
-    Property { name: Arc<str>, column_type: ColumnType, is_list: bool },
+    Property {
+        name: Arc<str>,
+        column_type: ColumnType,
+        is_list: bool,
+    },
     /// The id of a node; also a property if it has a name.
-    Id { space: Arc<str>, property: Option<(Arc<str>, ColumnType)> },
+    Id {
+        space: Arc<str>,
+        property: Option<(Arc<str>, ColumnType)>,
+    },
     Labels,
-    Start { space: Arc<str> },
-    End { space: Arc<str> },
+    Start {
+        space: Arc<str>,
+    },
+    End {
+        space: Arc<str>,
+    },
     RelationshipType,
     Time(TimeUnit),
     Ignore,
@@ -118,8 +132,7 @@ impl Header {
     ) -> Result<Self, BadHeader> {
         let mut fields = Vec::new();
         for (index, text) in columns.enumerate() {
-            let field =
-                parse_field(text.trim()).map_err(|message| BadHeader { index, message })?;
+            let field = parse_field(text.trim()).map_err(|message| BadHeader { index, message })?;
             let misplaced = match (kind, &field) {
                 (FileKind::Nodes, Field::Start { .. } | Field::End { .. }) => Some(text),
                 (FileKind::Nodes, Field::RelationshipType) => Some(text),
@@ -168,7 +181,9 @@ fn repeated(fields: &[Field], field: &Field) -> Option<String> {
         _ => None,
     };
     if let Some(name) = name_of(field)
-        && fields.iter().any(|other| name_of(other).as_ref() == Some(&name))
+        && fields
+            .iter()
+            .any(|other| name_of(other).as_ref() == Some(&name))
     {
         return Some(format!("property `{name}` has a column already"));
     }
@@ -199,7 +214,10 @@ fn parse_field(text: &str) -> Result<Field, String> {
     let space = || Arc::from(argument.unwrap_or(""));
     let property = |column_type| (!name.is_empty()).then(|| (name.into(), column_type));
     match word.to_ascii_uppercase().as_str() {
-        "ID" => Ok(Field::Id { space: space(), property: property(ColumnType::String) }),
+        "ID" => Ok(Field::Id {
+            space: space(),
+            property: property(ColumnType::String),
+        }),
         "START_ID" => Ok(Field::Start { space: space() }),
         "END_ID" => Ok(Field::End { space: space() }),
         "LABEL" => Ok(Field::Labels),
@@ -227,16 +245,26 @@ fn parse_field(text: &str) -> Result<Field, String> {
                 let known: Vec<_> = ColumnType::NAMES.iter().map(|&(name, _)| name).collect();
                 format!("`{word}` is no type; use one of {}", known.join(", "))
             })?;
-            Ok(Field::Property { name: name.into(), column_type, is_list })
+            Ok(Field::Property {
+                name: name.into(),
+                column_type,
+                is_list,
+            })
         }
     }
     .map(|field| match field {
-        Field::Id { space, property: Some((name, column_type)) } => {
+        Field::Id {
+            space,
+            property: Some((name, column_type)),
+        } => {
             let (name, column_type) = match name.rsplit_once(':') {
                 Some((name, word)) => (name.into(), ColumnType::parse(word).unwrap_or(column_type)),
                 None => (name, column_type),
             };
-            Field::Id { space, property: Some((name, column_type)) }
+            Field::Id {
+                space,
+                property: Some((name, column_type)),
+            }
         }
         other => other,
     })
@@ -254,19 +282,32 @@ mod tests {
 
     #[test]
     fn reads_every_kind_of_column() {
-        let fields = parse("id:long:ID(Person),name,age:int,tags:string[],:LABEL,:TIME(ms)",
-            FileKind::Nodes).unwrap();
-        assert_eq!(fields[0], Field::Id {
-            space: "Person".into(),
-            property: Some(("id".into(), ColumnType::Integer)),
-        });
-        assert_eq!(fields[3], Field::Property {
-            name: "tags".into(),
-            column_type: ColumnType::String,
-            is_list: true,
-        });
+        let fields = parse(
+            "id:long:ID(Person),name,age:int,tags:string[],:LABEL,:TIME(ms)",
+            FileKind::Nodes,
+        )
+        .unwrap();
+        assert_eq!(
+            fields[0],
+            Field::Id {
+                space: "Person".into(),
+                property: Some(("id".into(), ColumnType::Integer)),
+            }
+        );
+        assert_eq!(
+            fields[3],
+            Field::Property {
+                name: "tags".into(),
+                column_type: ColumnType::String,
+                is_list: true,
+            }
+        );
         assert_eq!(fields[5], Field::Time(TimeUnit::Milliseconds));
-        let fields = parse(":START_ID(A),:END_ID,:TYPE,x:IGNORE", FileKind::Relationships).unwrap();
+        let fields = parse(
+            ":START_ID(A),:END_ID,:TYPE,x:IGNORE",
+            FileKind::Relationships,
+        )
+        .unwrap();
         assert_eq!(fields[0], Field::Start { space: "A".into() });
         assert_eq!(fields[3], Field::Ignore);
     }
@@ -274,10 +315,35 @@ mod tests {
     #[test]
     fn names_the_column_that_is_wrong() {
         assert_eq!(parse("a,b:strin", FileKind::Nodes).unwrap_err().0, 1);
-        assert!(parse("a,a:int", FileKind::Nodes).unwrap_err().1.contains("already"));
-        assert!(parse(":ID,:START_ID", FileKind::Nodes).unwrap_err().1.contains("relationships"));
-        assert!(parse(":START_ID,x", FileKind::Relationships).unwrap_err().1.contains(":END_ID"));
-        assert!(parse(":ID(x", FileKind::Nodes).unwrap_err().1.contains("parenthesis"));
-        assert!(parse(":TIME(h)", FileKind::Nodes).unwrap_err().1.contains("unit"));
+        assert!(
+            parse("a,a:int", FileKind::Nodes)
+                .unwrap_err()
+                .1
+                .contains("already")
+        );
+        assert!(
+            parse(":ID,:START_ID", FileKind::Nodes)
+                .unwrap_err()
+                .1
+                .contains("relationships")
+        );
+        assert!(
+            parse(":START_ID,x", FileKind::Relationships)
+                .unwrap_err()
+                .1
+                .contains(":END_ID")
+        );
+        assert!(
+            parse(":ID(x", FileKind::Nodes)
+                .unwrap_err()
+                .1
+                .contains("parenthesis")
+        );
+        assert!(
+            parse(":TIME(h)", FileKind::Nodes)
+                .unwrap_err()
+                .1
+                .contains("unit")
+        );
     }
 }

@@ -38,13 +38,22 @@ impl FileGroup {
     /// If no file is named.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (names, files) = text.split_once('=').unwrap_or(("", text));
-        let files: Vec<PathBuf> =
-            files.split(',').map(str::trim).filter(|f| !f.is_empty()).map(PathBuf::from).collect();
+        let files: Vec<PathBuf> = files
+            .split(',')
+            .map(str::trim)
+            .filter(|f| !f.is_empty())
+            .map(PathBuf::from)
+            .collect();
         if files.is_empty() {
-            return Err(format!("`{text}` names no file; write [Label=]file.csv[,file.csv…]"));
+            return Err(format!(
+                "`{text}` names no file; write [Label=]file.csv[,file.csv…]"
+            ));
         }
         let names = names.split(':').map(str::trim).filter(|n| !n.is_empty());
-        Ok(Self { names: names.map(Arc::from).collect(), files })
+        Ok(Self {
+            names: names.map(Arc::from).collect(),
+            files,
+        })
     }
 }
 
@@ -104,14 +113,22 @@ impl CsvSource {
     /// # Errors
     /// A file that cannot be read, or a wrong header.
     pub fn open(options: CsvOptions) -> Result<Self, SourceError> {
-        let nodes = options.nodes.iter().map(|group| (FileKind::Nodes, group.clone()));
-        let relationships =
-            options.relationships.iter().map(|group| (FileKind::Relationships, group.clone()));
+        let nodes = options
+            .nodes
+            .iter()
+            .map(|group| (FileKind::Nodes, group.clone()));
+        let relationships = options
+            .relationships
+            .iter()
+            .map(|group| (FileKind::Relationships, group.clone()));
         let groups: Vec<_> = nodes.chain(relationships).collect();
         let mut sizes = Vec::new();
         for path in groups.iter().flat_map(|(_, group)| &group.files) {
             let size = std::fs::metadata(path)
-                .map_err(|source| SourceError::Read { path: path.clone(), source })?
+                .map_err(|source| SourceError::Read {
+                    path: path.clone(),
+                    source,
+                })?
                 .len();
             sizes.push((path.clone(), size));
         }
@@ -165,12 +182,13 @@ impl CsvSource {
     fn open_file(&mut self) -> Result<(), SourceError> {
         let (kind, group) = &self.groups[self.group];
         let path = &group.files[self.file];
-        let read_error = |source| SourceError::Read { path: path.clone(), source };
+        let read_error = |source| SourceError::Read {
+            path: path.clone(),
+            source,
+        };
         self.file_name = path.display().to_string().into();
-        let input = BufReader::with_capacity(
-            READ_BUFFER_BYTES,
-            File::open(path).map_err(read_error)?,
-        );
+        let input =
+            BufReader::with_capacity(READ_BUFFER_BYTES, File::open(path).map_err(read_error)?);
         let mut reader = Reader::new(input, self.options.delimiter, self.options.quote);
         let is_first = self.file == 0;
         if is_first || self.options.ignore_data_headers {
@@ -195,10 +213,12 @@ impl CsvSource {
                 return Ok(None);
             };
             let (kind, group) = &self.groups[self.group];
-            let outcome = reader.read(&mut self.record).map_err(|source| SourceError::Read {
-                path: group.files[self.file].clone(),
-                source,
-            })?;
+            let outcome = reader
+                .read(&mut self.record)
+                .map_err(|source| SourceError::Read {
+                    path: group.files[self.file].clone(),
+                    source,
+                })?;
             match outcome {
                 Outcome::Record => {
                     let row = Row {
@@ -243,7 +263,11 @@ fn read_header(
     file: &Arc<str>,
 ) -> Result<Header, SourceError> {
     let error = |line, column, message: String| SourceError::Header {
-        place: Place { file: file.clone(), line, column },
+        place: Place {
+            file: file.clone(),
+            line,
+            column,
+        },
         message,
     };
     match outcome {
@@ -254,7 +278,11 @@ fn read_header(
             })
         }
         Outcome::Malformed(bad) => Err(error(bad.line, bad.column, bad.reason)),
-        Outcome::End => Err(error(1, 1, "the file is empty; it needs a header line".to_owned())),
+        Outcome::End => Err(error(
+            1,
+            1,
+            "the file is empty; it needs a header line".to_owned(),
+        )),
     }
 }
 
@@ -270,7 +298,11 @@ impl Source for CsvSource {
             .iter()
             .map(|(path, size)| format!("{}:{size}", file_name(path)))
             .collect();
-        let order = if self.options.sort_by_time { " by time" } else { "" };
+        let order = if self.options.sort_by_time {
+            " by time"
+        } else {
+            ""
+        };
         format!("csv {}{order}", files.join(" "))
     }
 
@@ -291,7 +323,10 @@ impl Source for CsvSource {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// A record with what is needed to make a change of it.
@@ -311,9 +346,15 @@ impl Row<'_> {
                 let last = self.record.len().saturating_sub(1);
                 let (line, column) = self.record.place(index.min(last));
                 let separator = char::from(delimiter).to_string();
-                let fields: Vec<_> = (0..self.record.len()).map(|i| self.record.field(i)).collect();
+                let fields: Vec<_> = (0..self.record.len())
+                    .map(|i| self.record.field(i))
+                    .collect();
                 Event::Reject(Reject {
-                    place: Place { file: self.file.clone(), line, column },
+                    place: Place {
+                        file: self.file.clone(),
+                        line,
+                        column,
+                    },
                     reason,
                     text: fields.join(&separator),
                 })
@@ -339,13 +380,20 @@ impl Row<'_> {
             let is_absent = text.is_empty() && !self.record.is_quoted(index);
             let wrong = |reason: String| (index, reason);
             let required = |what: &str| {
-                if text.is_empty() { Err((index, format!("no {what}"))) } else { Ok(text) }
+                if text.is_empty() {
+                    Err((index, format!("no {what}")))
+                } else {
+                    Ok(text)
+                }
             };
             match field {
                 Field::Ignore => {}
                 Field::Id { space, property } => {
                     let id = required("id")?;
-                    key = Some(ExternalId { space: space.clone(), id: id.into() });
+                    key = Some(ExternalId {
+                        space: space.clone(),
+                        id: id.into(),
+                    });
                     if let Some((name, column_type)) = property {
                         let value = value::parse(*column_type, id).map_err(wrong)?;
                         properties.push((name.clone(), value));
@@ -353,11 +401,17 @@ impl Row<'_> {
                 }
                 Field::Start { space } => {
                     let id = required("start id")?.into();
-                    start = Some(ExternalId { space: space.clone(), id });
+                    start = Some(ExternalId {
+                        space: space.clone(),
+                        id,
+                    });
                 }
                 Field::End { space } => {
                     let id = required("end id")?.into();
-                    end = Some(ExternalId { space: space.clone(), id });
+                    end = Some(ExternalId {
+                        space: space.clone(),
+                        id,
+                    });
                 }
                 Field::Labels => {
                     let labels = text.split(self.array_delimiter).map(str::trim);
@@ -369,7 +423,11 @@ impl Row<'_> {
                 }
                 Field::Time(_) => {}
                 Field::Property { .. } if is_absent => {}
-                Field::Property { name, column_type, is_list } => {
+                Field::Property {
+                    name,
+                    column_type,
+                    is_list,
+                } => {
                     let value = if *is_list {
                         let items = text.split(self.array_delimiter).filter(|i| !i.is_empty());
                         let items: Result<Vec<Value>, String> =
@@ -383,20 +441,40 @@ impl Row<'_> {
             }
         }
         let change = match kind {
-            FileKind::Nodes => {
-                Change::Node { key, labels: names, properties, mode: Mode::Create }
-            }
+            FileKind::Nodes => Change::Node {
+                key,
+                labels: names,
+                properties,
+                mode: Mode::Create,
+            },
             FileKind::Relationships => {
                 let type_name = names.pop().ok_or_else(|| {
-                    (0, "no relationship type: add a `:TYPE` column or TYPE=file".to_owned())
+                    (
+                        0,
+                        "no relationship type: add a `:TYPE` column or TYPE=file".to_owned(),
+                    )
                 })?;
                 let (Some(start), Some(end)) = (start, end) else {
                     return Err((0, "no start or end id".to_owned()));
                 };
-                Change::Relationship { type_name, start, end, properties, mode: Mode::Create }
+                Change::Relationship {
+                    type_name,
+                    start,
+                    end,
+                    properties,
+                    mode: Mode::Create,
+                }
             }
         };
-        let place = Place { file: self.file.clone(), line: self.record.line, column: 0 };
-        Ok(Item { change, time: time.map(SystemTime), place })
+        let place = Place {
+            file: self.file.clone(),
+            line: self.record.line,
+            column: 0,
+        };
+        Ok(Item {
+            change,
+            time: time.map(SystemTime),
+            place,
+        })
     }
 }

@@ -110,7 +110,13 @@ pub(crate) struct Reader<R> {
 
 impl<R: BufRead> Reader<R> {
     pub(crate) fn new(input: R, delimiter: u8, quote: u8) -> Self {
-        Self { input, delimiter, quote, line: 0, consumed: 0 }
+        Self {
+            input,
+            delimiter,
+            quote,
+            line: 0,
+            consumed: 0,
+        }
     }
 
     /// Bytes read so far.
@@ -229,7 +235,10 @@ impl<R: BufRead> Reader<R> {
         at: &mut usize,
     ) -> Result<(), Malformed> {
         let stop = |&b: &u8| b == self.delimiter || b == b'\n' || b == self.quote;
-        let length = record.raw[*at..].iter().position(stop).unwrap_or(record.raw.len() - *at);
+        let length = record.raw[*at..]
+            .iter()
+            .position(stop)
+            .unwrap_or(record.raw.len() - *at);
         let end = *at + length;
         let next = record.raw.get(end);
         if next == Some(&self.quote) {
@@ -252,12 +261,20 @@ fn trim_line_end(line: &[u8]) -> &[u8] {
 }
 
 fn first_line(bytes: &[u8]) -> &[u8] {
-    trim_line_end(bytes.split_inclusive(|&b| b == b'\n').next().unwrap_or(bytes))
+    trim_line_end(
+        bytes
+            .split_inclusive(|&b| b == b'\n')
+            .next()
+            .unwrap_or(bytes),
+    )
 }
 
 fn lossy(bytes: &[u8]) -> String {
     const TEXT_CHARS_MAX: usize = 500;
-    String::from_utf8_lossy(bytes).chars().take(TEXT_CHARS_MAX).collect()
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .take(TEXT_CHARS_MAX)
+        .collect()
 }
 
 #[cfg(test)]
@@ -270,8 +287,9 @@ mod tests {
         let mut rows = Vec::new();
         loop {
             match reader.read(&mut record).unwrap() {
-                Outcome::Record => rows
-                    .push(Ok((0..record.len()).map(|i| record.field(i).to_owned()).collect())),
+                Outcome::Record => rows.push(Ok((0..record.len())
+                    .map(|i| record.field(i).to_owned())
+                    .collect())),
                 Outcome::Malformed(bad) => rows.push(Err((bad.line, bad.column, bad.reason))),
                 Outcome::End => return rows,
             }

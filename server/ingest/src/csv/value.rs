@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use retrograph_engine::functions::point_of;
+use retrograph_graph::value::temporal::{Date, DateTime, Duration, LocalDateTime, LocalTime, Time};
 use retrograph_graph::value::{Map, Value};
-use retrograph_graph::value::temporal::{
-    Date, DateTime, Duration, LocalDateTime, LocalTime, Time,
-};
 
 use super::header::{ColumnType, TimeUnit};
 
@@ -25,15 +23,13 @@ pub(crate) fn parse(column_type: ColumnType, text: &str) -> Result<Value, String
         ColumnType::Date => Date::parse(trimmed).ok().map(Value::Date),
         ColumnType::LocalTime => LocalTime::parse(trimmed).ok().map(Value::LocalTime),
         ColumnType::Time => Time::parse(trimmed).ok().map(Value::Time),
-        ColumnType::LocalDateTime => {
-            LocalDateTime::parse(trimmed).ok().map(Value::LocalDateTime)
-        }
-        ColumnType::DateTime => {
-            DateTime::parse(trimmed).ok().map(|value| Value::DateTime(Arc::new(value)))
-        }
-        ColumnType::Duration => {
-            Duration::parse(trimmed).ok().map(|value| Value::Duration(Arc::new(value)))
-        }
+        ColumnType::LocalDateTime => LocalDateTime::parse(trimmed).ok().map(Value::LocalDateTime),
+        ColumnType::DateTime => DateTime::parse(trimmed)
+            .ok()
+            .map(|value| Value::DateTime(Arc::new(value))),
+        ColumnType::Duration => Duration::parse(trimmed)
+            .ok()
+            .map(|value| Value::Duration(Arc::new(value))),
         ColumnType::Point => point(trimmed),
     };
     value.ok_or_else(|| format!("`{text}` is not {}", column_type.example()))
@@ -53,7 +49,9 @@ fn point(text: &str) -> Option<Value> {
         };
         map.insert(name.into(), value);
     }
-    point_of(&map).ok().filter(|value| matches!(value, Value::Point(_)))
+    point_of(&map)
+        .ok()
+        .filter(|value| matches!(value, Value::Point(_)))
 }
 
 /// A system time in microseconds since the Unix epoch.

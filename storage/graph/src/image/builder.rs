@@ -202,11 +202,12 @@ impl Shared {
         // What is in no delta yet when this is read may change the page afterwards.
         let recorded = self.recorded();
         let tick = self.tick.load(Ordering::Relaxed);
-        let Some(found) = directory.find(at, version, tick) else {
+        let Some(found) = directory.find(at, version, false, tick) else {
             return;
         };
         let delta = found.page.delta();
-        if version >= recorded || !(found.is_interval || !delta.is_empty()) {
+        let is_constant = !found.is_interval && delta.is_empty();
+        if version >= recorded || is_constant {
             return;
         }
         let to = found.to().0.min(recorded.0 + 1);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::delta::Delta;
 use super::directory::Page;
-use super::ids::Life;
+use super::ids::{Intervals, Life};
 use crate::blocks::BLOCK_IDS;
 use crate::column::{Bitmap, Column};
 use crate::ids::{ElementId, NodeId, RelationshipId};
@@ -20,7 +20,7 @@ pub(crate) struct ColumnPage {
     nulls: Option<Box<[u64]>>,
     /// In a page of an interval: where the entries of each element start, and their lives. Else an
     /// element's number is that of its entry.
-    intervals: Option<(Box<[u32]>, Box<[Life]>)>,
+    intervals: Option<Intervals>,
     delta: Arc<Delta<Value>>,
 }
 

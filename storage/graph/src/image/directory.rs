@@ -22,9 +22,8 @@ use crate::ids::Version;
 
 /// A slot whose number is larger is never imaged: 2⁶⁴ ids have more blocks than an array can hold.
 pub(super) const SLOTS_MAX: u64 = 1 << 24;
-/// How many pages of single moments of the past a slot keeps, and how many of intervals.
-const MOMENTS_MAX: usize = 8;
-const INTERVALS_MAX: usize = 4;
+/// How many pages of the past a slot keeps: of moments, replaced ones, of intervals.
+const PAST_MAX: [usize; 3] = [8, 4, 4];
 
 /// What every kind of page has.
 pub(crate) trait Page: Default + Send + Sync + 'static {
@@ -145,21 +144,27 @@ impl<P: Page> Default for Directory<P> {
 }
 
 impl<P: Page> Directory<P> {
-    /// The page that answers a version.
+    /// The page that answers a version: that of the present, unless it has changed since a version
+    /// that is not the latest, and there is one of the moment.
     #[inline]
-    pub fn find(&self, at: u64, version: Version, tick: u64) -> Option<Found<P>> {
+    pub fn find(&self, at: u64, version: Version, is_latest: bool, tick: u64) -> Option<Found<P>> {
         let slots = self.slots.load();
         let slot = slots.get(usize::try_from(at).ok()?)?;
         if slot.used.load(Ordering::Relaxed) != tick {
             slot.used.store(tick, Ordering::Relaxed);
         }
         let present = slot.present.load();
-        if present.covers(version) {
+        let is_present = present.covers(version);
+        if is_present && (is_latest || present.page.delta().is_empty()) {
             return Some(present);
         }
         let past = slot.past.load();
-        let found = past.iter().find(|dated| dated.covers(version))?;
-        Some(Guard::from_inner(Arc::clone(found)))
+        match past.iter().find(|dated| dated.covers(version)) {
+            Some(found) if !(is_present && found.is_interval) => {
+                Some(Guard::from_inner(Arc::clone(found)))
+            }
+            _ => is_present.then_some(present),
+        }
     }
 
     /// Whether there is a page that answers a version.
@@ -325,23 +330,22 @@ impl<P: Page> Directory<P> {
     }
 }
 
-/// Adds a page of the past, and lets go of the oldest of its kind if there are many. Pages of one
-/// moment come first, as they are quicker than the page of an interval they were filtered from.
-fn put_past<P>(slot: &Slot<P>, dated: Arc<Dated<P>>) {
-    let old = slot.past.load();
-    let (is_interval, max) = match dated.is_interval {
-        true => (true, INTERVALS_MAX),
-        false => (false, MOMENTS_MAX),
+/// Adds a page of the past, and lets go of the oldest of its kind if there are many. The quickest
+/// come first: pages of one moment, then pages of the present that were replaced, which have
+/// changes to look through, then pages of intervals.
+fn put_past<P: Page>(slot: &Slot<P>, dated: Arc<Dated<P>>) {
+    let rank = |dated: &Dated<P>| match dated.is_interval {
+        true => 2,
+        false => usize::from(!dated.page.delta().is_empty()),
     };
-    let of = |kind: bool| {
-        old.iter()
-            .filter(move |old| old.is_interval == kind)
-            .cloned()
-    };
-    let same = std::iter::once(dated).chain(of(is_interval)).take(max);
-    let past = match is_interval {
-        true => of(false).chain(same).collect::<Vec<_>>(),
-        false => same.chain(of(true)).collect(),
-    };
+    let mut past = vec![dated];
+    past.extend(slot.past.load().iter().cloned());
+    past.sort_by_key(|dated| rank(dated));
+    let mut counts = [0; 3];
+    past.retain(|dated| {
+        let rank = rank(dated);
+        counts[rank] += 1;
+        counts[rank] <= PAST_MAX[rank]
+    });
     slot.past.store(Arc::new(past));
 }

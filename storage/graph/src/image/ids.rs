@@ -68,6 +68,9 @@ pub(super) struct Life {
     pub to: u64,
 }
 
+/// Where the entries of each element start, and how long each entry holds.
+pub(super) type Intervals = (Box<[u32]>, Box<[Life]>);
+
 impl Life {
     #[inline]
     pub const fn holds(self, version: u64) -> bool {

@@ -266,12 +266,12 @@ impl Images {
         if !self.are_on() {
             return None;
         }
-        let tick = self.shared.tick.load(Ordering::Relaxed);
-        match directory.find(at, version, tick) {
+        let shared = &self.shared;
+        let tick = shared.tick.load(Ordering::Relaxed);
+        let is_latest = version.0 >= shared.recorded.load(Ordering::Relaxed);
+        match directory.find(at, version, is_latest, tick) {
             Some(found) => {
-                let is_dear = found.is_interval
-                    || (!found.page.delta().is_empty()
-                        && version.0 < self.shared.recorded.load(Ordering::Relaxed));
+                let is_dear = found.is_interval || (!is_latest && !found.page.delta().is_empty());
                 if is_dear && found.hit() % HITS_PER_WISH == HITS_PER_WISH - 1 {
                     self.wish(what(), When::Moment(version), version);
                 }

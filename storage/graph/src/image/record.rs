@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::delta::Delta;
 use super::directory::Page;
-use super::ids::Life;
+use super::ids::{Intervals, Life};
 
 /// The records of the elements of a block.
 #[derive(Default)]
@@ -14,7 +14,7 @@ pub(crate) struct RecordPage {
     starts: Box<[u32]>,
     bytes: Box<[u8]>,
     /// In a page of an interval: where the entries of each element start, and their lives.
-    intervals: Option<(Box<[u32]>, Box<[Life]>)>,
+    intervals: Option<Intervals>,
     delta: Arc<Delta<Option<Arc<[u8]>>>>,
 }
 

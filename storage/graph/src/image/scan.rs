@@ -80,7 +80,7 @@ impl Scanner<'_> {
         let mut rows = 0_u32;
         while cursor.valid() {
             rows = rows.wrapping_add(1);
-            if rows % 1_024 == 0 {
+            if rows.is_multiple_of(1_024) {
                 self.check_stop()?;
             }
             visit(cursor.key(), cursor.value())?;
