@@ -1,5 +1,7 @@
 //! A few cycles of every scenario; `make crash` runs many.
 
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
 use retrograph_jepsen::scenario::{Outcome, Tester};
 
 fn tester(seed: u64, cycles: u32) -> Tester {

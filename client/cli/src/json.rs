@@ -7,7 +7,7 @@
 //! {"$date": "2026-01-10"}   $time  $localtime  $datetime  $localdatetime  $duration
 //! {"$bytes": "00ff"}        hexadecimal
 //! {"$float": "NaN"}         NaN, Infinity, -Infinity
-//! {"$point": {"srid": 4326, "coordinates": [5.3, 60.4]}}
+//! {"$point": {"x": 5.3, "y": 60.4, "srid": 4326}}
 //! {"$vector": [0.5, 1.0]}
 //! {"$node": "n:7", "labels": ["Person"], "properties": {…}}
 //! {"$relationship": "r:9", "type": "KNOWS", "start": "n:7", "end": "n:8", "properties": {…}}
@@ -17,9 +17,10 @@
 
 use std::sync::Arc;
 
+use retrograph_engine::functions::point_of;
 use retrograph_engine::output::{NodeOutput, Output, RelationshipOutput, element_id};
 use retrograph_graph::value::temporal::{Date, DateTime, Duration, LocalDateTime, LocalTime, Time};
-use retrograph_graph::value::{Point, Value, Vector};
+use retrograph_graph::value::{Value, Vector};
 use serde_json::{Map, Number, Value as Json, json};
 
 /// A result as JSON.
@@ -101,12 +102,15 @@ fn write_value(value: &Value) -> Json {
         Value::LocalDateTime(_) => typed("$localdatetime"),
         Value::DateTime(_) => typed("$datetime"),
         Value::Duration(_) => typed("$duration"),
-        Value::Point(point) => json!({
-            "$point": {
-                "srid": point.srid,
-                "coordinates": point.coordinates[..usize::from(point.dimensions)],
-            }
-        }),
+        Value::Point(point) => {
+            let named = ["x", "y", "z"].into_iter().zip(point.coordinates);
+            let mut fields: Map<String, Json> = named
+                .take(usize::from(point.dimensions))
+                .map(|(name, coordinate)| (name.to_owned(), json!(coordinate)))
+                .collect();
+            fields.insert("srid".to_owned(), json!(point.srid));
+            json!({ "$point": fields })
+        }
         Value::Vector(vector) => match &**vector {
             Vector::F32(items) => json!({ "$vector": items }),
             Vector::F64(items) => json!({ "$vector": items }),
@@ -193,33 +197,14 @@ fn read_text(kind: &str, text: &str) -> Result<Value, String> {
 }
 
 fn read_point(json: &Json) -> Result<Value, String> {
-    let wrong = || "a $point is {\"srid\": 4326, \"coordinates\": [x, y]}".to_owned();
-    let srid = json.get("srid").and_then(Json::as_u64).ok_or_else(wrong)?;
-    let given = json
-        .get("coordinates")
-        .and_then(Json::as_array)
-        .ok_or_else(wrong)?;
-    let given: Option<Vec<f64>> = given.iter().map(Json::as_f64).collect();
-    let given = given.ok_or_else(wrong)?;
-    let dimensions = match srid {
-        4326 | 7203 => 2,
-        4979 | 9157 => 3,
-        _ => return Err(format!("{srid} is not 4326, 4979, 7203 or 9157")),
-    };
-    if given.len() != usize::from(dimensions) {
-        return Err(format!(
-            "a point of {srid} has {dimensions} coordinates, not {}",
-            given.len()
-        ));
-    }
-    let mut coordinates = [0.0; 3];
-    coordinates[..given.len()].copy_from_slice(&given);
-    let srid = u32::try_from(srid).map_err(|_| wrong())?;
-    Ok(Value::Point(Arc::new(Point {
-        srid,
-        coordinates,
-        dimensions,
-    })))
+    let fields = json
+        .as_object()
+        .ok_or("a $point is an object such as {\"x\": 1.0, \"y\": 2.0}")?;
+    let map = fields
+        .iter()
+        .map(|(name, json)| Ok((name.as_str().into(), read(json)?)))
+        .collect::<Result<_, String>>()?;
+    point_of(&map).map_err(|error| error.to_string())
 }
 
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
@@ -260,7 +245,7 @@ mod tests {
             r#"{"$duration":"P1M2DT3S"}"#,
             r#"{"$bytes":"00ff"}"#,
             r#"{"$float":"-Infinity"}"#,
-            r#"{"$point":{"srid":7203,"coordinates":[1.0,2.0]}}"#,
+            r#"{"$point":{"x":1.0,"y":2.0,"srid":7203}}"#,
             r#"{"$vector":[0.5,1.0]}"#,
             r#"{"$map":{"$date":1}}"#,
         ] {
@@ -279,7 +264,7 @@ mod tests {
             r#"{"$bytes":"0"}"#,
             r#"{"$bytes":"+1"}"#,
             r#"{"$node":"n:1"}"#,
-            r#"{"$point":{"srid":4326,"coordinates":[1]}}"#,
+            r#"{"$point":{"srid":4326,"x":1}}"#,
         ] {
             let json: Json = serde_json::from_str(text).expect("the test writes JSON");
             assert!(read(&json).is_err(), "{text}");

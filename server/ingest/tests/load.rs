@@ -1,5 +1,7 @@
 //! Imports into a graph in memory: what is loaded, rejected, resumed and read back.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
