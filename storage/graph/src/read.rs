@@ -869,7 +869,12 @@ impl GraphRead {
             _ => None,
         };
         let Some(found) = page else {
-            return self.seek(index, &lower, Some(&prefix_end(&lower)), cursor, limit, out);
+            let sought = Sought {
+                lower: &lower,
+                upper: Some(&prefix_end(&lower)),
+                is_value: true,
+            };
+            return self.seek(index, &sought, cursor, limit, out);
         };
         if found.is_interval {
             // It may have been built from rows that were being dropped.
@@ -940,7 +945,12 @@ impl GraphRead {
             cursor.done = true;
             return Ok(());
         }
-        self.seek(index, &lower, upper_key.as_deref(), cursor, limit, out)
+        let sought = Sought {
+            lower: &lower,
+            upper: upper_key.as_deref(),
+            is_value: false,
+        };
+        self.seek(index, &sought, cursor, limit, out)
     }
 
     /// Appends at most `limit` nodes whose value in an index is a string that starts with `prefix`.
@@ -953,7 +963,12 @@ impl GraphRead {
         out: &mut Vec<NodeId>,
     ) -> Result<()> {
         let (lower, upper) = string_prefix_range(prefix);
-        self.seek(index, &lower, Some(&upper), cursor, limit, out)
+        let sought = Sought {
+            lower: &lower,
+            upper: Some(&upper),
+            is_value: false,
+        };
+        self.seek(index, &sought, cursor, limit, out)
     }
 
     fn usable_index(&self, id: IndexId) -> Result<Arc<IndexDefinition>> {
@@ -972,8 +987,7 @@ impl GraphRead {
     fn seek(
         &self,
         index: IndexId,
-        lower: &[u8],
-        upper: Option<&[u8]>,
+        sought: &Sought<'_>,
         cursor: &mut ScanCursor,
         limit: usize,
         out: &mut Vec<NodeId>,
@@ -982,19 +996,32 @@ impl GraphRead {
             return Ok(());
         }
         let definition = self.usable_index(index)?;
+        let (value, upper) = (sought.lower, sought.upper);
         let (label, key) = (definition.label, definition.key);
         let set = SetRange::new(Family::Index, property_prefix(label, key));
         let lower = cursor
             .after
             .as_ref()
-            .map_or_else(|| Key::from_slice(lower), |_| cursor.next_key());
+            .map_or_else(|| Key::from_slice(value), |_| cursor.next_key());
         let own = self.written();
         let mut base = Batch::new(limit);
-        self.stored().scan_set(&set, &lower, upper, &mut |rest| {
-            let id = read_trailing_node(rest)?;
-            let is_own = own.is_some_and(|own| matches!(own.see(id.into()), Seen::Own(_)));
-            Ok(proceed(is_own || base.push(Key::from_slice(rest))))
-        })?;
+        let is_own = |id: NodeId| own.is_some_and(|own| matches!(own.see(id.into()), Seen::Own(_)));
+        let page = match sought.is_value {
+            true => self.graph.images.index(&definition, self.version),
+            false => None,
+        };
+        if let Some(found) = page {
+            found.page.find(value, self.version.0, |id| {
+                let mut rest = Key::from_slice(value);
+                rest.extend_from_slice(&id.0.to_be_bytes());
+                rest < lower || is_own(id) || base.push(rest)
+            });
+        } else {
+            self.stored().scan_set(&set, &lower, upper, &mut |rest| {
+                let id = read_trailing_node(rest)?;
+                Ok(proceed(is_own(id) || base.push(Key::from_slice(rest))))
+            })?;
+        }
         // Dropping an index removes it from the catalog before its rows: if it is still there, what
         // was read was whole.
         self.usable_index(index)?;
@@ -1233,6 +1260,14 @@ const fn proceed(go_on: bool) -> ControlFlow<()> {
     } else {
         ControlFlow::Break(())
     }
+}
+
+/// What is looked for in an index.
+struct Sought<'a> {
+    lower: &'a [u8],
+    upper: Option<&'a [u8]>,
+    /// Whether `lower` is a whole value and nothing else is wanted.
+    is_value: bool,
 }
 
 /// Rows of one source of a scan, ascending, and whether there may be more.

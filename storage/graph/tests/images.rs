@@ -511,3 +511,43 @@ fn a_version_that_is_read_often_gets_pages_of_its_own() {
     assert_eq!(read(60), 2);
     assert_eq!(read(200), 0, "the pages of the moment answer");
 }
+
+#[test]
+fn a_bulk_batch_is_seen_through_warm_pages() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = retrograph_graph::kv::RocksOptions::default();
+    let store = retrograph_graph::kv::RocksStore::open(directory.path(), &options).unwrap();
+    let graph = Graph::loopback(Arc::new(store), GraphOptions::default()).unwrap();
+    let mut people = Vec::new();
+    for batch in 0..3 {
+        let mut loader = graph.bulk();
+        let label = loader.label_id("Person");
+        let (key, knows) = (loader.key_id("id"), loader.type_id("KNOWS"));
+        for number in 0..10 {
+            let id = Value::Int(batch * 10 + number);
+            people.push(loader.create_node(&[label], vec![(key, id)]).unwrap());
+        }
+        let other = people[people.len() - 2];
+        loader
+            .create_relationship(knows, people[0], other, vec![])
+            .unwrap();
+        loader.commit(CommitInfo::default()).unwrap();
+        let read = graph.read_latest();
+        let mut found = Vec::new();
+        read.scan_label(label, &mut ScanCursor::default(), 1_000, &mut found)
+            .unwrap();
+        assert_eq!(found, people);
+        let mut column = Column::default();
+        read.node_properties(&people, key, &mut column).unwrap();
+        for at in 0..people.len() {
+            assert!(column.get(at).equivalent(&Value::Int(at as i64)));
+        }
+        let out = Some(Direction::Outgoing);
+        assert_eq!(
+            read.degree(people[0], out, &[knows]).unwrap(),
+            batch as u64 + 1
+        );
+        assert_eq!(read.count_nodes(Some(label)).unwrap(), people.len() as u64);
+        graph.warm().unwrap();
+    }
+}

@@ -439,6 +439,8 @@ impl Images {
         if !self.are_on() {
             return Ok(());
         }
+        // It builds anew what changes from now on.
+        self.ensure_thread();
         let shared = &self.shared;
         let latest = shared.recorded();
         let mut all: Vec<What> = Vec::new();
@@ -479,7 +481,10 @@ impl Images {
             return;
         }
         let mut thread = self.thread.lock();
-        if thread.is_none() {
+        if thread
+            .as_ref()
+            .is_none_or(std::thread::JoinHandle::is_finished)
+        {
             let shared = Arc::clone(&self.shared);
             // Without a thread there are no pages, and reads go on.
             *thread = std::thread::Builder::new()

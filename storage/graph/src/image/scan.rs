@@ -387,7 +387,6 @@ impl Scanner<'_> {
             }
             Ok(())
         })?;
-        nodes.optimize();
         Ok((from, LabelPage::new(nodes, delta)))
     }
 
