@@ -19,7 +19,7 @@ export CC := ccache gcc
 export CXX := ccache g++
 endif
 
-.PHONY: help setup build demo test test-rust tck crash check-data bench lint fmt fuzz docs clean
+.PHONY: help setup build demo test test-rust tck crash check-data bench lint fmt fuzz clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
