@@ -225,15 +225,15 @@ fn decode(reader: &mut Reader<'_>, depth: usize) -> Result<Value, DecodeError> {
             let keys = (0..size)
                 .map(|_| string(reader))
                 .collect::<Result<Vec<_>, _>>()?;
-            let mut map = Map::new();
-            for key in keys {
-                map.insert(key, decode(reader, depth - 1)?);
-            }
-            if map.len() as u64 != size {
+            if !keys.is_sorted_by(|left, right| left < right) {
                 return Err(DecodeError::Invalid {
                     what: "map",
                     offset,
                 });
+            }
+            let mut map = Map::new();
+            for key in keys {
+                map.insert(key, decode(reader, depth - 1)?);
             }
             Value::Map(Arc::new(map))
         }
@@ -604,6 +604,25 @@ mod tests {
             _ => {}
         }
         Ok(())
+    }
+
+    #[test]
+    fn a_map_whose_names_are_out_of_order_is_refused() {
+        let map = ["a", "b"]
+            .map(|name| (name.into(), Value::Null))
+            .into_iter()
+            .collect();
+        let mut bytes = key_of(&Value::Map(Arc::new(map)));
+        assert!(decode_key(&bytes).is_ok());
+        let second = bytes
+            .iter()
+            .rposition(|&byte| byte == b'b')
+            .expect("the second name");
+        bytes[second] = b'A';
+        assert!(matches!(
+            decode_key(&bytes),
+            Err(DecodeError::Invalid { what: "map", .. })
+        ));
     }
 
     proptest! {
