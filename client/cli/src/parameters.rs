@@ -6,7 +6,7 @@ use retrograph_engine::Parameters;
 use retrograph_graph::value::Value;
 
 use crate::failure::Failure;
-use crate::json;
+use retrograph_ingest::json;
 
 /// A parameter with its value.
 pub type Pair = (String, Value);

@@ -13,7 +13,9 @@ use retrograph_graph::ids::{KeyId, NodeId};
 use retrograph_graph::value::Value;
 use retrograph_graph::value::text::to_text;
 use retrograph_graph::{GraphError, GraphRead, RelationshipRow, ScanCursor};
-use serde_json::{Map as JsonMap, Number, Value as Json, json};
+use serde_json::{Map as JsonMap, Value as Json, json};
+
+use crate::json;
 
 const SCAN_BATCH: usize = 4_096;
 
@@ -129,7 +131,7 @@ pub fn export_jsonl(read: &GraphRead, out: &mut dyn Write) -> Result<ExportRepor
     let properties = |properties: Vec<(KeyId, Value)>| -> Json {
         let entries = properties
             .iter()
-            .map(|(key, value)| (names.key(*key).to_string(), json_of(value)));
+            .map(|(key, value)| (names.key(*key).to_string(), json::write(value)));
         Json::Object(entries.collect::<JsonMap<_, _>>())
     };
     each_node(read, |node| {
@@ -166,40 +168,6 @@ pub fn export_jsonl(read: &GraphRead, out: &mut dyn Write) -> Result<ExportRepor
     })?;
     out.flush()?;
     Ok(report)
-}
-
-/// The JSON of a property value, in the form that `import jsonl` reads.
-fn json_of(value: &Value) -> Json {
-    let typed = |kind: &str| json!({ kind: to_text(value) });
-    match value {
-        Value::Bool(value) => Json::Bool(*value),
-        Value::Int(value) => Json::Number((*value).into()),
-        Value::Float(number) => match Number::from_f64(*number) {
-            Some(number) => Json::Number(number),
-            None => json!({ "$float": number.to_string() }),
-        },
-        Value::String(text) => Json::String(text.to_string()),
-        Value::Bytes(bytes) => {
-            let hexadecimal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            json!({ "$bytes": hexadecimal })
-        }
-        Value::List(items) => Json::Array(items.iter().map(json_of).collect()),
-        Value::Date(_) => typed("$date"),
-        Value::LocalTime(_) => typed("$localtime"),
-        Value::Time(_) => typed("$time"),
-        Value::LocalDateTime(_) => typed("$localdatetime"),
-        Value::DateTime(_) => typed("$datetime"),
-        Value::Duration(_) => typed("$duration"),
-        Value::Point(point) => {
-            let [x, y, z] = point.coordinates;
-            let mut object = json!({ "srid": point.srid, "x": x, "y": y });
-            if let (3, Some(object)) = (point.dimensions, object.as_object_mut()) {
-                object.insert("z".to_owned(), json!(z));
-            }
-            json!({ "$point": object })
-        }
-        other => Json::String(to_text(other)),
-    }
 }
 
 /// The columns of a CSV file: for each key the type of its values.

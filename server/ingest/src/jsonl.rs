@@ -8,21 +8,20 @@
 //!
 //! More keys: `space` (of a node, and within `start` and `end`), `op` (`create`, `merge`, `update`,
 //! `delete`), `time` (ISO 8601, or milliseconds since 1970). Values that JSON has no type for are
-//! objects with one key: `{"$datetime": "…"}`, `$date`, `$time`, `$localtime`, `$localdatetime`,
-//! `$duration`, `$point`, `$bytes` (hexadecimal), `$float` (`NaN`, `inf`, `-inf`).
+//! objects with one key, see [`crate::json`].
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use retrograph_engine::functions::point_of;
 use retrograph_graph::ids::SystemTime;
-use retrograph_graph::value::temporal::{Date, DateTime, Duration, LocalDateTime, LocalTime, Time};
-use retrograph_graph::value::{Map, Value};
+use retrograph_graph::value::Value;
+use retrograph_graph::value::temporal::DateTime;
 use serde_json::Value as Json;
 
 use crate::change::{Change, ExternalId, Mode, Properties};
+use crate::json;
 use crate::source::{Event, Item, Place, Progress, Reject, Source, SourceError};
 
 /// A file of JSON Lines as a source.
@@ -248,86 +247,11 @@ fn properties(json: Option<&Json>) -> Result<Properties, String> {
 }
 
 fn value(json: &Json) -> Result<Value, String> {
-    Ok(match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(*value),
-        Json::Number(number) => match number.as_i64() {
-            Some(integer) => Value::Int(integer),
-            None if number.is_u64() => {
-                return Err(format!(
-                    "{number} does not fit into a 64-bit signed integer"
-                ));
-            }
-            None => Value::Float(number.as_f64().ok_or("not a number that can be stored")?),
-        },
-        Json::String(text) => Value::String(text.as_str().into()),
-        Json::Array(items) => Value::List(
-            items
-                .iter()
-                .map(value)
-                .collect::<Result<Vec<_>, _>>()?
-                .into(),
-        ),
-        Json::Object(object) => {
-            let mut entries = object.iter();
-            match (entries.next(), entries.next()) {
-                (Some((kind, json)), None) if kind.starts_with('$') => typed(kind, json)?,
-                _ => {
-                    return Err("a property cannot be an object, except one such as \
-                                {\"$date\": \"2026-01-31\"}"
-                        .to_owned());
-                }
-            }
-        }
-    })
-}
-
-/// `{"$date": "2026-01-31"}` and its kin.
-fn typed(kind: &str, json: &Json) -> Result<Value, String> {
-    if kind == "$point" {
-        let object = json.as_object().ok_or("`$point` takes an object")?;
-        let map: Map = object
-            .iter()
-            .map(|(key, json)| Ok((key.as_str().into(), value(json)?)))
-            .collect::<Result<_, String>>()?;
-        return point_of(&map).map_err(|error| error.to_string());
+    let value = json::read(json)?;
+    if value.is_null() || value.is_storable() {
+        return Ok(value);
     }
-    let text = json
-        .as_str()
-        .ok_or_else(|| format!("`{kind}` takes a string"))?;
-    let wrong = |error: &dyn std::fmt::Display| format!("`{text}`: {error}");
-    match kind {
-        "$date" => Date::parse(text).map(Value::Date).map_err(|e| wrong(&e)),
-        "$localtime" => LocalTime::parse(text)
-            .map(Value::LocalTime)
-            .map_err(|e| wrong(&e)),
-        "$time" => Time::parse(text).map(Value::Time).map_err(|e| wrong(&e)),
-        "$localdatetime" => LocalDateTime::parse(text)
-            .map(Value::LocalDateTime)
-            .map_err(|e| wrong(&e)),
-        "$datetime" => DateTime::parse(text)
-            .map(|v| Value::DateTime(Arc::new(v)))
-            .map_err(|e| wrong(&e)),
-        "$duration" => Duration::parse(text)
-            .map(|v| Value::Duration(Arc::new(v)))
-            .map_err(|e| wrong(&e)),
-        "$float" => text.parse().map(Value::Float).map_err(|e| wrong(&e)),
-        "$bytes" => hexadecimal(text).map(|bytes| Value::Bytes(bytes.into())),
-        _ => Err(format!("`{kind}` is no type of value that is known")),
-    }
-}
-
-fn hexadecimal(text: &str) -> Result<Vec<u8>, String> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return Err("`$bytes` takes pairs of hexadecimal digits".to_owned());
-    }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| {
-            u8::from_str_radix(&text[at..at + 2], 16)
-                .map_err(|_| format!("`{}` is no pair of hexadecimal digits", &text[at..at + 2]))
-        })
-        .collect()
+    Err(format!("a property cannot be a {}", value.type_name()))
 }
 
 fn time(json: &Json) -> Result<SystemTime, String> {

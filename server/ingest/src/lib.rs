@@ -9,6 +9,7 @@ mod existing;
 pub mod export;
 pub mod git;
 mod ids;
+pub mod json;
 pub mod jsonl;
 mod loader;
 pub mod source;

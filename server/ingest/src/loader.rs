@@ -421,7 +421,7 @@ impl Loader<'_> {
             asserted_time: time,
             ..CommitInfo::default()
         };
-        let Some(committed) = batch.writer.commit(info)? else {
+        let Some(committed) = batch.writer.commit(self.graph, info)? else {
             return Ok(());
         };
         self.report.commits += 1;

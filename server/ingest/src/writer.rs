@@ -58,10 +58,18 @@ impl Writer<'_> {
         Self::Transaction(Box::new(graph.begin(Isolation::Snapshot)))
     }
 
-    pub(crate) fn commit(self, info: CommitInfo) -> Result<Option<Committed>, CommitError> {
+    /// Commits the batch; an empty one too, for the watermark that its commit carries.
+    pub(crate) fn commit(
+        self,
+        graph: &Arc<Graph>,
+        info: CommitInfo,
+    ) -> Result<Option<Committed>, CommitError> {
         match self {
             Self::Replay(_) => Ok(None),
             Self::Transaction(transaction) => transaction.commit(info).map(Some),
+            Self::Bulk(loader) if loader.is_empty() => {
+                graph.begin(Isolation::Snapshot).commit(info).map(Some)
+            }
             Self::Bulk(loader) => loader.commit(info).map(Some),
         }
     }

@@ -311,6 +311,37 @@ fn an_import_resumes_wherever_it_was_stopped() {
     }
 }
 
+/// The end of the input is remembered even where the last batch loads nothing, in a transaction as
+/// in bulk.
+#[test]
+fn an_import_that_ends_with_rejects_is_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    for doubles in [5, 20_000] {
+        let text = "id:ID\n1\n".to_owned() + &"1\n".repeat(doubles);
+        let path = write(dir.path(), "a.csv", text.as_bytes());
+        let graph = Graph::in_memory().unwrap();
+        let run = |batch_events, stop_after| {
+            let options = LoadOptions {
+                batch_events,
+                rejects_max: None,
+                ..LoadOptions::new("j", "t")
+            };
+            let mut source = CsvSource::open(csv(&[("P", &path)], &[])).unwrap();
+            let mut watch = Watch {
+                stop_after,
+                ..Watch::default()
+            };
+            watch.load(&graph, &mut source, &options)
+        };
+        assert!(!run(1, Some(1)).unwrap().is_complete);
+        let rest = run(doubles, None).unwrap();
+        assert_eq!((rest.is_complete, rest.rejects), (true, doubles as u64));
+        let again = run(doubles, None).unwrap_err();
+        assert!(matches!(again, LoadError::JobComplete { .. }), "{again}");
+        assert_eq!(one(&graph, "MATCH (n:P) RETURN count(*)"), "1");
+    }
+}
+
 #[test]
 fn a_job_goes_on_with_its_own_input_only() {
     let dir = tempfile::tempdir().unwrap();

@@ -177,6 +177,7 @@ impl Social {
         group.bench_function("average age of everybody", |bencher| {
             bencher.iter(|| {
                 let (read, mut cursor, mut sum) = (read(), ScanCursor::default(), 0);
+                let mut people = 0;
                 while !cursor.is_done() {
                     nodes.clear();
                     read.scan_label(self.person, &mut cursor, 2_048, &mut nodes)
@@ -185,8 +186,13 @@ impl Social {
                         .expect("ages");
                     if let Column::Int { values, .. } = &column {
                         sum += values.iter().sum::<i64>();
+                        people += values.len() as u64;
                     }
                 }
+                assert_eq!(
+                    people, PEOPLE,
+                    "a scan that misses people is fast for nothing"
+                );
                 sum
             });
         });

@@ -19,12 +19,13 @@ use crate::sequencer::{Body, Proposal};
 
 impl Transaction {
     /// Commits: certifies the transaction, gives it a version, and waits until it is durable and
-    /// applied. One that wrote nothing returns the version of its view and leaves no trace.
+    /// applied. One that wrote nothing returns the version of its view and leaves no trace, unless it
+    /// is a step of a job: how far a job has come is worth a commit of its own.
     pub fn commit(self, info: CommitInfo) -> std::result::Result<Committed, CommitError> {
         self.check_statement()?;
         let graph = &self.state.graph;
         let (effects, keys) = self.effects()?;
-        if effects.is_empty() {
+        if effects.is_empty() && info.job.is_none() {
             let version = self.state.view;
             let time = graph.version_time(version)?;
             return Ok(Committed { version, time });
