@@ -1,5 +1,7 @@
 //! One property of many elements, in one typed vector.
 
+use std::sync::Arc;
+
 use crate::value::Value;
 
 /// Which rows of a column are null: one bit a row.
@@ -64,9 +66,19 @@ pub enum Column {
         /// The rows that are null, if any.
         nulls: Option<Bitmap>,
     },
+    /// Values of which there are few distinct ones.
+    Dictionary {
+        /// For each row the place of its value, or [`NULL_CODE`].
+        codes: Vec<u32>,
+        /// The values; also some that no row has, and one may stand there twice.
+        values: Arc<[Value]>,
+    },
     /// Values of any type.
     Any(Vec<Value>),
 }
+
+/// The code of a null in a [`Column::Dictionary`].
+pub const NULL_CODE: u32 = u32::MAX;
 
 impl Default for Column {
     fn default() -> Self {
@@ -82,6 +94,7 @@ impl Column {
             Self::Int { values, .. } => values.len(),
             Self::Float { values, .. } => values.len(),
             Self::Bool { values, .. } => values.len(),
+            Self::Dictionary { codes, .. } => codes.len(),
             Self::Any(values) => values.len(),
         }
     }
@@ -105,6 +118,10 @@ impl Column {
             Self::Int { values, .. } => Value::Int(values[row]),
             Self::Float { values, .. } => Value::Float(values[row]),
             Self::Bool { values, .. } => Value::Bool(values[row]),
+            Self::Dictionary { codes, values } => match codes[row] {
+                NULL_CODE => Value::Null,
+                code => values[code as usize].clone(),
+            },
             Self::Any(values) => values[row].clone(),
         }
     }
@@ -129,6 +146,7 @@ impl Column {
                 values.push(false);
                 nulls.get_or_insert_default().set(row);
             }
+            (Self::Dictionary { codes, .. }, Value::Null) => codes.push(NULL_CODE),
             (Self::Any(values), value) => {
                 let only_nulls = || values.iter().all(|value| matches!(value, Value::Null));
                 if matches!(value, Value::Int(_) | Value::Float(_) | Value::Bool(_)) && only_nulls()
@@ -139,11 +157,7 @@ impl Column {
                     values.push(value);
                 }
             }
-            (_, value) => {
-                let mut values: Vec<Value> = (0..row).map(|row| self.get(row)).collect();
-                values.push(value);
-                *self = Self::Any(values);
-            }
+            (_, value) => self.any().push(value),
         }
     }
 
@@ -169,19 +183,28 @@ impl Column {
                 nulls.get_or_insert_default().set(row);
                 return;
             }
-            (Self::Any(values), value) => {
-                values[row] = value;
+            (Self::Dictionary { codes, .. }, Value::Null) => {
+                codes[row] = NULL_CODE;
                 return;
             }
             (_, value) => {
-                let mut values: Vec<Value> = (0..self.len()).map(|row| self.get(row)).collect();
-                values[row] = value;
-                *self = Self::Any(values);
+                self.any()[row] = value;
                 return;
             }
         };
         if let Some(nulls) = nulls {
             nulls.unset(row);
+        }
+    }
+
+    /// The values of a column that holds any, which it becomes if it is not one yet.
+    pub(crate) fn any(&mut self) -> &mut Vec<Value> {
+        if !matches!(self, Self::Any(_)) {
+            *self = Self::Any((0..self.len()).map(|row| self.get(row)).collect());
+        }
+        match self {
+            Self::Any(values) => values,
+            _ => unreachable!("it was made one that holds any"),
         }
     }
 
@@ -260,6 +283,42 @@ mod tests {
         assert!(matches!(ints.get(0), Value::Null));
         assert!(matches!(ints.get(1), Value::Int(5)));
         assert!(matches!(ints.get(2), Value::String(_)));
+    }
+
+    #[test]
+    fn dictionaries_widen_to_what_does_not_fit() {
+        let text = |text: &str| Value::String(text.into());
+        let dictionary = || Column::Dictionary {
+            codes: vec![1, NULL_CODE, 0],
+            values: [text("a"), text("b")].into(),
+        };
+        let shown = |column: &Column| {
+            (0..column.len())
+                .map(|row| format!("{:?}", column.get(row)))
+                .collect::<Vec<_>>()
+        };
+        let expected = |values: &[Value]| {
+            values
+                .iter()
+                .map(|value| format!("{value:?}"))
+                .collect::<Vec<_>>()
+        };
+        let mut nulled = dictionary();
+        nulled.push(Value::Null);
+        nulled.set(0, Value::Null);
+        assert!(matches!(nulled, Column::Dictionary { .. }));
+        assert_eq!(
+            shown(&nulled),
+            expected(&[Value::Null, Value::Null, text("a"), Value::Null])
+        );
+        let mut widened = dictionary();
+        widened.push(Value::Int(1));
+        widened.set(1, text("c"));
+        assert!(matches!(widened, Column::Any(_)));
+        assert_eq!(
+            shown(&widened),
+            expected(&[text("b"), text("c"), text("a"), Value::Int(1)])
+        );
     }
 
     #[test]

@@ -45,7 +45,7 @@ mod verify;
 
 pub use bulk::BulkLoader;
 pub use catalog::{IndexDefinition, ReadCatalog};
-pub use column::{Bitmap, Column};
+pub use column::{Bitmap, Column, NULL_CODE};
 pub use commit::{CommitHeader, CommitInfo, Committed, JobStep};
 pub use encoding::record::ElementState;
 pub use error::{ApplyError, CommitError, GraphError};

@@ -8,13 +8,14 @@
 //! Scans fill a caller's buffer in batches and remember where they stand as plain data in a
 //! [`ScanCursor`], so nothing is held between batches.
 
+mod columns;
+
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::{Bound, ControlFlow, Range};
 use std::sync::Arc;
 
 use crate::blocks::{BLOCK_IDS, Space};
 use crate::catalog::{IndexDefinition, ReadCatalog};
-use crate::column::Column;
 use crate::encoding::record::{ElementState, Record, RecordRef};
 use crate::error::GraphError;
 use crate::footprint::fact;
@@ -23,7 +24,6 @@ use crate::ids::{
     Direction, ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, SystemTime, TypeId,
     Version,
 };
-use crate::image::column::Scattered;
 use crate::kv::Family;
 use crate::overlay::Seen;
 use crate::rows::closed::SetRange;
@@ -513,6 +513,30 @@ impl GraphRead {
         self.note_scan(&set, &lower, None, cursor);
         out.extend(ids);
         Ok(())
+    }
+
+    /// The next nodes of a label as a range of ids, at most `limit` of them, where a page says that
+    /// they follow one another without a gap. If this gives nothing, [`scan_label`] goes on with
+    /// the same cursor.
+    ///
+    /// [`scan_label`]: GraphRead::scan_label
+    pub fn scan_label_run(
+        &self,
+        label: LabelId,
+        cursor: &mut ScanCursor,
+        limit: usize,
+    ) -> Option<Range<u64>> {
+        if cursor.done || self.written().is_some() {
+            return None;
+        }
+        let found = self.graph.images.label(label, self.version)?;
+        let first = NodeId(cursor.next_id());
+        let (run, is_cut) = found.page.run(first, limit.max(1))?;
+        let set = SetRange::new(Family::Index, label_prefix(label));
+        let lower = cursor.next_key();
+        cursor.advance(Some(&(run.end - 1).to_be_bytes()), !is_cut);
+        self.note_scan(&set, &lower, None, cursor);
+        Some(run)
     }
 
     /// Notes the part of a set that a scan has just been through.
@@ -1048,79 +1072,6 @@ impl GraphRead {
         self.note_scan(&set, &lower, upper, cursor);
         for row in &rows {
             out.push(read_trailing_node(row)?);
-        }
-        Ok(())
-    }
-
-    /// Replaces a column by one property of nodes, null where a node or property is absent. Runs of
-    /// ids of one block are copied from its page at once.
-    pub fn node_properties(&self, ids: &[NodeId], key: KeyId, out: &mut Column) -> Result<()> {
-        self.properties(Space::Nodes, ids, |id| id.0, key, out)
-    }
-
-    /// Replaces a column by one property of relationships, null where one is absent. Runs of ids of
-    /// one block are copied from its page at once.
-    pub fn relationship_properties(
-        &self,
-        ids: &[RelationshipId],
-        key: KeyId,
-        out: &mut Column,
-    ) -> Result<()> {
-        self.properties(Space::Relationships, ids, |id| id.0, key, out)
-    }
-
-    fn properties<T: Copy + Into<ElementId>>(
-        &self,
-        space: Space,
-        mut ids: &[T],
-        id_of: impl Fn(T) -> u64,
-        key: KeyId,
-        out: &mut Column,
-    ) -> Result<()> {
-        *out = Column::default();
-        let rows = ids.len();
-        let has_own = self.written().is_some();
-        while let Some(&first) = ids.first() {
-            let block = id_of(first) / BLOCK_IDS;
-            let mut is_row = true;
-            let mut length = 1;
-            let mut last = id_of(first);
-            for id in &ids[1..] {
-                let id = id_of(*id);
-                if id / BLOCK_IDS != block {
-                    break;
-                }
-                is_row &= id == last.wrapping_add(1);
-                last = id;
-                length += 1;
-            }
-            let (run, rest) = ids.split_at(length);
-            ids = rest;
-            let page = match has_own {
-                false => self.graph.images.column(space, key, block, self.version),
-                true => None,
-            };
-            let Some(found) = page else {
-                for id in run {
-                    out.push(self.property((*id).into(), key)?);
-                }
-                continue;
-            };
-            if self.own.is_some() {
-                for id in run {
-                    self.note_point(|| fact::element((*id).into()));
-                }
-            }
-            let version = self.version.0;
-            match is_row {
-                true => {
-                    let local = (id_of(first) % BLOCK_IDS) as usize;
-                    found
-                        .page
-                        .gather(local..local + run.len(), version, rows, out);
-                }
-                false => found.page.gather(Scattered(run), version, rows, out),
-            }
         }
         Ok(())
     }

@@ -6,8 +6,11 @@
 
 use std::borrow::Cow;
 use std::slice;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
+use retrograph_graph::NULL_CODE;
+use retrograph_graph::ids::NodeId;
 use retrograph_graph::value::order::exact_int;
 use retrograph_graph::value::{NodeRef, Value};
 use smallvec::SmallVec;
@@ -36,6 +39,9 @@ pub(crate) struct AggregateState {
 /// How many strings of a batch are found by address; more than these are hardly shared.
 const SHARED_TEXTS_MAX: usize = 256;
 
+/// Stands where the group of a value has not been looked up.
+const NO_GROUP: u32 = u32::MAX;
+
 /// Numbers groups.
 struct Groups {
     /// The groups of a single key that is a node.
@@ -44,6 +50,10 @@ struct Groups {
     by_int: HashMap<i64, u32, foldhash::fast::RandomState>,
     /// The groups of the strings of the batch at hand by address and length.
     by_text: HashMap<(usize, usize), u32, foldhash::fast::RandomState>,
+    /// The groups of the values of the dictionary seen last, [`NO_GROUP`] where not known yet.
+    by_code: Vec<u32>,
+    /// That dictionary.
+    dictionary: Arc<[Value]>,
     /// All others.
     keys: KeyTable,
     /// For each key of `keys` its group.
@@ -85,6 +95,8 @@ impl Groups {
             by_node: HashMap::default(),
             by_int: HashMap::default(),
             by_text: HashMap::default(),
+            by_code: Vec::new(),
+            dictionary: Arc::default(),
             keys: KeyTable::new(width),
             by_key: Vec::new(),
             order: Vec::new(),
@@ -136,6 +148,31 @@ impl Groups {
             self.by_text.insert(place, group);
         }
         group
+    }
+
+    /// The groups of codes of a dictionary. Each value is looked up once, also over many batches
+    /// with the same dictionary.
+    fn of_codes(&mut self, codes: &[u32], values: &Arc<[Value]>) -> Vec<u32> {
+        if !Arc::ptr_eq(values, &self.dictionary) {
+            self.dictionary = Arc::clone(values);
+            self.by_code.clear();
+            self.by_code.resize(values.len(), NO_GROUP);
+        }
+        codes
+            .iter()
+            .map(|&code| {
+                if code == NULL_CODE {
+                    return self.of_key(&[Value::Null]);
+                }
+                let known = self.by_code[code as usize];
+                if known != NO_GROUP {
+                    return known;
+                }
+                let group = self.of_single(&values[code as usize]);
+                self.by_code[code as usize] = group;
+                group
+            })
+            .collect()
     }
 
     fn of_key(&mut self, key: &[Value]) -> u32 {
@@ -293,7 +330,7 @@ impl AggregateState {
                 if let Aggregate::Distinct { groups, seen, .. } = aggregate {
                     for id in old.ids() {
                         let node = NodeRef {
-                            id: retrograph_graph::ids::NodeId(id),
+                            id: NodeId(id),
                             view: 0,
                         };
                         seen.number(&[Value::Int(0), Value::Node(node)]);
@@ -349,6 +386,13 @@ impl AggregateState {
                 } => rows
                     .map(|row| groups.of_int(values[row], || Value::Int(values[row])))
                     .collect(),
+                Vector::NodeRange { first, view } => rows
+                    .map(|row| {
+                        let id = NodeId(first.0 + row as u64);
+                        groups.of_node(NodeRef { id, view: *view })
+                    })
+                    .collect(),
+                Vector::Dictionary { codes, values } => groups.of_codes(codes, values),
                 Vector::Any(values) => {
                     groups.by_text.clear();
                     values.iter().map(|value| groups.of_item(value)).collect()

@@ -34,6 +34,7 @@ impl From<Column> for Vector {
                 let nulls = nulls_of(nulls, values.len());
                 Self::Bool { values, nulls }
             }
+            Column::Dictionary { codes, values } => Self::Dictionary { codes, values },
             Column::Any(values) => Self::Any(values),
         }
     }
@@ -83,6 +84,17 @@ pub(crate) fn property(
             context
                 .read_in(*view)
                 .node_properties(ids, key, &mut column)?;
+            Ok(column.into())
+        }
+        Vector::NodeRange { first, view } => {
+            let Some(key) = context.key(key) else {
+                return Ok(Vector::Constant(Value::Null));
+            };
+            let mut column = Column::default();
+            let ids = first.0..first.0 + rows as u64;
+            context
+                .read_in(*view)
+                .node_properties_in(ids, key, &mut column)?;
             Ok(column.into())
         }
         Vector::Relationships { ids, view } => {

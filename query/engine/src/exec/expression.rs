@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use retrograph_graph::NULL_CODE;
 use retrograph_graph::value::{Map, Value};
 use smallvec::SmallVec;
 
@@ -212,6 +213,27 @@ pub(crate) fn per_row(
     Ok(Vector::from_values(values))
 }
 
+/// A vector from a function of the values of a dictionary, which is asked once for each value that
+/// some row has.
+fn map_codes(
+    codes: &[u32],
+    values: &[Value],
+    mut value: impl FnMut(&Value) -> Result<Value, QueryError>,
+) -> Result<Vector, QueryError> {
+    let mut known: Vec<Option<Value>> = vec![None; values.len()];
+    let mut of_null = None;
+    per_row(codes.len(), |row| {
+        let (of, known) = match codes[row] {
+            NULL_CODE => (&Value::Null, &mut of_null),
+            code => (&values[code as usize], &mut known[code as usize]),
+        };
+        match known {
+            Some(known) => Ok(known.clone()),
+            None => Ok(known.insert(value(of)?).clone()),
+        }
+    })
+}
+
 /// A vector from a function of one value.
 pub(crate) fn map_rows(
     of: &Vector,
@@ -221,6 +243,7 @@ pub(crate) fn map_rows(
     match of {
         Vector::Constant(of) => Ok(Vector::Constant(value(of)?)),
         Vector::Any(values) => per_row(rows, |row| value(&values[row])),
+        Vector::Dictionary { codes, values } => map_codes(codes, values, value),
         of => per_row(rows, |row| value(&of.get(row))),
     }
 }
@@ -238,6 +261,9 @@ pub(crate) fn map_pairs(
         }
         (Vector::Any(left), Vector::Constant(right)) => {
             per_row(rows, |row| value(&left[row], right))
+        }
+        (Vector::Dictionary { codes, values }, Vector::Constant(right)) => {
+            map_codes(codes, values, |left| value(left, right))
         }
         (left, Vector::Constant(right)) => per_row(rows, |row| value(&left.get(row), right)),
         (Vector::Constant(left), right) => per_row(rows, |row| value(left, &right.get(row))),

@@ -100,6 +100,38 @@ impl<'b> Fan<'b> {
         }
     }
 
+    /// `count` rows that all extend one row of the input.
+    fn repeated(&self, row: usize, count: usize) -> Batch {
+        let mut batch = self.batch.row(row, self.live);
+        batch.tags = self.batch.tags.as_ref().map(|tags| vec![tags[row]; count]);
+        batch.rows = count;
+        batch
+    }
+
+    /// Pushes on one row of the input, extended by each node of a range. Nothing may have been
+    /// collected that is not yet pushed on.
+    pub(crate) fn push_range(
+        &mut self,
+        row: usize,
+        slot: Slot,
+        nodes: std::ops::Range<u64>,
+        context: &mut Context<'_>,
+        rest: &mut Rest<'_>,
+    ) -> Result<Flow, QueryError> {
+        let count = usize::try_from(nodes.end - nodes.start).unwrap_or(usize::MAX);
+        let mut batch = self.repeated(row, count);
+        if self.live.contains(&slot) {
+            let (first, view) = (NodeId(nodes.start), self.view);
+            let vector = match count {
+                1 => Vector::Constant(Value::Node(NodeRef { id: first, view })),
+                _ => Vector::NodeRange { first, view },
+            };
+            batch.set(slot, vector);
+        }
+        self.limit = (self.limit * 4).min(BATCH_ROWS_MAX);
+        rest.push(context, batch)
+    }
+
     /// Pushes on what was collected.
     pub(crate) fn flush(
         &mut self,
@@ -115,10 +147,7 @@ impl<'b> Fan<'b> {
             let later = self.origins.split_off(count);
             let origins = std::mem::replace(&mut self.origins, later);
             let mut batch = if self.batch.rows == 1 {
-                let mut batch = self.batch.row(0, self.live);
-                batch.tags = self.batch.tags.as_ref().map(|tags| vec![tags[0]; count]);
-                batch.rows = count;
-                batch
+                self.repeated(0, count)
             } else {
                 self.batch.gather(&origins, self.live)
             };

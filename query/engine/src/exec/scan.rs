@@ -74,16 +74,9 @@ fn draw_nodes(
 ) -> Result<Flow, QueryError> {
     let mut cursor = ScanCursor::default();
     loop {
-        let wanted = fan.wanted();
-        let Some(Added::Nodes(_, ids)) = fan.added.first_mut() else {
-            return Ok(Flow::More);
-        };
-        if !page(context.read(), &mut cursor, wanted, ids)? {
+        if !draw_page(fan, row, &mut cursor, context, &page)? {
             return Ok(Flow::More);
         }
-        let drawn = ids.len() - fan.origins.len();
-        fan.origins.resize(ids.len(), row);
-        context.tick(drawn)?;
         if fan.flush_full(context, rest)? == Flow::Stop {
             return Ok(Flow::Stop);
         }
@@ -91,6 +84,66 @@ fn draw_nodes(
             return Ok(Flow::More);
         }
     }
+}
+
+/// Draws one page; false if `page` says that it is the end.
+fn draw_page(
+    fan: &mut Fan<'_>,
+    row: u32,
+    cursor: &mut ScanCursor,
+    context: &mut Context<'_>,
+    page: impl Fn(&GraphRead, &mut ScanCursor, usize, &mut Vec<NodeId>) -> Result<bool, QueryError>,
+) -> Result<bool, QueryError> {
+    let wanted = fan.wanted();
+    let Some(Added::Nodes(_, ids)) = fan.added.first_mut() else {
+        return Ok(false);
+    };
+    if !page(context.read(), cursor, wanted, ids)? {
+        return Ok(false);
+    }
+    let drawn = ids.len() - fan.origins.len();
+    fan.origins.resize(ids.len(), row);
+    context.tick(drawn)?;
+    Ok(true)
+}
+
+/// Draws the nodes of a label: ranges of them where they lie without gaps, else pages.
+fn draw_label(
+    fan: &mut Fan<'_>,
+    row: u32,
+    node: Slot,
+    label: LabelId,
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let mut cursor = ScanCursor::default();
+    while !cursor.is_done() {
+        if fan.origins.is_empty()
+            && let Some(run) = context
+                .read()
+                .scan_label_run(label, &mut cursor, fan.wanted())
+        {
+            context.tick(usize::try_from(run.end - run.start).unwrap_or(usize::MAX))?;
+            if fan.push_range(row as usize, node, run, context, rest)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+            continue;
+        }
+        draw_page(
+            fan,
+            row,
+            &mut cursor,
+            context,
+            |read, cursor, limit, ids| {
+                read.scan_label(label, cursor, limit, ids)?;
+                Ok(true)
+            },
+        )?;
+        if fan.flush_full(context, rest)? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+    }
+    Ok(Flow::More)
 }
 
 fn node_fan<'b>(node: Slot, batch: &'b Batch, live: &'b [Slot], context: &Context<'_>) -> Fan<'b> {
@@ -120,13 +173,13 @@ pub(crate) fn nodes(
     };
     let mut fan = node_fan(node, batch, live, context);
     for (_, row) in (0..batch.rows).zip(0u32..) {
-        let flow = draw_nodes(&mut fan, row, context, rest, |read, cursor, limit, ids| {
-            match label {
-                Some(label) => read.scan_label(label, cursor, limit, ids)?,
-                None => read.scan_nodes(cursor, limit, ids)?,
-            }
-            Ok(true)
-        })?;
+        let flow = match label {
+            Some(label) => draw_label(&mut fan, row, node, label, context, rest)?,
+            None => draw_nodes(&mut fan, row, context, rest, |read, cursor, limit, ids| {
+                read.scan_nodes(cursor, limit, ids)?;
+                Ok(true)
+            })?,
+        };
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
         }

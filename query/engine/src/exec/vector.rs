@@ -5,6 +5,9 @@
 //! once ([`Vector::Constant`]), which also makes a batch of one row free of allocations. Whatever
 //! fits nowhere else is [`Vector::Any`]. The kind is a matter of speed only: `get(i)` is the meaning.
 
+use std::sync::Arc;
+
+use retrograph_graph::NULL_CODE;
 use retrograph_graph::ids::{NodeId, RelationshipId};
 use retrograph_graph::value::{NodeRef, RelationshipRef, Value};
 
@@ -25,6 +28,8 @@ pub(crate) enum Vector {
     Constant(Value),
     /// Nodes seen in one view; [`NULL_ID`] is null.
     Nodes { ids: Vec<NodeId>, view: u8 },
+    /// Nodes seen in one view whose ids follow one another, from that of the first row on.
+    NodeRange { first: NodeId, view: u8 },
     /// Relationships seen in one view; [`NULL_ID`] is null.
     Relationships { ids: Vec<RelationshipId>, view: u8 },
     /// Integers.
@@ -33,8 +38,19 @@ pub(crate) enum Vector {
     Float { values: Vec<f64>, nulls: Nulls },
     /// Booleans.
     Bool { values: Vec<bool>, nulls: Nulls },
+    /// Values of which there are few distinct ones: for each row the place of its value, or
+    /// [`NULL_CODE`]. Some values may belong to no row.
+    Dictionary {
+        codes: Vec<u32>,
+        values: Arc<[Value]>,
+    },
     /// Anything.
     Any(Vec<Value>),
+}
+
+/// The id so many places behind the first of a range.
+fn nth(first: NodeId, row: usize) -> NodeId {
+    NodeId(first.0 + row as u64)
 }
 
 fn is_null_at(nulls: &Nulls, row: usize) -> bool {
@@ -170,6 +186,14 @@ impl Vector {
         }
     }
 
+    /// The vector of a range of nodes, listed one by one.
+    fn listed(first: NodeId, rows: usize, view: u8) -> Self {
+        Self::Nodes {
+            ids: (0..rows).map(|row| nth(first, row)).collect(),
+            view,
+        }
+    }
+
     /// The vector of a constant, spread over `rows` rows.
     pub(crate) fn spread(value: &Value, rows: usize) -> Self {
         match value {
@@ -205,6 +229,10 @@ impl Vector {
                 NodeId(NULL_ID) => Value::Null,
                 id => Value::Node(NodeRef { id, view: *view }),
             },
+            Self::NodeRange { first, view } => Value::Node(NodeRef {
+                id: nth(*first, row),
+                view: *view,
+            }),
             Self::Relationships { ids, view } => match ids[row] {
                 RelationshipId(NULL_ID) => Value::Null,
                 id => Value::Relationship(RelationshipRef { id, view: *view }),
@@ -213,6 +241,10 @@ impl Vector {
             Self::Float { values, nulls } if !is_null_at(nulls, row) => Value::Float(values[row]),
             Self::Bool { values, nulls } if !is_null_at(nulls, row) => Value::Bool(values[row]),
             Self::Int { .. } | Self::Float { .. } | Self::Bool { .. } => Value::Null,
+            Self::Dictionary { codes, values } => match codes[row] {
+                NULL_CODE => Value::Null,
+                code => values[code as usize].clone(),
+            },
             Self::Any(values) => values[row].clone(),
         }
     }
@@ -223,6 +255,10 @@ impl Vector {
             Self::Absent => true,
             Self::Constant(value) => value.is_null(),
             Self::Nodes { ids, .. } => ids[row].0 == NULL_ID,
+            Self::NodeRange { .. } => false,
+            Self::Dictionary { codes, values } => {
+                codes[row] == NULL_CODE || values[codes[row] as usize].is_null()
+            }
             Self::Relationships { ids, .. } => ids[row].0 == NULL_ID,
             Self::Int { nulls, .. } | Self::Float { nulls, .. } | Self::Bool { nulls, .. } => {
                 is_null_at(nulls, row)
@@ -247,6 +283,14 @@ impl Vector {
                 Value::Null => Some(None),
                 _ => None,
             },
+            Self::Dictionary { codes, values } => match codes[row] {
+                NULL_CODE => Some(None),
+                code => match values[code as usize] {
+                    Value::Bool(value) => Some(Some(value)),
+                    Value::Null => Some(None),
+                    _ => None,
+                },
+            },
             _ => self.is_null(row).then_some(None),
         }
     }
@@ -258,6 +302,10 @@ impl Vector {
                 let id = ids[row];
                 Ok((id.0 != NULL_ID).then_some(NodeRef { id, view: *view }))
             }
+            Self::NodeRange { first, view } => Ok(Some(NodeRef {
+                id: nth(*first, row),
+                view: *view,
+            })),
             _ => match self.get(row) {
                 Value::Node(node) => Ok(Some(node)),
                 Value::Null => Ok(None),
@@ -274,6 +322,14 @@ impl Vector {
             Self::Nodes { ids, view } => Self::Nodes {
                 ids: pick(ids, rows),
                 view: *view,
+            },
+            Self::NodeRange { first, view } => Self::Nodes {
+                ids: rows.iter().map(|&row| nth(*first, row as usize)).collect(),
+                view: *view,
+            },
+            Self::Dictionary { codes, values } => Self::Dictionary {
+                codes: pick(codes, rows),
+                values: Arc::clone(values),
             },
             Self::Relationships { ids, view } => Self::Relationships {
                 ids: pick(ids, rows),
@@ -308,13 +364,28 @@ impl Vector {
             };
             return;
         }
-        if let Self::Constant(value) = self {
-            *self = Self::spread(value, own);
+        match self {
+            Self::Constant(value) => *self = Self::spread(value, own),
+            Self::NodeRange { first, view } => *self = Self::listed(*first, own, *view),
+            _ => {}
         }
         match (&mut *self, other) {
             (Self::Absent, Self::Absent) => return,
             (_, Self::Constant(value)) => {
                 return self.append(own, &Self::spread(value, added), added);
+            }
+            (_, Self::NodeRange { first, view }) => {
+                return self.append(own, &Self::listed(*first, added, *view), added);
+            }
+            (
+                Self::Dictionary { codes, values },
+                Self::Dictionary {
+                    codes: more,
+                    values: others,
+                },
+            ) if Arc::ptr_eq(values, others) => {
+                codes.extend_from_slice(more);
+                return;
             }
             (
                 Self::Nodes { ids, view },
@@ -390,8 +461,9 @@ impl Vector {
             }
         }
         match self {
-            Self::Absent | Self::Constant(_) => {}
+            Self::Absent | Self::Constant(_) | Self::NodeRange { .. } => {}
             Self::Nodes { ids, .. } => ids.truncate(rows),
+            Self::Dictionary { codes, .. } => codes.truncate(rows),
             Self::Relationships { ids, .. } => ids.truncate(rows),
             Self::Int { values, nulls } => cut(values, nulls, rows),
             Self::Float { values, nulls } => cut(values, nulls, rows),
@@ -403,8 +475,10 @@ impl Vector {
     /// The bytes that the `rows` rows occupy, strings and collections estimated.
     pub(crate) fn bytes(&self, rows: usize) -> usize {
         match self {
-            Self::Absent => 0,
+            Self::Absent | Self::NodeRange { .. } => 0,
             Self::Constant(value) => value_bytes(value),
+            // The values are those of a page, or no more than rows.
+            Self::Dictionary { .. } => rows * 4,
             Self::Nodes { .. }
             | Self::Relationships { .. }
             | Self::Int { .. }
@@ -473,6 +547,55 @@ mod tests {
                 let mut expected = Vector::Any(values.clone());
                 expected.append(3, &Vector::Any(other.clone()), 3);
                 assert_eq!(text(&joined, 6), text(&expected, 6));
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_and_dictionaries_mean_the_same_as_their_values() {
+        let range = Vector::NodeRange {
+            first: NodeId(7),
+            view: 1,
+        };
+        let node = |id| {
+            Value::Node(NodeRef {
+                id: NodeId(id),
+                view: 1,
+            })
+        };
+        let dictionary = Vector::Dictionary {
+            codes: vec![1, NULL_CODE, 0],
+            values: [Value::Bool(true), Value::String("b".into()), Value::Int(3)].into(),
+        };
+        let cases = [
+            (range, vec![node(7), node(8), node(9)]),
+            (
+                dictionary,
+                vec![Value::String("b".into()), Value::Null, Value::Bool(true)],
+            ),
+        ];
+        for (vector, values) in &cases {
+            let any = Vector::Any(values.clone());
+            assert_eq!(text(vector, 3), text(&any, 3));
+            assert_eq!(
+                text(&vector.gather(&[2, 0, 0]), 3),
+                text(&any.gather(&[2, 0, 0]), 3)
+            );
+            let mut cut = vector.clone();
+            cut.truncate(2);
+            assert_eq!(text(&cut, 2), text(&any, 2));
+            for row in 0..3 {
+                assert_eq!(vector.is_null(row), any.is_null(row));
+                assert_eq!(vector.ternary_at(row), any.ternary_at(row));
+                assert_eq!(vector.node_at(row).is_ok(), any.node_at(row).is_ok());
+            }
+            for (other, others) in &cases {
+                let mut expected = any.clone();
+                expected.append(3, &Vector::Any(others.clone()), 3);
+                for mut joined in [vector.clone(), any.clone()] {
+                    joined.append(3, other, 3);
+                    assert_eq!(text(&joined, 6), text(&expected, 6));
+                }
             }
         }
     }

@@ -16,6 +16,23 @@ use crate::error::QueryError;
 
 const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
 
+/// So many halves of integers have a sum of 64 bits.
+const HALVES_MAX: usize = 1 << 30;
+
+/// The exact sum of integers: that of their upper and that of their lower halves, each in 64 bits,
+/// which the processor adds several at a time.
+fn sum_of_integers(numbers: &[i64]) -> i128 {
+    let part = |numbers: &[i64]| {
+        let (mut upper, mut lower) = (0_i64, 0_i64);
+        for number in numbers {
+            upper += number >> 32;
+            lower += number & 0xffff_ffff;
+        }
+        (i128::from(upper) << 32) + i128::from(lower)
+    };
+    numbers.chunks(HALVES_MAX).map(part).sum()
+}
+
 /// The state of one aggregate of one group.
 #[derive(Clone, Debug)]
 pub struct Accumulator {
@@ -176,10 +193,7 @@ impl Accumulator {
             State::Sum(sum) | State::Avg(sum) => {
                 sum.count += numbers.len() as u64;
                 sum.numbers |= !numbers.is_empty();
-                sum.integers += numbers
-                    .iter()
-                    .map(|number| i128::from(*number))
-                    .sum::<i128>();
+                sum.integers += sum_of_integers(numbers);
             }
             State::Extreme { wanted, .. } => {
                 let best = match wanted {
@@ -472,6 +486,27 @@ mod tests {
     };
     use Value::{Float, Int, Null};
     use std::sync::Arc;
+
+    #[test]
+    fn integers_taken_at_once_have_the_sum_of_those_taken_one_by_one() {
+        let extremes = [
+            i64::MIN,
+            i64::MAX,
+            -1,
+            0,
+            1,
+            1 << 32,
+            -(1 << 32),
+            u32::MAX.into(),
+        ];
+        for count in 0..200 {
+            let numbers: Vec<i64> = (0..count)
+                .map(|at: usize| extremes[at * at % extremes.len()].wrapping_add(at as i64))
+                .collect();
+            let expected: i128 = numbers.iter().map(|number| i128::from(*number)).sum();
+            assert_eq!(sum_of_integers(&numbers), expected, "{count}");
+        }
+    }
 
     fn run(
         aggregator: Aggregator,

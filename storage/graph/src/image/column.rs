@@ -8,7 +8,7 @@ use super::delta::Delta;
 use super::directory::Page;
 use super::ids::{Intervals, Life};
 use crate::blocks::BLOCK_IDS;
-use crate::column::{Bitmap, Column};
+use crate::column::{Bitmap, Column, NULL_CODE};
 use crate::ids::{ElementId, NodeId, RelationshipId};
 use crate::value::Value;
 
@@ -39,7 +39,7 @@ enum Values {
     /// Numbers of distinct values; strings are kept once each.
     Dictionary {
         codes: Box<[u16]>,
-        values: Box<[Value]>,
+        values: Arc<[Value]>,
     },
     /// More distinct values than a dictionary has numbers for.
     Any(Box<[Value]>),
@@ -272,7 +272,7 @@ impl ColumnPage {
     fn is_null(&self, entry: usize) -> bool {
         self.nulls
             .as_ref()
-            .is_some_and(|nulls| nulls[entry / 64] >> (entry % 64) & 1 == 1)
+            .is_some_and(|nulls| is_set(nulls, entry))
     }
 
     /// The entry of an element in the base.
@@ -347,11 +347,32 @@ impl ColumnPage {
             }
             (
                 Values::Dictionary {
+                    codes: from,
+                    values: distinct,
+                },
+                Column::Dictionary { codes, values },
+            ) if Arc::ptr_eq(distinct, values) || values.len() + distinct.len() <= rows => {
+                let mut offset = 0;
+                if !Arc::ptr_eq(distinct, values) {
+                    offset = values.len() as u32;
+                    *values = values.iter().chain(distinct.iter()).cloned().collect();
+                }
+                locals.clone().for_each(|local| {
+                    let entry = local as usize;
+                    codes.push(match from.get(entry) {
+                        Some(code) if !self.is_null(entry) => offset + u32::from(*code),
+                        _ => NULL_CODE,
+                    });
+                });
+            }
+            (
+                Values::Dictionary {
                     codes,
                     values: distinct,
                 },
-                Column::Any(values),
+                Column::Any(_) | Column::Dictionary { .. },
             ) => {
+                let values = out.any();
                 locals.clone().for_each(|local| {
                     let entry = local as usize;
                     values.push(match codes.get(entry) {
@@ -403,6 +424,15 @@ impl ColumnPage {
                     nulls: None,
                 };
             }
+            // Few values for many rows; a column of a single row is a value.
+            Values::Dictionary { values, .. }
+                if values.len() <= rows / 2 && self.intervals.is_none() =>
+            {
+                *out = Column::Dictionary {
+                    codes: Vec::with_capacity(rows),
+                    values: Arc::clone(values),
+                };
+            }
             Values::None | Values::Dictionary { .. } | Values::Any(_) => {}
         }
     }
@@ -416,10 +446,21 @@ impl ColumnPage {
         values: &mut Vec<B>,
         nulls: &mut Option<Bitmap>,
     ) {
-        if self.nulls.is_none()
-            && let Some(from) = locals.range().and_then(|range| from.get(range))
-        {
-            values.extend(from.iter().map(widen));
+        if let Some(range) = locals.range() {
+            let known = range.start.min(from.len())..range.end.min(from.len());
+            let first = values.len();
+            values.extend(from[known.clone()].iter().map(widen));
+            if let Some(of_page) = &self.nulls {
+                for entry in known.clone().filter(|entry| is_set(of_page, *entry)) {
+                    let row = first + (entry - known.start);
+                    nulls.get_or_insert_default().set(row);
+                    values[row] = B::default();
+                }
+            }
+            for row in values.len()..first + range.len() {
+                nulls.get_or_insert_default().set(row);
+            }
+            values.resize(first + range.len(), B::default());
             return;
         }
         locals.for_each(|local| {
@@ -446,6 +487,11 @@ impl ColumnPage {
             .collect();
         Self::new(values, Arc::default())
     }
+}
+
+#[inline]
+fn is_set(nulls: &[u64], entry: usize) -> bool {
+    nulls[entry / 64] >> (entry % 64) & 1 == 1
 }
 
 fn nulls(values: &[Value]) -> Option<Box<[u64]>> {
@@ -510,6 +556,73 @@ mod tests {
         }
         let page = ColumnPage::new(vec![text("a"), text("b"), text("a")], Arc::default());
         assert!(matches!(&page.values, Values::Dictionary { values, .. } if values.len() == 2));
+    }
+
+    #[test]
+    fn dictionaries_stay_codes_over_pages_where_rows_are_many() {
+        let of = |texts: &[&str]| {
+            let values = texts.iter().map(|one| match *one {
+                "" => Value::Null,
+                one => text(one),
+            });
+            ColumnPage::new(values.collect(), Arc::default())
+        };
+        let pages = [
+            of(&["a", "b", "", "a", "a", "b"]),
+            of(&["b", "c", "b", "c"]),
+            of(&["d", "e", "f", "g", "h", "i"]),
+        ];
+        let expected = [
+            "a", "b", "", "a", "a", "b", "b", "c", "b", "c", "", "d", "e", "f", "g", "h", "i",
+        ];
+        for (taken, rows) in [(1, 6), (2, 11), (3, 17)] {
+            let mut column = Column::default();
+            for (at, page) in pages[..taken].iter().enumerate() {
+                let locals = 0..[6, 5, 6][at];
+                page.gather(locals, 1, rows, &mut column);
+            }
+            assert!(matches!(column, Column::Dictionary { .. }), "{taken}");
+            assert_eq!(column.len(), rows);
+            for (at, expected) in expected[..rows].iter().enumerate() {
+                let expected = match *expected {
+                    "" => Value::Null,
+                    one => text(one),
+                };
+                assert!(column.get(at).equivalent(&expected), "{taken} {at}");
+            }
+        }
+        let mut column = Column::default();
+        pages[0].gather(0..6, 1, 6, &mut column);
+        pages[2].gather(0..6, 1, 6, &mut column);
+        assert!(
+            matches!(column, Column::Any(_)),
+            "too many values for 6 rows"
+        );
+        assert!(column.get(11).equivalent(&text("i")));
+        let mut column = Column::default();
+        pages[2].gather(0..6, 1, 6, &mut column);
+        assert!(matches!(column, Column::Any(_)));
+    }
+
+    #[test]
+    fn ranges_with_nulls_and_beyond_the_end_are_copied() {
+        let values: Vec<Value> = (0..130)
+            .map(|at| match at % 3 {
+                0 => Value::Null,
+                _ => Value::Int(at),
+            })
+            .collect();
+        let page = ColumnPage::new(values, Arc::default());
+        for range in [0..130, 0..140, 1..2, 63..66, 129..200, 150..155, 4..4] {
+            let mut column = Column::default();
+            page.gather(2..3, 1, 64, &mut column);
+            page.gather(range.clone(), 1, 64, &mut column);
+            assert_eq!(column.len(), 1 + range.len());
+            for (row, local) in (1..).zip(range) {
+                let expected = page.value(local as u64, 1);
+                assert!(column.get(row).equivalent(&expected), "{local}");
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! published after that. So a reader that has seen a version published sees every entry of it, and
 //! what it sees of later versions it skips.
 
+use std::ops::Range;
+
 use super::sync::{AtomicU32, OnceLock, Ordering};
 
 #[cfg(not(loom))]
@@ -121,6 +123,27 @@ impl<T> Delta<T> {
                 .is_some_and(|inner| inner.heads[bucket(place)].load(Ordering::Acquire) != 0)
     }
 
+    /// Whether there is a change of some place of a range.
+    pub fn touches_any(&self, places: Range<u64>) -> bool {
+        let Some(inner) = self.inner.get() else {
+            return false;
+        };
+        if places.end.saturating_sub(places.start) >= BUCKETS as u64 {
+            let mut all = (0..self.len()).map_while(|number| self.entry(number));
+            return all.any(|entry| places.contains(&entry.place));
+        }
+        places.clone().any(|place| {
+            let mut next = inner.heads[bucket(place)].load(Ordering::Acquire);
+            while let Some(entry) = next.checked_sub(1).and_then(|at| self.entry(at)) {
+                if entry.place == place {
+                    return true;
+                }
+                next = entry.before;
+            }
+            false
+        })
+    }
+
     fn entry(&self, number: u32) -> Option<&Entry<T>> {
         let (chunk, at) = locate(number);
         self.inner.get()?.chunks[chunk].get()?[at].get()
@@ -187,6 +210,11 @@ mod tests {
         assert_eq!(of(1 + BUCKETS as u64, 2), [1_002, 1_001]);
         assert_eq!(of(0, 1_000).len(), 100);
         assert!(delta.touches(2) && !delta.touches(5));
+        assert!(
+            delta.touches_any(2..9) && delta.touches_any(0..1) && delta.touches_any(4_097..4_098)
+        );
+        assert!(!delta.touches_any(3..4_000) && !delta.touches_any(2..2));
+        assert!(delta.touches_any(3..1 << 40) && !delta.touches_any(4_098..1 << 40));
         assert!(
             delta
                 .versions()

@@ -1,5 +1,6 @@
-//! Label pages: the nodes of one label as a compressed bitmap.
+//! Label pages: the nodes of one label, as runs of ids or as a bitmap.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
@@ -7,16 +8,15 @@ use roaring::RoaringTreemap;
 use super::delta::Delta;
 use super::directory::Page;
 use super::ids::Life;
+use super::node_set::NodeSet;
 use crate::ids::NodeId;
 
 /// The nodes of a label.
 #[derive(Default)]
 pub(crate) struct LabelPage {
-    /// Never run-optimised: `next_many` of roaring 0.12 passes over a run that fills a container,
-    /// 65,536 consecutive nodes, because their number does not fit into 16 bits.
-    nodes: RoaringTreemap,
+    nodes: NodeSet,
     count: u64,
-    /// In a page of an interval, instead of the bitmap: ascending by node and life.
+    /// In a page of an interval, instead of the set: ascending by node and life.
     intervals: Box<[(u64, Life)]>,
     /// Whether a node has the label.
     delta: Arc<Delta<bool>>,
@@ -30,8 +30,7 @@ impl Page for LabelPage {
     }
 
     fn bytes(&self) -> usize {
-        self.nodes.serialized_size() - RoaringTreemap::new().serialized_size()
-            + size_of_val::<[(u64, Life)]>(&self.intervals)
+        self.nodes.bytes() + size_of_val::<[(u64, Life)]>(&self.intervals)
     }
 
     fn rows(&self) -> usize {
@@ -43,7 +42,7 @@ impl LabelPage {
     pub fn new(nodes: RoaringTreemap, delta: Arc<Delta<bool>>) -> Self {
         Self {
             count: nodes.len(),
-            nodes,
+            nodes: NodeSet::new(nodes),
             intervals: Box::default(),
             delta,
         }
@@ -90,32 +89,28 @@ impl LabelPage {
             });
             return is_cut;
         }
-        let mut some = [0_u32; 256];
-        for (high, nodes) in self.nodes.bitmaps() {
-            let base = u64::from(high) << 32;
-            let mut nodes = nodes.iter();
-            if let Some(low) = first.0.checked_sub(base) {
-                // All of it lies before the first one wanted, or a part of it does.
-                match u32::try_from(low) {
-                    Ok(low) => nodes.advance_to(low),
-                    Err(_) => continue,
-                }
-            }
-            loop {
-                // One more than wanted tells whether there is one.
-                let wanted = (limit + 1 - (out.len() - before)).min(some.len());
-                let found = nodes.next_many(&mut some[..wanted]);
-                if found.is_empty() {
-                    break;
-                }
-                out.extend(found.iter().map(|low| NodeId(base | u64::from(*low))));
-                if out.len() - before > limit {
-                    out.truncate(before + limit);
-                    return true;
-                }
-            }
+        self.nodes.fill(first.0, limit, NodeId, out)
+    }
+
+    /// The next nodes from `first` on, at most `limit`, if they follow one another without a gap and
+    /// are as many as wanted or the last of a run at the end; and whether there may be more.
+    pub fn run(&self, first: NodeId, limit: usize) -> Option<(Range<u64>, bool)> {
+        let (mut run, is_last) = match self.intervals.is_empty() {
+            true => self.nodes.run_from(first.0)?,
+            false => return None,
+        };
+        let end = run.end.min(run.start.saturating_add(limit as u64));
+        let is_whole = end < run.end || end - run.start == limit as u64;
+        if !is_whole && !is_last {
+            return None;
         }
-        false
+        let is_cut = end < run.end || !is_last;
+        run.end = end;
+        match self.delta.is_empty() {
+            true => Some((run, is_cut)),
+            // What has changed behind the run is for the next call to see.
+            false => (!self.delta.touches_any(first.0..run.end)).then_some((run, true)),
+        }
     }
 
     /// Visits the nodes from `first` on, ascending, until `visit` returns false.
@@ -129,14 +124,8 @@ impl LabelPage {
             }
             return;
         }
-        let mut nodes = self.nodes.iter();
-        nodes.advance_to(first.0);
         if self.delta.is_empty() {
-            for id in nodes {
-                if !visit(NodeId(id)) {
-                    return;
-                }
-            }
+            self.nodes.each_from(first.0, |id| visit(NodeId(id)));
             return;
         }
         let mut changed: Vec<(u64, bool)> = self
@@ -150,16 +139,17 @@ impl LabelPage {
         changed.sort_by_key(|(id, _)| *id);
         changed.dedup_by_key(|(id, _)| *id);
         let mut changed = changed.into_iter().peekable();
-        for id in nodes {
+        let is_done = self.nodes.each_from(first.0, |id| {
             while let Some((before, has)) = changed.next_if(|(before, _)| *before < id) {
                 if has && !visit(NodeId(before)) {
-                    return;
+                    return false;
                 }
             }
             let now = changed.next_if(|(same, _)| *same == id);
-            if now.is_none_or(|(_, has)| has) && !visit(NodeId(id)) {
-                return;
-            }
+            now.is_some_and(|(_, has)| !has) || visit(NodeId(id))
+        });
+        if !is_done {
+            return;
         }
         for (id, has) in changed {
             if has && !visit(NodeId(id)) {
@@ -194,7 +184,7 @@ mod tests {
             found.push(id.0);
             true
         });
-        let all: Vec<_> = (first..20)
+        let all: Vec<_> = (first..100)
             .filter(|id| page.contains(NodeId(*id), version))
             .collect();
         assert_eq!(found, all, "scan and test agree at {version}");
@@ -208,6 +198,11 @@ mod tests {
                     .map(|id| id.0)
                     .eq(found.iter().copied().take(limit))
             );
+            if let Some((run, is_cut)) = page.run(NodeId(first), limit) {
+                let count = (run.end - run.start) as usize;
+                assert!(count <= limit && run.eq(found.iter().copied().take(count)));
+                assert!(is_cut || found.len() == count);
+            }
         }
         found
     }
@@ -228,6 +223,27 @@ mod tests {
         assert_eq!(scan(&page, 0, 5), [2, 6]);
         assert_eq!(scan(&page, 3, 6), [3, 6, 9]);
         assert_eq!(scan(&page, 0, 8), [2, 3, 4, 6]);
+    }
+
+    #[test]
+    fn runs_are_given_whole_where_nothing_has_changed() {
+        let page = LabelPage::new((10..20).chain(30..35).collect(), Arc::default());
+        let run = |first, limit| page.run(NodeId(first), limit);
+        assert_eq!(run(0, 4), Some((10..14, true)));
+        assert_eq!(run(14, 6), Some((14..20, true)));
+        assert_eq!(run(14, 7), None, "a gap lies within");
+        assert_eq!(run(20, 7), Some((30..35, false)));
+        assert_eq!(run(32, 3), Some((32..35, false)));
+        assert_eq!(run(35, 3), None);
+        page.delta.append(12, 5, false);
+        page.delta.append(90, 5, true);
+        assert_eq!(run(0, 2), Some((10..12, true)));
+        assert_eq!(run(0, 3), None, "12 has changed");
+        assert_eq!(run(20, 7), Some((30..35, true)), "there is more behind");
+        assert_eq!(run(35, 7), None);
+        scan(&page, 0, 4);
+        scan(&page, 0, 5);
+        scan(&page, 31, 5);
     }
 
     #[test]

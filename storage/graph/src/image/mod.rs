@@ -7,7 +7,7 @@
 //! | [`adjacency`] | relationships of a block of nodes, all types, both directions | expand, degree |
 //! | [`column`] | one property of a block of elements | properties of many elements |
 //! | [`record`] | whole records of a block of elements | an element, its labels, its ends |
-//! | [`label`] | bitmap of the nodes of a label | label scans and tests |
+//! | [`label`] | the nodes of a label, as runs or a bitmap | label scans and tests |
 //! | [`index`] | nodes by the hash of a value | equality seeks |
 //! | [`count`] | no page, but numbers | counts of nodes and relationships |
 //!
@@ -35,6 +35,7 @@ mod follow;
 mod ids;
 pub(crate) mod index;
 pub(crate) mod label;
+mod node_set;
 pub(crate) mod record;
 mod scan;
 mod sync;

@@ -531,6 +531,13 @@ pub fn check_view(read: &GraphRead, state: &State, names: &Names) {
             .collect();
         let found = all(|cursor, limit, out| read.scan_label(*label, cursor, limit, out).unwrap());
         assert_eq!(found, expected, "label {label}");
+        let found = all(|cursor, limit, out: &mut Vec<NodeId>| {
+            match read.scan_label_run(*label, cursor, limit) {
+                Some(run) => out.extend(run.map(NodeId)),
+                None => read.scan_label(*label, cursor, limit, out).unwrap(),
+            }
+        });
+        assert_eq!(found, expected, "runs of label {label}");
         assert_eq!(
             read.count_nodes(Some(*label)).unwrap(),
             expected.len() as u64
@@ -567,6 +574,25 @@ fn check_batches(read: &GraphRead, state: &State, names: &Names) {
                 exactly(Some(&column.get(row)), Some(&expected)),
                 "{id} {key}"
             );
+        }
+        // Ranges around the first and the last node, and over the end of a block.
+        let ends = [state.nodes.keys().next(), state.nodes.keys().next_back()];
+        for near in ends.into_iter().flatten() {
+            let block_end = (near.0 / 4_096 + 1) * 4_096;
+            for first in [near.0.saturating_sub(9), block_end - 5] {
+                let ids = first..first + 12;
+                read.node_properties_in(ids.clone(), *key, &mut column)
+                    .unwrap();
+                assert_eq!(column.len(), 12);
+                for (row, id) in ids.map(NodeId).enumerate() {
+                    let properties = state.nodes.get(&id).map(|(_, properties)| properties);
+                    let expected = properties.and_then(|p| p.get(key)).cloned();
+                    assert!(
+                        exactly(Some(&column.get(row)), Some(&expected.unwrap_or_default())),
+                        "{id} {key} in a range"
+                    );
+                }
+            }
         }
         read.relationship_properties(&relationships, *key, &mut column)
             .unwrap();
