@@ -43,12 +43,14 @@ macro_rules! keywords {
 keywords! {
     All = "ALL", AllShortestPaths = "ALLSHORTESTPATHS", And = "AND", Any = "ANY", As = "AS",
     Asc = "ASC", Ascending = "ASCENDING", By = "BY", Call = "CALL", Case = "CASE",
+    Collect = "COLLECT",
     Constraint = "CONSTRAINT", Constraints = "CONSTRAINTS", Contains = "CONTAINS",
     Count = "COUNT", Create = "CREATE", Delete = "DELETE", Desc = "DESC",
     Descending = "DESCENDING", Detach = "DETACH", Distinct = "DISTINCT", Drop = "DROP",
     Else = "ELSE", End = "END", Ends = "ENDS", Exists = "EXISTS", Explain = "EXPLAIN",
-    False = "FALSE", For = "FOR", Foreach = "FOREACH", From = "FROM", If = "IF", In = "IN",
-    Index = "INDEX", Indexes = "INDEXES", Is = "IS", Limit = "LIMIT", Match = "MATCH",
+    False = "FALSE", Filter = "FILTER", Finish = "FINISH", For = "FOR", Foreach = "FOREACH", From = "FROM", If = "IF", In = "IN",
+    Index = "INDEX", Indexes = "INDEXES", Insert = "INSERT", Is = "IS", Let = "LET",
+    Limit = "LIMIT", Match = "MATCH",
     Merge = "MERGE", None = "NONE", Not = "NOT", Null = "NULL", Of = "OF", Offset = "OFFSET",
     On = "ON", Optional = "OPTIONAL", Or = "OR", Order = "ORDER", Profile = "PROFILE",
     Reduce = "REDUCE", Remove = "REMOVE", Require = "REQUIRE", Return = "RETURN", Set = "SET",
@@ -64,7 +66,7 @@ impl Keyword {
     /// only if what follows shows that it is a name.
     pub fn is_structural(self) -> bool {
         use Keyword::*;
-        self.is_clause_start()
+        self.is_reserved_clause_start()
             || matches!(
                 self,
                 And | As
@@ -99,6 +101,17 @@ impl Keyword {
 
     /// Whether a clause starts with the word.
     pub fn is_clause_start(self) -> bool {
+        use Keyword::*;
+        self.is_reserved_clause_start()
+            || matches!(
+                self,
+                Filter | Finish | Insert | Let | Limit | Offset | Order | Skip
+            )
+    }
+
+    /// Whether the word starts a clause and is no likely name. No expression can begin where a clause
+    /// does, so `filter` or `let` remain names in expressions.
+    fn is_reserved_clause_start(self) -> bool {
         use Keyword::*;
         matches!(
             self,
@@ -135,11 +148,7 @@ impl Keyword {
                     | For
                     | In
                     | Is
-                    | Limit
-                    | Offset
                     | Or
-                    | Order
-                    | Skip
                     | Starts
                     | Then
                     | To

@@ -52,6 +52,8 @@ pub enum TokenKind {
     Semicolon,
     /// `|`
     Pipe,
+    /// `||`
+    Concatenate,
     /// `&`
     Ampersand,
     /// `!`
@@ -339,7 +341,9 @@ impl Lexer<'_> {
                 b'x' | b'X' => |digit: &u8| digit.is_ascii_hexdigit(),
                 _ => |digit: &u8| (b'0'..=b'7').contains(digit),
             };
-            let is_good = !digits.is_empty() && digits.iter().all(is_digit);
+            let is_good = digits
+                .split(|&byte| byte == b'_')
+                .all(|group| !group.is_empty() && group.iter().all(is_digit));
             return if is_good {
                 TokenKind::Integer
             } else {
@@ -375,9 +379,22 @@ impl Lexer<'_> {
     }
 
     fn skip_digits(&mut self) {
-        while self.peek(0).is_some_and(|byte| byte.is_ascii_digit()) {
-            self.position += 1;
+        loop {
+            match self.peek(0) {
+                Some(byte) if byte.is_ascii_digit() => self.position += 1,
+                // One underscore may stand between two digits.
+                Some(b'_') if self.is_between_digits() => self.position += 1,
+                _ => return,
+            }
         }
+    }
+
+    fn is_between_digits(&self) -> bool {
+        let is_digit = |at: Option<usize>| {
+            at.and_then(|at| self.bytes.get(at))
+                .is_some_and(u8::is_ascii_digit)
+        };
+        is_digit(self.position.checked_sub(1)) && is_digit(self.position.checked_add(1))
     }
 
     fn symbol(&mut self, byte: u8) -> TokenKind {
@@ -385,6 +402,7 @@ impl Lexer<'_> {
         let (kind, length) = match (byte, next) {
             (b'.', Some(b'.')) => (TokenKind::DotDot, 2),
             (b'+', Some(b'=')) => (TokenKind::PlusEqual, 2),
+            (b'|', Some(b'|')) => (TokenKind::Concatenate, 2),
             (b'=', Some(b'~')) => (TokenKind::RegexMatch, 2),
             (b'<', Some(b'>')) => (TokenKind::NotEqual, 2),
             (b'<', Some(b'=')) => (TokenKind::LessEqual, 2),
@@ -445,10 +463,12 @@ mod tests {
 
     #[test]
     fn malformed_numbers_are_one_token() {
-        for text in ["0x", "0x1G", "0o8", "12abc", "1e", "007", "1_000", "1é"] {
+        for text in [
+            "0x", "0x1G", "0o8", "12abc", "1e", "007", "1__000", "1_", "0x_1", "0x1_", "1é",
+        ] {
             assert_eq!(kinds(text), [TokenKind::BadNumber], "{text}");
         }
-        for text in ["0", "10", "0x1F", "0o17"] {
+        for text in ["0", "10", "1_000", "0x1F", "0xFF_FF", "0o17"] {
             assert_eq!(kinds(text), [TokenKind::Integer], "{text}");
         }
     }

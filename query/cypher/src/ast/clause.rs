@@ -29,6 +29,14 @@ pub enum Clause {
     Subquery(SubqueryCall),
     /// `FOREACH (… | …)`.
     Foreach(Foreach),
+    /// `FILTER predicate`.
+    Filter(Filter),
+    /// `LET variable = expression, …`.
+    Let(Let),
+    /// `ORDER BY`, `SKIP` and `LIMIT` that stand alone.
+    Page(Page),
+    /// `FINISH`: the query ends and returns nothing.
+    Finish(Span),
 }
 
 impl Clause {
@@ -47,6 +55,10 @@ impl Clause {
             Clause::Call(clause) => clause.span,
             Clause::Subquery(clause) => clause.span,
             Clause::Foreach(clause) => clause.span,
+            Clause::Filter(clause) => clause.span,
+            Clause::Let(clause) => clause.span,
+            Clause::Page(clause) => clause.span,
+            Clause::Finish(span) => *span,
         }
     }
 
@@ -64,8 +76,16 @@ impl Clause {
             Clause::Remove(_) => "REMOVE",
             Clause::Delete(clause) if clause.detach => "DETACH DELETE",
             Clause::Delete(_) => "DELETE",
+            Clause::Subquery(call) if call.optional => "OPTIONAL CALL",
+            Clause::Call(call) if call.optional => "OPTIONAL CALL",
             Clause::Call(_) | Clause::Subquery(_) => "CALL",
             Clause::Foreach(_) => "FOREACH",
+            Clause::Filter(_) => "FILTER",
+            Clause::Let(_) => "LET",
+            Clause::Page(page) if !page.order_by.is_empty() => "ORDER BY",
+            Clause::Page(page) if page.skip.is_some() => "SKIP",
+            Clause::Page(_) => "LIMIT",
+            Clause::Finish(_) => "FINISH",
         }
     }
 
@@ -311,9 +331,11 @@ pub struct Delete {
     pub span: Span,
 }
 
-/// `CALL procedure[(argument, …)] [YIELD …]`.
+/// `[OPTIONAL] CALL procedure[(argument, …)] [YIELD …]`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ProcedureCall {
+    /// Keep a row when nothing is yielded.
+    pub optional: bool,
     /// Which procedure.
     pub name: QualifiedName,
     /// `None` when no parentheses are written: arguments then come from the parameters, which
@@ -363,9 +385,11 @@ impl YieldItem {
     }
 }
 
-/// `CALL { query }` and `CALL (variable, …) { query }`.
+/// `[OPTIONAL] CALL { query }` and `[OPTIONAL] CALL (variable, …) { query }`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SubqueryCall {
+    /// Keep a row when the query returns none.
+    pub optional: bool,
     /// What the query sees; `None` when it imports by a leading `WITH`.
     pub scope: Option<SubqueryScope>,
     /// The query, which may carry its own time clause.
@@ -392,6 +416,46 @@ pub struct Foreach {
     pub list: Expression,
     /// Updating clauses; at least one.
     pub clauses: Vec<Clause>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `FILTER [WHERE] predicate`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Filter {
+    /// Which rows are kept.
+    pub predicate: Expression,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `LET variable = expression, …`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Let {
+    /// At least one; none sees the others.
+    pub items: Vec<LetItem>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `variable = expression`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LetItem {
+    /// A new variable.
+    pub variable: Identifier,
+    /// Its value.
+    pub value: Expression,
+}
+
+/// `[ORDER BY item, …] [SKIP number] [LIMIT number]`; at least one of them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Page {
+    /// `ORDER BY`; empty if absent.
+    pub order_by: Vec<SortItem>,
+    /// `SKIP` (or `OFFSET`).
+    pub skip: Option<Expression>,
+    /// `LIMIT`.
+    pub limit: Option<Expression>,
     /// The clause.
     pub span: Span,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Identifier, LabelExpression, PathPattern, QualifiedName, Query, Span};
+use super::{Identifier, LabelExpression, PathPattern, QualifiedName, Query, Span, TypeName};
 
 /// An expression and where it stands.
 #[derive(Clone, PartialEq, Debug)]
@@ -92,7 +92,25 @@ pub enum ExpressionKind {
         /// `IS NOT NULL`.
         negated: bool,
     },
-    /// `n:A:B`.
+    /// `a IS :: INTEGER`, `a IS NOT :: STRING NOT NULL`.
+    IsTyped {
+        /// What is tested.
+        operand: Box<Expression>,
+        /// The type.
+        ty: TypeName,
+        /// `IS NOT ::`.
+        negated: bool,
+    },
+    /// `a IS NORMALIZED`, `a IS NOT NFKC NORMALIZED`.
+    IsNormalized {
+        /// What is tested.
+        operand: Box<Expression>,
+        /// The normal form; NFC unless written.
+        form: NormalForm,
+        /// `IS NOT … NORMALIZED`.
+        negated: bool,
+    },
+    /// `n:A:B`, `n IS A&B`.
     HasLabels {
         /// What is tested; a relationship may be tested for its type.
         subject: Box<Expression>,
@@ -111,7 +129,7 @@ pub enum ExpressionKind {
     Reduce(Reduce),
     /// A pattern as a predicate, `(a)-->(b)`, or `shortestPath(…)` as a value. It has no name.
     Pattern(Box<PathPattern>),
-    /// `EXISTS { … }`, `COUNT { … }`.
+    /// `EXISTS { … }`, `COUNT { … }`, `COLLECT { … }`.
     Subquery {
         /// What is made of its rows.
         kind: SubqueryKind,
@@ -198,6 +216,8 @@ pub enum BinaryOperator {
     Contains,
     /// `=~`.
     RegexMatch,
+    /// `||`.
+    Concatenate,
 }
 
 impl BinaryOperator {
@@ -215,6 +235,7 @@ impl BinaryOperator {
             BinaryOperator::EndsWith => "ENDS WITH",
             BinaryOperator::Contains => "CONTAINS",
             BinaryOperator::RegexMatch => "=~",
+            BinaryOperator::Concatenate => "||",
         }
     }
 }
@@ -395,6 +416,38 @@ pub enum SubqueryKind {
     Exists,
     /// How many there are.
     Count,
+    /// The list of their only column; its body is always a full query.
+    Collect,
+}
+
+/// A Unicode normal form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum NormalForm {
+    Nfc,
+    Nfd,
+    Nfkc,
+    Nfkd,
+}
+
+impl NormalForm {
+    /// All forms.
+    pub const ALL: [NormalForm; 4] = [
+        NormalForm::Nfc,
+        NormalForm::Nfd,
+        NormalForm::Nfkc,
+        NormalForm::Nfkd,
+    ];
+
+    /// The form as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NormalForm::Nfc => "NFC",
+            NormalForm::Nfd => "NFD",
+            NormalForm::Nfkc => "NFKC",
+            NormalForm::Nfkd => "NFKD",
+        }
+    }
 }
 
 /// What stands between the braces of `EXISTS { … }`.

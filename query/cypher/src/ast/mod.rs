@@ -16,6 +16,7 @@ mod clause;
 mod expression;
 mod pattern;
 mod schema;
+mod types;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use clause::*;
 pub use expression::*;
 pub use pattern::*;
 pub use schema::*;
+pub use types::*;
 
 pub use crate::span::Span;
 

@@ -111,10 +111,11 @@ impl Parser<'_> {
             Keyword::Case if !self.ends_operand(1) && self.keyword_at(1) != Some(Keyword::As) => {
                 self.case().map(Some)
             }
-            Keyword::Exists | Keyword::Count if self.starts_subquery() => {
+            Keyword::Exists | Keyword::Count | Keyword::Collect if self.starts_subquery() => {
                 let kind = match keyword {
                     Keyword::Exists => SubqueryKind::Exists,
-                    _ => SubqueryKind::Count,
+                    Keyword::Count => SubqueryKind::Count,
+                    _ => SubqueryKind::Collect,
                 };
                 self.subquery(kind).map(Some)
             }
@@ -166,6 +167,7 @@ impl Parser<'_> {
                 | TokenKind::Colon
                 | TokenKind::Semicolon
                 | TokenKind::Pipe
+                | TokenKind::Concatenate
                 | TokenKind::Percent
                 | TokenKind::Slash
                 | TokenKind::Caret
@@ -399,7 +401,7 @@ impl Parser<'_> {
         self.within(|context| context.in_case = true, read)
     }
 
-    /// Whether `EXISTS` or `COUNT` here is followed by a subquery, and not by a map projection of a
+    /// Whether `EXISTS`, `COUNT` or `COLLECT` here is followed by a subquery, and not by a map projection of a
     /// variable of that name.
     fn starts_subquery(&self) -> bool {
         if self.peek(1) != TokenKind::LeftBrace {
@@ -421,6 +423,10 @@ impl Parser<'_> {
         let is_pattern = self.is(TokenKind::LeftParen)
             || (Self::is_name(self.kind()) && self.peek(1) == TokenKind::Equal)
             || self.path_selector().is_some();
+        if is_pattern && kind == SubqueryKind::Collect {
+            let error = self.unexpected("a clause");
+            return Err(error.help("`COLLECT { … }` takes a query: `COLLECT { MATCH … RETURN … }`"));
+        }
         let body = if is_pattern {
             self.bracketed(|parser| {
                 let patterns = parser.patterns(Purpose::Find)?;
@@ -471,6 +477,9 @@ impl Parser<'_> {
         let is_exists = self.is_keyword(Keyword::Exists);
         let name: QualifiedName = self.qualified_name("the name of a function")?;
         let opening = self.open(TokenKind::LeftParen, "`(`")?;
+        if name.namespace.is_empty() && name.name.as_str().eq_ignore_ascii_case("trim") {
+            return self.trim_call(name);
+        }
         let distinct = self.eat_distinct();
         let mut arguments = Vec::new();
         if self.is(TokenKind::Star) {
@@ -493,6 +502,46 @@ impl Parser<'_> {
         Ok(ExpressionKind::Function(FunctionCall {
             name,
             distinct,
+            arguments,
+        }))
+    }
+
+    /// `trim(source)`, `trim([BOTH | LEADING | TRAILING] [characters] FROM source)`; the long forms are
+    /// read as `btrim`, `ltrim` and `rtrim`.
+    fn trim_call(&mut self, name: QualifiedName) -> Result<ExpressionKind> {
+        let sides = [
+            ("BOTH", "btrim"),
+            ("LEADING", "ltrim"),
+            ("TRAILING", "rtrim"),
+        ];
+        let side = sides
+            .iter()
+            .find(|(word, _)| self.is_word_at(0, word) && !self.ends_operand(1));
+        if side.is_some() {
+            self.advance();
+        }
+        let mut arguments = Vec::new();
+        if !self.is(TokenKind::RightParen) && !self.is_keyword(Keyword::From) {
+            arguments = self.bracketed(|parser| parser.list(Self::expression))?;
+        }
+        let is_long = side.is_some() || (self.is_keyword(Keyword::From) && arguments.len() < 2);
+        if is_long {
+            self.expect_keyword(Keyword::From)?;
+            arguments.insert(0, self.bracketed(Self::expression)?);
+        }
+        self.close(TokenKind::RightParen, "an operator")?;
+        let name = if is_long {
+            let function = side.map_or("btrim", |(_, function)| function);
+            QualifiedName {
+                name: Identifier::new(function, name.name.span),
+                ..name
+            }
+        } else {
+            name
+        };
+        Ok(ExpressionKind::Function(FunctionCall {
+            name,
+            distinct: false,
             arguments,
         }))
     }

@@ -10,15 +10,16 @@ use crate::lexer::TokenKind;
 use crate::span::Span;
 
 impl Parser<'_> {
-    pub(super) fn call(&mut self) -> Result<Clause> {
-        let start = self.expect_keyword(Keyword::Call)?;
+    /// `start` is where the clause starts, `OPTIONAL` included.
+    pub(super) fn call(&mut self, start: Span, optional: bool) -> Result<Clause> {
+        self.expect_keyword(Keyword::Call)?;
         match self.kind() {
-            TokenKind::LeftBrace => self.subquery_call(start, None),
+            TokenKind::LeftBrace => self.subquery_call(start, optional, None),
             TokenKind::LeftParen => {
                 let scope = self.subquery_scope()?;
-                self.subquery_call(start, Some(scope))
+                self.subquery_call(start, optional, Some(scope))
             }
-            _ => self.procedure_call(start),
+            _ => self.procedure_call(start, optional),
         }
     }
 
@@ -35,18 +36,24 @@ impl Parser<'_> {
         Ok(scope)
     }
 
-    fn subquery_call(&mut self, start: Span, scope: Option<SubqueryScope>) -> Result<Clause> {
+    fn subquery_call(
+        &mut self,
+        start: Span,
+        optional: bool,
+        scope: Option<SubqueryScope>,
+    ) -> Result<Clause> {
         self.open(TokenKind::LeftBrace, "`{`")?;
         let query = Box::new(self.query(true)?);
         self.close(TokenKind::RightBrace, "a clause")?;
         Ok(Clause::Subquery(SubqueryCall {
+            optional,
             scope,
             query,
             span: self.span_from(start),
         }))
     }
 
-    fn procedure_call(&mut self, start: Span) -> Result<Clause> {
+    fn procedure_call(&mut self, start: Span, optional: bool) -> Result<Clause> {
         let name = self.qualified_name("the name of a procedure or `{`")?;
         let mut arguments = None;
         if self.is(TokenKind::LeftParen) {
@@ -64,6 +71,7 @@ impl Parser<'_> {
         }
         let span = self.span_from(start);
         Ok(Clause::Call(ProcedureCall {
+            optional,
             name,
             arguments,
             yields,

@@ -23,10 +23,14 @@ impl Parser<'_> {
             Keyword::Match => Clause::Match(self.match_clause(start, false)?),
             Keyword::Optional => {
                 self.advance();
-                if !self.is_keyword(Keyword::Match) {
-                    return Err(self.unexpected_keyword("`MATCH`", &[Keyword::Match]));
+                match self.keyword() {
+                    Some(Keyword::Match) => Clause::Match(self.match_clause(start, true)?),
+                    Some(Keyword::Call) => self.call(start, true)?,
+                    _ => {
+                        let keywords = [Keyword::Match, Keyword::Call];
+                        return Err(self.unexpected_keyword("`MATCH` or `CALL`", &keywords));
+                    }
                 }
-                Clause::Match(self.match_clause(start, true)?)
             }
             Keyword::Unwind => Clause::Unwind(self.unwind()?),
             Keyword::With => Clause::With(self.with()?),
@@ -38,7 +42,8 @@ impl Parser<'_> {
                     span: self.span_from(start),
                 })
             }
-            Keyword::Create => {
+            // GQL's word for it.
+            Keyword::Create | Keyword::Insert => {
                 self.advance();
                 let patterns = self.patterns(Purpose::Create)?;
                 Clause::Create(Create {
@@ -71,8 +76,15 @@ impl Parser<'_> {
                 Clause::Delete(self.delete(start, true)?)
             }
             Keyword::Delete => Clause::Delete(self.delete(start, false)?),
-            Keyword::Call => self.call()?,
+            Keyword::Call => self.call(start, false)?,
             Keyword::Foreach => Clause::Foreach(self.nested(Self::foreach)?),
+            Keyword::Filter
+            | Keyword::Finish
+            | Keyword::Let
+            | Keyword::Limit
+            | Keyword::Offset
+            | Keyword::Order
+            | Keyword::Skip => self.linear_clause(keyword, start)?,
             _ => return Ok(None),
         };
         if self.context.read_only && clause.is_updating() {
@@ -143,24 +155,15 @@ impl Parser<'_> {
     fn projection(&mut self) -> Result<Projection> {
         let start = self.span();
         let distinct = self.eat_distinct();
+        if !distinct && self.is_keyword(Keyword::All) && self.starts_item_behind_all() {
+            self.advance();
+        }
         let star = self.eat(TokenKind::Star);
         let mut items = Vec::new();
         if !star || self.eat(TokenKind::Comma) {
             items = self.list(Self::projection_item)?;
         }
-        let mut order_by = Vec::new();
-        if self.eat_keyword(Keyword::Order) {
-            self.expect_keyword(Keyword::By)?;
-            order_by = self.list(Self::sort_item)?;
-        }
-        let mut skip = None;
-        if self.eat_keyword(Keyword::Skip) || self.eat_keyword(Keyword::Offset) {
-            skip = Some(self.expression()?);
-        }
-        let mut limit = None;
-        if self.eat_keyword(Keyword::Limit) {
-            limit = Some(self.expression()?);
-        }
+        let (order_by, skip, limit) = self.order_and_limits()?;
         let span = self.span_from(start);
         Ok(Projection {
             distinct,
@@ -171,6 +174,19 @@ impl Parser<'_> {
             limit,
             span,
         })
+    }
+
+    /// Whether the `ALL` here stands before an item (it changes nothing) and is no name or quantifier.
+    fn starts_item_behind_all(&self) -> bool {
+        matches!(
+            self.peek(1),
+            TokenKind::Word(None)
+                | TokenKind::Quoted
+                | TokenKind::Integer
+                | TokenKind::Float
+                | TokenKind::String
+                | TokenKind::Dollar
+        )
     }
 
     fn projection_item(&mut self) -> Result<ProjectionItem> {
@@ -187,7 +203,7 @@ impl Parser<'_> {
         })
     }
 
-    fn sort_item(&mut self) -> Result<SortItem> {
+    pub(super) fn sort_item(&mut self) -> Result<SortItem> {
         let start = self.span();
         let expression = self.expression()?;
         let descending = match self.keyword() {

@@ -90,7 +90,7 @@ impl Parser<'_> {
                         .label("leading zero")
                         .help("octal numbers are written `0o17`")
                 } else if lower.contains('_') {
-                    error.label("digits cannot be grouped")
+                    error.label("digits are grouped by single underscores between them")
                 } else {
                     error.label("letters within a number")
                 }
@@ -167,9 +167,7 @@ impl Parser<'_> {
             TokenKind::Ampersand if adjoins(TokenKind::Ampersand) => {
                 Some("conjunction is written `AND`")
             }
-            TokenKind::Pipe if adjoins(TokenKind::Pipe) => {
-                Some("disjunction is written `OR`; strings and lists are joined by `+`")
-            }
+            TokenKind::Concatenate => Some("disjunction is written `OR`"),
             _ => None,
         }
     }
@@ -178,9 +176,9 @@ impl Parser<'_> {
     pub(super) fn unexpected_after_clause(&self, expected: &str) -> Diagnostic {
         use Keyword::*;
         let keywords = [
-            Match, Return, With, Where, Create, Merge, Optional, Unwind, Delete, Detach, Remove,
-            Set, Call, Foreach, Order, Skip, Limit, Union, And, Or, Xor, In, Is, Contains, Starts,
-            Ends, As, Asc, Desc, Yield, On,
+            Match, Return, With, Where, Create, Insert, Merge, Optional, Unwind, Delete, Detach,
+            Remove, Set, Call, Foreach, Filter, Let, Finish, Order, Skip, Limit, Union, And, Or,
+            Xor, In, Is, Contains, Starts, Ends, As, Asc, Desc, Yield, On,
         ];
         let error = self.unexpected_keyword(expected, &keywords);
         if error.help.is_some() || error.detail != Detail::UnexpectedSyntax {
@@ -188,8 +186,6 @@ impl Parser<'_> {
         }
         match self.keyword() {
             Some(Where) => error.help("`WHERE` follows `MATCH`, `WITH` or `YIELD`"),
-            Some(Order | Skip | Offset | Limit) => error
-                .help("`ORDER BY`, `SKIP` and `LIMIT` follow `RETURN` or `WITH`, in this order"),
             Some(On) => error.help("`ON CREATE` and `ON MATCH` follow `MERGE`"),
             Some(As | For) => error.help("a time clause stands before the first clause of a query"),
             _ => error,
@@ -200,8 +196,8 @@ impl Parser<'_> {
     pub(super) fn unexpected_start(&self, expected: &str) -> Diagnostic {
         use Keyword::*;
         let keywords = [
-            Match, Return, With, Create, Merge, Optional, Unwind, Delete, Detach, Remove, Set,
-            Call, Foreach, Explain, Profile, Show, Drop, As, For,
+            Match, Return, With, Create, Insert, Merge, Optional, Unwind, Delete, Detach, Remove,
+            Set, Call, Foreach, Explain, Profile, Show, Drop, As, For,
         ];
         let error = self.unexpected_keyword(expected, &keywords);
         let word = self.text().to_ascii_uppercase();
@@ -210,7 +206,6 @@ impl Parser<'_> {
         }
         match word.as_str() {
             "SELECT" => error.help("queries start with `MATCH` and end with `RETURN`"),
-            "INSERT" => error.help("nodes and relationships are made with `CREATE`"),
             "UPDATE" => error.help("`MATCH` what is to change, then `SET` its properties"),
             _ => error,
         }

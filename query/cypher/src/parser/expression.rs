@@ -1,13 +1,13 @@
 //! Operators, by precedence climbing.
 //!
 //! From loosest to tightest, after CIP2021-08-10: `OR`, `XOR`, `AND`, `NOT`, comparisons (which
-//! chain), the predicates `IN`, `STARTS WITH`, `ENDS WITH`, `CONTAINS`, `=~`, `IS NULL`, then `+ -`,
+//! chain), the predicates `IN`, `STARTS WITH`, `ENDS WITH`, `CONTAINS`, `=~`, `IS …`, then `+ - ||`,
 //! `* / %`, `^`, the signs, and what follows an operand: `.key`, `[index]`, `:Label`.
 
 use super::{Parser, Result};
 use crate::ast::{
     BinaryOperator, Comparison, ComparisonLink, ComparisonOperator, Expression, ExpressionKind,
-    LogicalOperator, UnaryOperator,
+    LogicalOperator, NormalForm, UnaryOperator,
 };
 use crate::diagnostic::{Detail, Diagnostic};
 use crate::keyword::Keyword;
@@ -45,7 +45,7 @@ pub(crate) mod precedence {
             | BinaryOperator::EndsWith
             | BinaryOperator::Contains
             | BinaryOperator::RegexMatch => PREDICATE,
-            BinaryOperator::Add | BinaryOperator::Subtract => 7,
+            BinaryOperator::Add | BinaryOperator::Subtract | BinaryOperator::Concatenate => 7,
             BinaryOperator::Multiply | BinaryOperator::Divide | BinaryOperator::Modulo => 8,
             BinaryOperator::Power => 9,
         }
@@ -58,7 +58,8 @@ enum Infix {
     Logical(LogicalOperator),
     Comparison(ComparisonOperator),
     Binary(BinaryOperator),
-    IsNull,
+    /// `IS …`, or `::` alone.
+    Is,
 }
 
 impl Infix {
@@ -67,7 +68,7 @@ impl Infix {
             Infix::Logical(operator) => precedence::of_logical(operator),
             Infix::Comparison(_) => precedence::COMPARISON,
             Infix::Binary(operator) => precedence::of_binary(operator),
-            Infix::IsNull => precedence::PREDICATE,
+            Infix::Is => precedence::PREDICATE,
         }
     }
 }
@@ -110,7 +111,7 @@ impl Parser<'_> {
                 Keyword::Starts => Infix::Binary(StartsWith),
                 Keyword::Ends => Infix::Binary(EndsWith),
                 Keyword::Contains => Infix::Binary(Contains),
-                Keyword::Is => Infix::IsNull,
+                Keyword::Is => Infix::Is,
                 _ => return None,
             },
             TokenKind::Plus => Infix::Binary(Add),
@@ -120,6 +121,8 @@ impl Parser<'_> {
             TokenKind::Percent => Infix::Binary(Modulo),
             TokenKind::Caret => Infix::Binary(Power),
             TokenKind::RegexMatch => Infix::Binary(RegexMatch),
+            TokenKind::Concatenate => Infix::Binary(Concatenate),
+            TokenKind::Colon if self.peek(1) == TokenKind::Colon => Infix::Is,
             TokenKind::Equal => Infix::Comparison(Equal),
             TokenKind::NotEqual => Infix::Comparison(NotEqual),
             TokenKind::Less => Infix::Comparison(Less),
@@ -172,24 +175,66 @@ impl Parser<'_> {
                     right,
                 }
             }
-            Infix::IsNull => {
-                self.advance();
-                let negated = self.eat_keyword(Keyword::Not);
-                if !self.eat_keyword(Keyword::Null) {
-                    let expected = if negated {
-                        "`NULL`"
-                    } else {
-                        "`NULL` or `NOT NULL`"
-                    };
-                    return Err(self.unexpected_keyword(expected, &[Keyword::Null, Keyword::Not]));
-                }
-                ExpressionKind::IsNull {
-                    operand: Box::new(left),
-                    negated,
-                }
-            }
+            Infix::Is => self.is_predicate(left)?,
         };
         Ok(Expression::new(kind, self.span_from(start)))
+    }
+
+    /// What stands behind an operand that `IS` or `::` follows.
+    fn is_predicate(&mut self, left: Expression) -> Result<ExpressionKind> {
+        let operand = Box::new(left);
+        let has_word = self.eat_keyword(Keyword::Is);
+        let negated = has_word && self.eat_keyword(Keyword::Not);
+        if self.is(TokenKind::Colon) && self.peek(1) == TokenKind::Colon {
+            self.advance();
+            self.advance();
+            let ty = self.type_name()?;
+            return Ok(ExpressionKind::IsTyped {
+                operand,
+                ty,
+                negated,
+            });
+        }
+        if self.eat_keyword(Keyword::Null) {
+            return Ok(ExpressionKind::IsNull { operand, negated });
+        }
+        let is_name_ahead = Self::is_name(self.peek(1));
+        if self.is_word_at(0, "TYPED") && is_name_ahead {
+            self.advance();
+            let ty = self.type_name()?;
+            return Ok(ExpressionKind::IsTyped {
+                operand,
+                ty,
+                negated,
+            });
+        }
+        let form = NormalForm::ALL
+            .into_iter()
+            .find(|form| self.is_word_at(0, form.as_str()) && self.is_word_at(1, "NORMALIZED"));
+        if form.is_some() {
+            self.advance();
+        }
+        if self.eat_word("NORMALIZED") {
+            let form = form.unwrap_or(NormalForm::Nfc);
+            return Ok(ExpressionKind::IsNormalized {
+                operand,
+                form,
+                negated,
+            });
+        }
+        if !negated && self.starts_label(0) {
+            let alternatives = self.context.label_alternatives;
+            return Ok(ExpressionKind::HasLabels {
+                subject: operand,
+                labels: self.label_expression(alternatives)?,
+            });
+        }
+        let expected = if negated {
+            "`NULL`, `::` or `NORMALIZED`"
+        } else {
+            "`NULL`, `NOT NULL`, `::`, `NORMALIZED` or a label"
+        };
+        Err(self.unexpected_keyword(expected, &[Keyword::Null, Keyword::Not]))
     }
 
     fn prefix(&mut self, least: u8) -> Result<Expression> {

@@ -14,6 +14,13 @@ impl Parser<'_> {
         let token = self.advance();
         let text = token.span.text(self.source);
         let span = minus.unwrap_or(token.span).to(token.span);
+        let plain;
+        let text = if text.contains('_') {
+            plain = text.replace('_', "");
+            &plain
+        } else {
+            text
+        };
         if token.kind == TokenKind::Float {
             // The lexer admits only what `f64` can read.
             let value: f64 = text.parse().unwrap_or(f64::INFINITY);

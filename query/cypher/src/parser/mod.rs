@@ -17,10 +17,12 @@ mod call;
 mod clause;
 mod error;
 mod expression;
+mod linear;
 mod literal;
 mod pattern;
 mod schema;
 mod statement;
+mod types;
 
 pub(crate) use expression::precedence;
 
@@ -150,6 +152,21 @@ impl<'s> Parser<'s> {
 
     fn is_keyword(&self, keyword: Keyword) -> bool {
         self.keyword() == Some(keyword)
+    }
+
+    /// Whether a word that is no keyword stands `ahead`; `word` is in capitals.
+    fn is_word_at(&self, ahead: usize, word: &str) -> bool {
+        let token = self.token_at(self.position + ahead);
+        matches!(token.kind, TokenKind::Word(_))
+            && token.span.text(self.source).eq_ignore_ascii_case(word)
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        let found = self.is_word_at(0, word);
+        if found {
+            self.advance();
+        }
+        found
     }
 
     fn is_name(kind: TokenKind) -> bool {

@@ -48,7 +48,9 @@ impl Parser<'_> {
         // `(NOT $a)`, `(COUNT { … })`.
         let is_operator = matches!(
             self.token_at(opening + 1).kind,
-            TokenKind::Word(Some(Keyword::Not | Keyword::Exists | Keyword::Count))
+            TokenKind::Word(Some(
+                Keyword::Not | Keyword::Exists | Keyword::Count | Keyword::Collect
+            ))
         );
         match self.token_at(at).kind {
             TokenKind::LeftBrace | TokenKind::Dollar if is_operator => return false,

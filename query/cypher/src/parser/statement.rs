@@ -105,17 +105,8 @@ impl Parser<'_> {
             None => return Err(self.unexpected_start("a clause")),
         }];
         while let Some(clause) = self.clause()? {
-            if let Some(Clause::Return(last)) = clauses.last() {
-                let error = Diagnostic::error(
-                    Detail::InvalidClauseComposition,
-                    clause.span(),
-                    format!("`{}` cannot follow `RETURN`", clause.keyword()),
-                )
-                .secondary(last.span, "`RETURN` ends the query");
-                return Err(match self.unclosed_bracket() {
-                    Some(opening) => error.secondary(opening, "not closed"),
-                    None => error.help("use `WITH` to pass rows on to further clauses"),
-                });
+            if let Some(last @ (Clause::Return(_) | Clause::Finish(_))) = clauses.last() {
+                return Err(self.behind_end(&clause, last));
             }
             clauses.push(clause);
         }
@@ -130,6 +121,27 @@ impl Parser<'_> {
             clauses,
             span: self.span_from(start),
         })
+    }
+
+    /// The error for a clause behind `RETURN` or `FINISH`.
+    fn behind_end(&self, clause: &Clause, last: &Clause) -> Diagnostic {
+        let end = last.keyword();
+        let error = Diagnostic::error(
+            Detail::InvalidClauseComposition,
+            clause.span(),
+            format!("`{}` cannot follow `{end}`", clause.keyword()),
+        )
+        .secondary(last.span(), format!("`{end}` ends the query"));
+        match (self.unclosed_bracket(), clause, last) {
+            (Some(opening), ..) => error.secondary(opening, "not closed"),
+            (None, Clause::Page(_), Clause::Return(_)) => error.help(
+                "`ORDER BY`, `SKIP` and `LIMIT` follow the columns of `RETURN`, in this order",
+            ),
+            (None, _, Clause::Return(_)) => {
+                error.help("use `WITH` to pass rows on to further clauses")
+            }
+            _ => error,
+        }
     }
 
     /// Whether the current token may stand right behind a query.
@@ -237,7 +249,14 @@ fn mixed_unions(first: Span, second: Span) -> Diagnostic {
 
 /// A query has to return rows, write, or call something.
 fn check_conclusion(clauses: &[Clause]) -> Result<()> {
-    let Some(last @ (Clause::Match(_) | Clause::Unwind(_) | Clause::With(_))) = clauses.last()
+    let Some(
+        last @ (Clause::Match(_)
+        | Clause::Unwind(_)
+        | Clause::With(_)
+        | Clause::Filter(_)
+        | Clause::Let(_)
+        | Clause::Page(_)),
+    ) = clauses.last()
     else {
         return Ok(());
     };
@@ -245,6 +264,6 @@ fn check_conclusion(clauses: &[Clause]) -> Result<()> {
     Err(
         Diagnostic::error(Detail::InvalidClauseComposition, last.span(), message)
             .label("its rows go nowhere")
-            .help("end with `RETURN` or a clause that writes"),
+            .help("end with `RETURN`, `FINISH` or a clause that writes"),
     )
 }

@@ -6,7 +6,7 @@ use super::name::{Key, Name, ParameterName, Qualified};
 use super::{commas, optional, pattern, separated};
 use crate::ast::{
     Case, Comparison, Expression, ExpressionKind, Literal, MapEntry, MapProjectionItem,
-    SubqueryBody, SubqueryKind, UnaryOperator,
+    SubqueryBody, SubqueryKind, TypeKind, TypeName, UnaryOperator,
 };
 use crate::parser::precedence;
 
@@ -86,6 +86,24 @@ pub(super) fn expression(f: &mut Formatter<'_>, expression: &Expression) -> fmt:
             operand(f, inner, precedence::PREDICATE)?;
             f.write_str(if *negated { " IS NOT NULL" } else { " IS NULL" })
         }
+        ExpressionKind::IsTyped {
+            operand: inner,
+            ty,
+            negated,
+        } => {
+            operand(f, inner, precedence::PREDICATE)?;
+            f.write_str(if *negated { " IS NOT :: " } else { " IS :: " })?;
+            type_name(f, ty)
+        }
+        ExpressionKind::IsNormalized {
+            operand: inner,
+            form,
+            negated,
+        } => {
+            operand(f, inner, precedence::PREDICATE)?;
+            f.write_str(if *negated { " IS NOT " } else { " IS " })?;
+            write!(f, "{} NORMALIZED", form.as_str())
+        }
         ExpressionKind::HasLabels { subject, labels } => {
             operand(f, subject, precedence::POSTFIX)?;
             f.write_char(':')?;
@@ -145,7 +163,9 @@ fn precedence_of(expression: &Expression) -> u8 {
         } => precedence::NOT,
         ExpressionKind::Comparison(_) => precedence::COMPARISON,
         ExpressionKind::Binary { operator, .. } => precedence::of_binary(*operator),
-        ExpressionKind::IsNull { .. } => precedence::PREDICATE,
+        ExpressionKind::IsNull { .. }
+        | ExpressionKind::IsTyped { .. }
+        | ExpressionKind::IsNormalized { .. } => precedence::PREDICATE,
         ExpressionKind::Unary { .. } => precedence::SIGN,
         ExpressionKind::Literal(literal) if is_signed(literal) => precedence::SIGN,
         // Nothing may follow the labels, so they bind less tightly than property access.
@@ -217,6 +237,7 @@ fn subquery(f: &mut Formatter<'_>, kind: SubqueryKind, body: &SubqueryBody) -> f
     f.write_str(match kind {
         SubqueryKind::Exists => "EXISTS { ",
         SubqueryKind::Count => "COUNT { ",
+        SubqueryKind::Collect => "COLLECT { ",
     })?;
     match body {
         SubqueryBody::Patterns {
@@ -229,6 +250,24 @@ fn subquery(f: &mut Formatter<'_>, kind: SubqueryKind, body: &SubqueryBody) -> f
         SubqueryBody::Query(query) => query.fmt(f)?,
     }
     f.write_str(" }")
+}
+
+/// Unions are put into brackets, since a bare `|` may end the expression.
+pub(super) fn type_name(f: &mut Formatter<'_>, ty: &TypeName) -> fmt::Result {
+    match &ty.kind {
+        TypeKind::Simple(simple) => f.write_str(simple.as_str())?,
+        TypeKind::List(item) => {
+            f.write_str("LIST<")?;
+            type_name(f, item)?;
+            f.write_char('>')?;
+        }
+        TypeKind::Union(types) => {
+            f.write_str("ANY<")?;
+            separated(f, " | ", types, type_name)?;
+            f.write_char('>')?;
+        }
+    }
+    f.write_str(if ty.not_null { " NOT NULL" } else { "" })
 }
 
 fn map_entry(f: &mut Formatter<'_>, entry: &MapEntry) -> fmt::Result {
@@ -281,7 +320,9 @@ fn starts_with_variable_in(expression: &Expression) -> bool {
             ExpressionKind::Variable(_) => *operator == BinaryOperator::In,
             _ => is_unwrapped_predicate(left) && starts_with_variable_in(left),
         },
-        ExpressionKind::IsNull { operand, .. } => starts_with_variable_in(operand),
+        ExpressionKind::IsNull { operand, .. }
+        | ExpressionKind::IsTyped { operand, .. }
+        | ExpressionKind::IsNormalized { operand, .. } => starts_with_variable_in(operand),
         ExpressionKind::Comparison(comparison) => starts_with_variable_in(&comparison.first),
         ExpressionKind::Logical { operands, .. } => {
             operands.first().is_some_and(starts_with_variable_in)

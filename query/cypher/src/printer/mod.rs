@@ -5,7 +5,7 @@
 //! single quotes. Parsing it again gives an equal tree; for trees the parser never makes (an empty
 //! `items`, a name on a pattern predicate) nothing is promised.
 //!
-//! `Statement`, `Query`, `Expression` and `PathPattern` implement `Display` with it.
+//! `Statement`, `Query`, `Expression`, `TypeName` and `PathPattern` implement `Display` with it.
 
 mod expression;
 mod name;
@@ -17,7 +17,7 @@ use crate::ast::{
     Clause, DropSchema, Expression, Identifier, MergeEvent, PathPattern, ProcedureCall, Projection,
     ProjectionItem, Query, RemoveItemKind, SchemaCommand, SetItem, SetItemKind, ShowSubject,
     SingleQuery, SortItem, Statement, StatementBody, StatementMode, SubqueryCall, SubqueryScope,
-    SystemTime, TimeClause, Yield, YieldItem, YieldItems,
+    SystemTime, TimeClause, TypeName, Yield, YieldItem, YieldItems,
 };
 use name::{Key, Name, Qualified};
 
@@ -52,6 +52,12 @@ impl Display for Query {
 impl Display for Expression {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         expression::expression(f, self)
+    }
+}
+
+impl Display for TypeName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        expression::type_name(f, self)
     }
 }
 
@@ -115,7 +121,11 @@ fn optional<T: Display>(f: &mut Formatter<'_>, prefix: &str, item: Option<&T>) -
 fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
     if !matches!(
         clause,
-        Clause::Call(_) | Clause::Subquery(_) | Clause::Foreach(_)
+        Clause::Call(_)
+            | Clause::Subquery(_)
+            | Clause::Foreach(_)
+            | Clause::Page(_)
+            | Clause::Finish(_)
     ) {
         write!(f, "{} ", clause.keyword())?;
     }
@@ -160,6 +170,24 @@ fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
             separated(f, " ", &clause.clauses, self::clause)?;
             f.write_char(')')
         }
+        Clause::Filter(clause) => clause.predicate.fmt(f),
+        Clause::Let(clause) => separated(f, ", ", &clause.items, |f, item| {
+            write!(f, "{} = {}", Name(&item.variable), item.value)
+        }),
+        Clause::Page(page) => {
+            let mut prefix = "";
+            if !page.order_by.is_empty() {
+                f.write_str("ORDER BY ")?;
+                separated(f, ", ", &page.order_by, sort_item)?;
+                prefix = " ";
+            }
+            if let Some(skip) = &page.skip {
+                write!(f, "{prefix}SKIP {skip}")?;
+                prefix = " ";
+            }
+            optional(f, &format!("{prefix}LIMIT "), page.limit.as_ref())
+        }
+        Clause::Finish(_) => f.write_str("FINISH"),
     }
 }
 
@@ -233,7 +261,8 @@ fn assigned_labels(
 }
 
 fn procedure_call(f: &mut Formatter<'_>, call: &ProcedureCall) -> fmt::Result {
-    write!(f, "CALL {}", Qualified(&call.name))?;
+    let optional = if call.optional { "OPTIONAL " } else { "" };
+    write!(f, "{optional}CALL {}", Qualified(&call.name))?;
     if let Some(arguments) = &call.arguments {
         f.write_char('(')?;
         commas(f, arguments)?;
@@ -260,7 +289,11 @@ fn yield_item(f: &mut Formatter<'_>, item: &YieldItem) -> fmt::Result {
 }
 
 fn subquery_call(f: &mut Formatter<'_>, call: &SubqueryCall) -> fmt::Result {
-    f.write_str("CALL ")?;
+    f.write_str(if call.optional {
+        "OPTIONAL CALL "
+    } else {
+        "CALL "
+    })?;
     match &call.scope {
         Some(SubqueryScope::All) => f.write_str("(*) ")?,
         Some(SubqueryScope::Variables(variables)) => {

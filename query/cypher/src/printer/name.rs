@@ -46,7 +46,7 @@ impl Display for Qualified<'_> {
         }
         match Keyword::lookup(name.as_str()) {
             // Ordinary functions whose names happen to be keywords of subquery expressions.
-            Some(Keyword::Exists | Keyword::Count) => f.write_str(name.as_str()),
+            Some(Keyword::Exists | Keyword::Count | Keyword::Collect) => f.write_str(name.as_str()),
             _ => Name(name).fmt(f),
         }
     }

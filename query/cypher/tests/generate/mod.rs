@@ -43,6 +43,12 @@ const NAMES: &[&str] = &[
     "version",
     "for",
     "call",
+    "filter",
+    "let",
+    "Collect",
+    "typed",
+    "normalized",
+    "finish",
 ];
 
 const STRINGS: &[&str] = &[
@@ -189,6 +195,7 @@ impl<'b> Generator<'b> {
         } else {
             self.many(0, |g| g.clause(read_only))
         };
+        separate_pages(&mut clauses);
         if must_conclude || clauses.is_empty() || self.flip() {
             if let [Clause::Call(_)] = clauses.as_slice() {
             } else {
@@ -205,13 +212,13 @@ impl<'b> Generator<'b> {
         }
     }
 
-    /// Any clause but `RETURN`.
+    /// Any clause but `RETURN` and `FINISH`.
     fn clause(&mut self, read_only: bool) -> Clause {
         if !read_only && self.flip() {
             return self.updating_clause();
         }
         let span = Span::default();
-        match self.below(5) {
+        match self.below(8) {
             0 => Clause::Match(Match {
                 optional: self.flip(),
                 patterns: self.patterns(Purpose::Find),
@@ -230,6 +237,7 @@ impl<'b> Generator<'b> {
             }),
             // A lone call is standalone and may have more; a `WITH` before it makes it none.
             3 if self.depth < 3 => Clause::Subquery(SubqueryCall {
+                optional: self.flip(),
                 scope: match self.below(3) {
                     0 => None,
                     1 => Some(SubqueryScope::All),
@@ -238,8 +246,37 @@ impl<'b> Generator<'b> {
                 query: Box::new(self.query(true, read_only)),
                 span,
             }),
+            5 => Clause::Filter(Filter {
+                predicate: self.predicate(),
+                span,
+            }),
+            6 => Clause::Let(Let {
+                items: self.many(1, |g| LetItem {
+                    variable: g.name(),
+                    value: g.expression(),
+                }),
+                span,
+            }),
+            // Behind `UNWIND`, which takes no part of it.
+            7 => self.page(),
             _ => Clause::Call(self.procedure_call(false)),
         }
+    }
+
+    fn page(&mut self) -> Clause {
+        let order_by = self.many(0, |g| SortItem {
+            expression: g.expression(),
+            descending: g.flip(),
+            span: Span::default(),
+        });
+        let skip = self.maybe(Self::expression);
+        let is_empty = order_by.is_empty() && skip.is_none();
+        Clause::Page(Page {
+            order_by,
+            skip,
+            limit: (is_empty || self.flip()).then(|| self.expression()),
+            span: Span::default(),
+        })
     }
 
     fn updating_clause(&mut self) -> Clause {
@@ -366,6 +403,7 @@ impl<'b> Generator<'b> {
             }
         });
         ProcedureCall {
+            optional: self.flip(),
             name: self.qualified_name(),
             arguments,
             yields,
@@ -645,7 +683,7 @@ impl<'b> Generator<'b> {
     }
 
     fn compound(&mut self) -> ExpressionKind {
-        match self.below(25) {
+        match self.below(27) {
             0 | 1 => ExpressionKind::Variable(self.name()),
             2 => ExpressionKind::Literal(self.literal()),
             3 => ExpressionKind::List(self.many(0, Self::expression)),
@@ -676,8 +714,18 @@ impl<'b> Generator<'b> {
             12 | 13 => {
                 use BinaryOperator::*;
                 let operators = [
-                    Add, Subtract, Multiply, Divide, Modulo, Power, In, StartsWith, EndsWith,
-                    Contains, RegexMatch,
+                    Add,
+                    Subtract,
+                    Multiply,
+                    Divide,
+                    Modulo,
+                    Power,
+                    In,
+                    StartsWith,
+                    EndsWith,
+                    Contains,
+                    RegexMatch,
+                    Concatenate,
                 ];
                 ExpressionKind::Binary {
                     operator: operators[self.below(operators.len())],
@@ -723,6 +771,16 @@ impl<'b> Generator<'b> {
                 step: self.boxed(),
             }),
             22 => self.subquery(),
+            24 => ExpressionKind::IsTyped {
+                operand: self.boxed(),
+                ty: self.type_name(0),
+                negated: self.flip(),
+            },
+            25 => ExpressionKind::IsNormalized {
+                operand: self.boxed(),
+                form: NormalForm::ALL[self.below(4)],
+                negated: self.flip(),
+            },
             23 => {
                 let mut path = self.pattern_with_steps(false);
                 path.steps.truncate(1);
@@ -738,6 +796,23 @@ impl<'b> Generator<'b> {
                     _ => MapProjectionItem::Entry(g.map_entry()),
                 }),
             },
+        }
+    }
+
+    /// A type; a union within a union only if it has `NOT NULL`, since it would be merged otherwise.
+    fn type_name(&mut self, depth: u32) -> TypeName {
+        let kind = match self.below(if depth > 3 { 1 } else { 3 }) {
+            1 => TypeKind::List(Box::new(self.type_name(depth + 1))),
+            2 => TypeKind::Union(self.many(2, |g| {
+                let mut part = g.type_name(depth + 1);
+                part.not_null |= matches!(part.kind, TypeKind::Union(_));
+                part
+            })),
+            _ => TypeKind::Simple(SimpleType::ALL[self.below(SimpleType::ALL.len())]),
+        };
+        TypeName {
+            kind,
+            not_null: self.flip(),
         }
     }
 
@@ -798,12 +873,12 @@ impl<'b> Generator<'b> {
     }
 
     fn subquery(&mut self) -> ExpressionKind {
-        let kind = if self.flip() {
-            SubqueryKind::Exists
-        } else {
-            SubqueryKind::Count
-        };
-        let body = if self.flip() {
+        let kind = [
+            SubqueryKind::Exists,
+            SubqueryKind::Count,
+            SubqueryKind::Collect,
+        ][self.below(3)];
+        let body = if kind == SubqueryKind::Collect || self.flip() {
             SubqueryBody::Query(Box::new(self.query(false, true)))
         } else {
             SubqueryBody::Patterns {
@@ -812,5 +887,25 @@ impl<'b> Generator<'b> {
             }
         };
         ExpressionKind::Subquery { kind, body }
+    }
+}
+
+/// Puts a clause before every `ORDER BY`, `SKIP` or `LIMIT` that the clause before would take for its
+/// own.
+fn separate_pages(clauses: &mut Vec<Clause>) {
+    let mut at = 1;
+    while at < clauses.len() {
+        if matches!(clauses[at], Clause::Page(_))
+            && matches!(clauses[at - 1], Clause::Page(_) | Clause::With(_))
+        {
+            let span = Span::default();
+            let unwind = Clause::Unwind(Unwind {
+                list: Expression::new(ExpressionKind::CountStar, span),
+                variable: Identifier::new("a", span),
+                span,
+            });
+            clauses.insert(at, unwind);
+        }
+        at += 1;
     }
 }

@@ -30,13 +30,21 @@ impl Binder<'_> {
             .suggest(&name, all.iter().map(|procedure| procedure.name.as_str())));
         };
         let arguments = self.procedure_arguments(call, &procedure, is_standalone)?;
-        self.run_procedure(
-            &procedure,
-            arguments,
-            call.yields.as_ref(),
-            is_standalone,
-            steps,
-        )
+        let yields = call.yields.as_ref();
+        if !call.optional {
+            return self.run_procedure(&procedure, arguments, yields, is_standalone, steps);
+        }
+        let mut inner = Steps::new(Operator::Argument, 1.0);
+        let columns =
+            self.run_procedure(&procedure, arguments, yields, is_standalone, &mut inner)?;
+        let introduced = columns.iter().map(|column| column.slot).collect();
+        steps.rows *= inner.rows.max(1.0);
+        let optional = Operator::Optional {
+            inner: inner.finish(),
+            introduced,
+        };
+        steps.push(optional, self.clause);
+        Ok(columns)
     }
 
     /// Appends a call with bound arguments and brings what it yields into scope.

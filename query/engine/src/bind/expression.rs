@@ -11,6 +11,7 @@ use retrograph_graph::value::Value;
 
 use super::typing::{self, check, check_boolean, item_of, join};
 use super::{Binder, Bound, Typed};
+use crate::functions::internal;
 use crate::plan::Expression;
 use crate::plan::expression::{Arithmetic, Comparison, Projection, Quantifier, StringTest};
 use crate::types::Type;
@@ -64,6 +65,25 @@ impl Binder<'_> {
                     Expression::IsNull(operand)
                 };
                 Ok(Typed::new(test, Type::Boolean))
+            }
+            ExpressionKind::IsTyped {
+                operand,
+                ty,
+                negated,
+            } => {
+                let (operand, _) = self.boxed(operand)?;
+                let test = Expression::IsTyped(operand, Arc::new(ty.clone()));
+                Ok(boolean_test(test, *negated))
+            }
+            ExpressionKind::IsNormalized {
+                operand,
+                form,
+                negated,
+            } => {
+                let operand = self.expression(operand)?.expression;
+                let form = Expression::Literal(Value::String(form.as_str().into()));
+                let test = Expression::Call(&internal::IS_NORMALIZED, vec![operand, form]);
+                Ok(boolean_test(test, *negated))
             }
             ExpressionKind::HasLabels { subject, labels } => self.has_labels(subject, labels),
             ExpressionKind::Case(case) => self.case(case),
@@ -224,6 +244,14 @@ impl Binder<'_> {
             BinaryOperator::In => {
                 check(&right_type, &[Type::list()], right.span, "IN")?;
                 return Ok(Typed::new(Expression::In(a, b), Type::Boolean));
+            }
+            BinaryOperator::Concatenate => {
+                let wanted = [Type::String, Type::list()];
+                check(&left_type, &wanted, left.span, "`||`")?;
+                check(&right_type, &wanted, right.span, "`||`")?;
+                let ty = join(&left_type, &right_type);
+                let call = Expression::Call(&internal::CONCATENATE, vec![*a, *b]);
+                return Ok(Typed::new(call, ty));
             }
             BinaryOperator::StartsWith => return test(StringTest::StartsWith),
             BinaryOperator::EndsWith => return test(StringTest::EndsWith),
@@ -532,6 +560,16 @@ fn bind_literal(literal: &Literal) -> Typed {
         Literal::String(value) => (Value::String(value.clone()), Type::String),
     };
     Typed::new(Expression::Literal(value), ty)
+}
+
+/// A test, or its opposite.
+fn boolean_test(test: Expression, negated: bool) -> Typed {
+    let test = if negated {
+        Expression::Not(Box::new(test))
+    } else {
+        test
+    };
+    Typed::new(test, Type::Boolean)
 }
 
 fn bind_comparison(operator: ComparisonOperator) -> Comparison {

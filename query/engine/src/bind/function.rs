@@ -2,6 +2,7 @@
 
 use retrograph_cypher::ast::{self, ExpressionKind, FunctionCall};
 use retrograph_cypher::{Detail, Diagnostic};
+use retrograph_graph::value::Value;
 
 use super::typing::{check, item_of, join};
 use super::{Aggregates, Binder, Bound, Typed};
@@ -39,8 +40,11 @@ impl Binder<'_> {
         };
         let mut arguments = Vec::with_capacity(call.arguments.len());
         let mut types = Vec::with_capacity(call.arguments.len());
-        for argument in &call.arguments {
-            let typed = self.expression(argument)?;
+        for (place, argument) in call.arguments.iter().enumerate() {
+            let typed = match self.normal_form(function.name, place, argument) {
+                Some(form) => form,
+                None => self.expression(argument)?,
+            };
             arguments.push(typed.expression);
             types.push(typed.ty);
         }
@@ -63,6 +67,21 @@ impl Binder<'_> {
             _ => function.returns.clone(),
         };
         Ok(Typed::new(Expression::Call(function, arguments), ty))
+    }
+
+    /// `NFC` and its kin as the second argument of `normalize()`, where they are words of the language.
+    fn normal_form(&self, name: &str, place: usize, argument: &ast::Expression) -> Option<Typed> {
+        let ExpressionKind::Variable(word) = &argument.kind else {
+            return None;
+        };
+        let form = ast::NormalForm::ALL
+            .into_iter()
+            .find(|form| word.as_str().eq_ignore_ascii_case(form.as_str()))?;
+        let is_form = name == "normalize" && place == 1 && self.scope.get(&word.name).is_none();
+        is_form.then(|| {
+            let value = Value::String(form.as_str().into());
+            Typed::new(Expression::Literal(value), Type::String)
+        })
     }
 
     fn coalesce(&mut self, call: &FunctionCall, written: &ast::Expression) -> Bound<Typed> {

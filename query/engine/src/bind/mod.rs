@@ -14,6 +14,7 @@ mod call;
 mod creation;
 mod expression;
 mod function;
+mod linear;
 mod pattern;
 mod pattern_expression;
 mod projection;

@@ -5,7 +5,7 @@ use retrograph_cypher::{Detail, Diagnostic};
 use retrograph_graph::value::Value;
 
 use super::pattern::Names;
-use super::query::Place;
+use super::query::{BoundQuery, Place};
 use super::{Aggregates, Binder, Bound, Steps, Typed};
 use crate::plan::expression::SubqueryResult;
 use crate::plan::graph::QueryGraph;
@@ -104,7 +104,7 @@ impl Binder<'_> {
         ))
     }
 
-    /// `EXISTS { … }` and `COUNT { … }`.
+    /// `EXISTS { … }`, `COUNT { … }` and `COLLECT { … }`.
     pub(super) fn subquery_expression(
         &mut self,
         kind: SubqueryKind,
@@ -129,12 +129,21 @@ impl Binder<'_> {
                     )
                     .help("read another time in CALL { … }"));
                 }
-                self.query_in_expression(query)?
+                let bound = self.query_in_expression(query)?;
+                if kind == SubqueryKind::Collect {
+                    return collected(bound, query);
+                }
+                bound.steps.finish()
             }
         };
         let (result, ty) = match kind {
             SubqueryKind::Exists => (SubqueryResult::Exists, Type::Boolean),
             SubqueryKind::Count => (SubqueryResult::Count, Type::Integer),
+            // The parser reads no bare pattern there.
+            SubqueryKind::Collect => {
+                let nothing = Expression::Literal(Value::Null);
+                (SubqueryResult::Collect(Box::new(nothing)), Type::list())
+            }
         };
         Ok(Typed::new(
             Expression::Subquery(Box::new(pipeline), result),
@@ -142,7 +151,7 @@ impl Binder<'_> {
         ))
     }
 
-    fn query_in_expression(&mut self, query: &ast::Query) -> Bound<Pipeline> {
+    fn query_in_expression(&mut self, query: &ast::Query) -> Bound<BoundQuery> {
         let inside = self.scope.as_imported();
         let outside = std::mem::replace(&mut self.scope, inside);
         let aggregates = std::mem::replace(&mut self.aggregates, Aggregates::Forbidden);
@@ -159,6 +168,34 @@ impl Binder<'_> {
         self.calls = calls;
         self.substitutions = substitutions;
         self.clause = clause;
-        Ok(bound?.steps.finish())
+        bound
     }
+}
+
+/// The list of the only column of a query.
+fn collected(bound: BoundQuery, query: &ast::Query) -> Bound<Typed> {
+    let [column] = &bound.columns[..] else {
+        return Err(Diagnostic::error(
+            Detail::InvalidClauseComposition,
+            query.span,
+            "a COLLECT subquery returns exactly one column",
+        )
+        .label(match bound.columns.len() {
+            0 => "this returns none".to_owned(),
+            count => format!("this returns {count}"),
+        })
+        .help("end it with RETURN and one expression, a map or list if need be"));
+    };
+    let item = Expression::Slot(column.slot);
+    let ty = match &column.ty {
+        Type::Null => Type::Any,
+        ty => ty.clone(),
+    };
+    Ok(Typed::new(
+        Expression::Subquery(
+            Box::new(bound.steps.finish()),
+            SubqueryResult::Collect(Box::new(item)),
+        ),
+        Type::List(Box::new(ty)),
+    ))
 }

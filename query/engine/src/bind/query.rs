@@ -155,6 +155,11 @@ impl Binder<'_> {
                     }
                 }
                 Clause::Subquery(call) => self.subquery(call, &mut steps)?,
+                Clause::Filter(clause) => self.filter(clause, &mut steps)?,
+                Clause::Let(clause) => self.let_clause(clause, &mut steps)?,
+                Clause::Page(page) => self.page(page, &mut steps)?,
+                // The rows are taken in, and nothing comes of them.
+                Clause::Finish(_) => {}
                 updating => self.updating_clause(updating, &mut steps)?,
             }
         }

@@ -7,7 +7,7 @@ use retrograph_graph::value::Value;
 use super::query::Place;
 use super::scope::{Scope, Variable};
 use super::{Binder, Bound, Steps, already_bound};
-use crate::plan::{Expression, Operator};
+use crate::plan::{Expression, Operator, Slot};
 
 impl Binder<'_> {
     pub(super) fn subquery(&mut self, call: &SubqueryCall, steps: &mut Steps) -> Bound<()> {
@@ -60,15 +60,37 @@ impl Binder<'_> {
                 is_local: false,
             });
         }
-        steps.rows *= bound.steps.rows;
-        steps.push(
-            Operator::Apply {
-                inner: bound.steps.finish(),
-                view,
-            },
-            clause,
-        );
+        let inner_rows = bound.steps.rows;
+        let apply = Operator::Apply {
+            inner: bound.steps.finish(),
+            view,
+        };
+        if call.optional {
+            steps.rows *= inner_rows.max(1.0);
+            let introduced = bound.columns.iter().map(|column| column.slot).collect();
+            self.push_optional(apply, introduced, steps, clause);
+        } else {
+            steps.rows *= inner_rows;
+            steps.push(apply, clause);
+        }
         Ok(())
+    }
+
+    /// A step that keeps each row for which it finds nothing.
+    pub(super) fn push_optional(
+        &self,
+        operator: Operator,
+        introduced: Vec<Slot>,
+        steps: &mut Steps,
+        clause: u16,
+    ) {
+        let mut inner = Steps::new(Operator::Argument, steps.rows);
+        inner.push(operator, clause);
+        let optional = Operator::Optional {
+            inner: inner.finish(),
+            introduced,
+        };
+        steps.push(optional, clause);
     }
 
     /// What the subquery sees of the variables outside.

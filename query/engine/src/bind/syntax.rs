@@ -103,7 +103,10 @@ fn walk<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression) -> boo
             to.iter().for_each(|to| walk(to, f));
         }
         ExpressionKind::Function(call) => call.arguments.iter().for_each(|part| walk(part, f)),
-        ExpressionKind::Unary { operand, .. } | ExpressionKind::IsNull { operand, .. } => {
+        ExpressionKind::Unary { operand, .. }
+        | ExpressionKind::IsNull { operand, .. }
+        | ExpressionKind::IsTyped { operand, .. }
+        | ExpressionKind::IsNormalized { operand, .. } => {
             walk(operand, f);
         }
         ExpressionKind::Binary { left, right, .. } => {

@@ -20,6 +20,7 @@ use super::liveness::expression_slots;
 use super::vector::Vector;
 use super::{elements, kernels, lists, subquery};
 use crate::error::{QueryError, RuntimeError};
+use crate::functions::types::is_of_type;
 use crate::functions::{Function, operators, property};
 use crate::plan::expression::Projection;
 use crate::plan::{Expression, Slot};
@@ -88,6 +89,12 @@ pub(crate) fn eval<'b>(
             let right = eval(right, batch, context)?;
             Cow::Owned(map_pairs(&left, &right, batch.rows, |left, right| {
                 operators::string_test(*test, left, right)
+            })?)
+        }
+        Expression::IsTyped(inner, ty) => {
+            let inner = eval(inner, batch, context)?;
+            Cow::Owned(map_rows(&inner, batch.rows, |value| {
+                Ok(Value::Bool(is_of_type(value, ty)))
             })?)
         }
         Expression::IsNull(inner) => {

@@ -25,6 +25,7 @@ pub(crate) fn expression_slots(expression: &Expression, slots: &mut Slots) {
         | Expression::Not(of)
         | Expression::Negate(of)
         | Expression::Plus(of)
+        | Expression::IsTyped(of, _)
         | Expression::IsNull(of)
         | Expression::IsNotNull(of) => all(&[of]),
         Expression::And(parts)

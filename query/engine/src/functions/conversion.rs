@@ -126,7 +126,7 @@ pub(super) fn functions() -> Vec<Function> {
             "The most precise name of a value's type.",
             [parameter("input", [Type::Any])],
             Type::String,
-            |_, arguments| Ok(text(type_text(&arguments[0]))),
+            |_, arguments| Ok(text(super::types::type_text(&arguments[0]))),
         )
         .sees_null(),
         function(
@@ -254,25 +254,6 @@ fn random_uuid(context: &mut CallContext<'_>, _: &[Value]) -> Outcome {
     ))
 }
 
-/// The name of a value's type as `valueType()` shows it.
-fn type_text(value: &Value) -> String {
-    match value {
-        Value::Null => "NULL".to_owned(),
-        Value::List(items) => {
-            let mut kinds: Vec<String> = items.iter().map(type_text).collect();
-            kinds.sort();
-            kinds.dedup();
-            let items = if kinds.is_empty() {
-                "NOTHING".to_owned()
-            } else {
-                kinds.join(" | ")
-            };
-            format!("LIST<{items}> NOT NULL")
-        }
-        other => format!("{} NOT NULL", other.type_name()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::strings::string;
@@ -354,7 +335,7 @@ mod tests {
             (
                 "valueType",
                 vec![list([text("a"), Int(1), Int(2)])],
-                text("LIST<INTEGER NOT NULL | STRING NOT NULL> NOT NULL"),
+                text("LIST<STRING NOT NULL | INTEGER NOT NULL> NOT NULL"),
             ),
         ]);
     }

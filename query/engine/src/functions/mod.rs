@@ -12,6 +12,7 @@ pub mod aggregate;
 mod conversion;
 pub mod exact_sum;
 pub mod graph;
+pub mod internal;
 pub mod lists;
 mod math;
 pub mod operators;
@@ -23,6 +24,7 @@ mod strings;
 mod temporal;
 #[cfg(test)]
 mod testing;
+pub mod types;
 
 use std::sync::Arc;
 

@@ -2,9 +2,10 @@
 
 use super::registry::{function, parameter};
 use super::{CallContext, Function, Parameter, list, out_of_range, text, wrong_type};
-use crate::error::QueryError;
+use crate::error::{QueryError, RuntimeError};
 use crate::types::Type;
 use retrograph_graph::value::Value;
+use unicode_normalization::UnicodeNormalization;
 
 type Outcome = Result<Value, QueryError>;
 
@@ -98,6 +99,14 @@ pub(super) fn functions() -> Vec<Function> {
             |_, arguments| trim("rtrim", arguments, false, true),
         ),
         function(
+            "normalize",
+            "The string in a Unicode normal form: NFC, or the one named.",
+            [original(), parameter("form", [Type::String])],
+            Type::String,
+            normalize,
+        )
+        .optional(1),
+        function(
             "replace",
             "The string with every occurrence of one string replaced by another.",
             [
@@ -128,6 +137,39 @@ pub(super) fn functions() -> Vec<Function> {
             split,
         ),
     ]
+}
+
+fn normalize(_: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
+    let original = string("normalize", &arguments[0])?;
+    let form = match arguments.get(1) {
+        Some(form) => string("normalize", form)?,
+        None => "NFC",
+    };
+    Ok(text(match form.to_ascii_uppercase().as_str() {
+        "NFC" => original.nfc().collect::<String>(),
+        "NFD" => original.nfd().collect(),
+        "NFKC" => original.nfkc().collect(),
+        "NFKD" => original.nfkd().collect(),
+        _ => return Err(unknown_form(form)),
+    }))
+}
+
+/// Whether a text is in a normal form, given by name.
+pub(super) fn is_normalized(original: &str, form: &str) -> Result<bool, QueryError> {
+    match form.to_ascii_uppercase().as_str() {
+        "NFC" => Ok(unicode_normalization::is_nfc(original)),
+        "NFD" => Ok(unicode_normalization::is_nfd(original)),
+        "NFKC" => Ok(unicode_normalization::is_nfkc(original)),
+        "NFKD" => Ok(unicode_normalization::is_nfkd(original)),
+        _ => Err(unknown_form(form)),
+    }
+}
+
+fn unknown_form(form: &str) -> QueryError {
+    RuntimeError::argument(format!(
+        "`{form}` is no normal form; there are NFC, NFD, NFKC and NFKD"
+    ))
+    .into()
 }
 
 /// An argument as a string.

@@ -141,6 +141,8 @@ pub enum Expression {
     In(Box<Expression>, Box<Expression>),
     /// A test on strings.
     StringTest(StringTest, Box<Expression>, Box<Expression>),
+    /// `IS ::`.
+    IsTyped(Box<Expression>, Arc<retrograph_cypher::ast::TypeName>),
     /// `IS NULL`.
     IsNull(Box<Expression>),
     /// `IS NOT NULL`.

@@ -379,6 +379,7 @@ pub fn children<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression
         | Expression::Not(of)
         | Expression::Negate(of)
         | Expression::Plus(of)
+        | Expression::IsTyped(of, _)
         | Expression::IsNull(of)
         | Expression::IsNotNull(of) => f(of),
         Expression::And(parts)
@@ -470,6 +471,7 @@ pub fn may_raise(expression: &Expression, elements: &SlotSet) -> bool {
         | Expression::Or(_)
         | Expression::Xor(..)
         | Expression::Compare(..)
+        | Expression::IsTyped(..)
         | Expression::IsNull(_)
         | Expression::IsNotNull(_)
         | Expression::List(_)

@@ -65,6 +65,7 @@ impl<'p> Texts<'p> {
             Expression::Plus(of) => format!("+{}", self.operand(of)),
             Expression::In(item, list) => self.infix(item, "IN", list),
             Expression::StringTest(test, a, b) => self.infix(a, test_symbol(*test), b),
+            Expression::IsTyped(of, ty) => format!("{} IS :: {ty}", self.operand(of)),
             Expression::IsNull(of) => format!("{} IS NULL", self.operand(of)),
             Expression::IsNotNull(of) => format!("{} IS NOT NULL", self.operand(of)),
             Expression::Index(of, index) => {
@@ -179,6 +180,7 @@ impl<'p> Texts<'p> {
                 | Expression::Plus(_)
                 | Expression::In(..)
                 | Expression::StringTest(..)
+                | Expression::IsTyped(..)
                 | Expression::IsNull(_)
                 | Expression::IsNotNull(_)
         );

@@ -135,6 +135,7 @@ fn parts(expression: &mut Expression, f: &mut dyn FnMut(&mut Expression)) {
         | Expression::Not(of)
         | Expression::Negate(of)
         | Expression::Plus(of)
+        | Expression::IsTyped(of, _)
         | Expression::IsNull(of)
         | Expression::IsNotNull(of) => f(of),
         Expression::And(parts)

@@ -1,0 +1,82 @@
+//! Clauses that take the rows as they come and keep all variables: `FILTER`, `LET`, `FINISH`, and
+//! `ORDER BY`, `SKIP` and `LIMIT` that stand alone.
+
+use super::{Parser, Result};
+use crate::ast::{Clause, Expression, Filter, Let, LetItem, Page, SortItem};
+use crate::keyword::Keyword;
+use crate::lexer::TokenKind;
+use crate::span::Span;
+
+impl Parser<'_> {
+    /// The clause that starts with `keyword`, the current token.
+    pub(super) fn linear_clause(&mut self, keyword: Keyword, start: Span) -> Result<Clause> {
+        match keyword {
+            Keyword::Filter => self.filter(start),
+            Keyword::Let => self.let_clause(start),
+            Keyword::Finish => {
+                self.advance();
+                Ok(Clause::Finish(start))
+            }
+            _ => self.page(start),
+        }
+    }
+
+    fn filter(&mut self, start: Span) -> Result<Clause> {
+        self.advance();
+        self.eat_keyword(Keyword::Where);
+        let predicate = self.predicate()?;
+        Ok(Clause::Filter(Filter {
+            predicate,
+            span: self.span_from(start),
+        }))
+    }
+
+    fn let_clause(&mut self, start: Span) -> Result<Clause> {
+        self.advance();
+        let items = self.list(Self::let_item)?;
+        Ok(Clause::Let(Let {
+            items,
+            span: self.span_from(start),
+        }))
+    }
+
+    fn page(&mut self, start: Span) -> Result<Clause> {
+        let (order_by, skip, limit) = self.order_and_limits()?;
+        Ok(Clause::Page(Page {
+            order_by,
+            skip,
+            limit,
+            span: self.span_from(start),
+        }))
+    }
+
+    /// `[ORDER BY item, …] [SKIP number] [LIMIT number]`.
+    #[allow(clippy::type_complexity, reason = "used twice, at once taken apart")]
+    pub(super) fn order_and_limits(
+        &mut self,
+    ) -> Result<(Vec<SortItem>, Option<Expression>, Option<Expression>)> {
+        let mut order_by = Vec::new();
+        if self.eat_keyword(Keyword::Order) {
+            self.expect_keyword(Keyword::By)?;
+            order_by = self.list(Self::sort_item)?;
+        }
+        let mut skip = None;
+        if self.eat_keyword(Keyword::Skip) || self.eat_keyword(Keyword::Offset) {
+            skip = Some(self.expression()?);
+        }
+        let mut limit = None;
+        if self.eat_keyword(Keyword::Limit) {
+            limit = Some(self.expression()?);
+        }
+        Ok((order_by, skip, limit))
+    }
+
+    fn let_item(&mut self) -> Result<LetItem> {
+        let variable = self.identifier("a variable")?;
+        self.expect(TokenKind::Equal, "`=`")?;
+        Ok(LetItem {
+            variable,
+            value: self.expression()?,
+        })
+    }
+}
