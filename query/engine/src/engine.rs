@@ -23,8 +23,9 @@ use retrograph_graph::{Committed, Graph, GraphRead, Transaction};
 use crate::cache::PlanCache;
 use crate::error::{QueryError, RuntimeError};
 use crate::exec::batch::Batch;
-use crate::exec::context::{Context, Limits, Times, read_only};
+use crate::exec::context::{Commits, Context, Limits, Times, read_only};
 use crate::exec::pipeline::{Flow, Sink, run_nested};
+use crate::exec::transactions::{check_commit, within_transaction};
 use crate::exec::vector::value_bytes;
 use crate::exec::{count_steps, resolve_view};
 use crate::functions::{Procedure, Procedures};
@@ -87,6 +88,8 @@ enum Inner {
 struct Outcome {
     rows: u64,
     counters: Counters,
+    /// The last of the commits on the way.
+    committed: Option<Committed>,
     profile: Option<Vec<StepProfile>>,
     views: Views,
 }
@@ -168,6 +171,7 @@ impl Engine {
             prepared: &prepared,
             parameters: &parameters,
             limits: &limits,
+            commits: prepared.plan.commits.then_some(options),
         };
         if prepared.mode == Some(StatementMode::Explain) {
             sink.columns(&[])?;
@@ -175,6 +179,18 @@ impl Engine {
         }
         sink.columns(&prepared.columns)?;
         let now = self.settings.clock.now().0;
+        if prepared.plan.commits {
+            if options.as_of.is_some() || options.is_read_only {
+                return Err(read_only());
+            }
+            check_commit(&options.commit)?;
+            let read = graph.read_latest();
+            let read_at = prepared.moment(&read)?;
+            let outcome = run.execute(read, None, [now, now], &mut deliver(sink))?;
+            let at = outcome.committed.map(|last| (last.version, last.time));
+            let at = Some(at.unwrap_or(read_at));
+            return Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]));
+        }
         if prepared.plan.access == Access::Read {
             let read = view_of(graph, options.as_of)?;
             let read = run.resolve(read, now)?;
@@ -253,10 +269,14 @@ impl Engine {
             prepared: &prepared,
             parameters: &parameters,
             limits: &limits,
+            commits: None,
         };
         if prepared.mode == Some(StatementMode::Explain) {
             sink.columns(&[])?;
             return Ok(run.summary(None, None, is_plan_cached, [started, compiled]));
+        }
+        if prepared.plan.commits {
+            return Err(within_transaction());
         }
         let now = self.settings.clock.now().0;
         let times = [now, transaction.started_us];
@@ -339,6 +359,8 @@ struct Run<'r> {
     prepared: &'r Prepared,
     parameters: &'r [Value],
     limits: &'r Limits,
+    /// For a plan that commits as it goes.
+    commits: Option<&'r RunOptions>,
 }
 
 impl Run<'_> {
@@ -384,6 +406,12 @@ impl Run<'_> {
         if prepared.mode == Some(StatementMode::Profile) {
             context.profile(count_steps(&plan.pipeline));
         }
+        context.commits = self.commits.map(|options| Commits {
+            options,
+            retries_max: self.engine.settings.retries_max,
+            last: None,
+            count: 0,
+        });
         self.limits.check()?;
         let mut working = prepared.working();
         context.subqueries = std::mem::take(&mut working.subqueries);
@@ -419,6 +447,7 @@ impl Run<'_> {
         Ok(Outcome {
             rows,
             counters: context.counters,
+            committed: context.commits.and_then(|commits| commits.last),
             profile: context.take_profile(),
             views: context.views,
         })

@@ -32,9 +32,23 @@ pub struct Counters {
     pub constraints_added: u64,
     /// Constraints dropped.
     pub constraints_removed: u64,
+    /// Transactions that subqueries committed on the way.
+    pub transactions_committed: u64,
 }
 
 impl Counters {
+    /// Adds what a transaction on the way changed.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.nodes_created += other.nodes_created;
+        self.nodes_deleted += other.nodes_deleted;
+        self.relationships_created += other.relationships_created;
+        self.relationships_deleted += other.relationships_deleted;
+        self.properties_set += other.properties_set;
+        self.labels_added += other.labels_added;
+        self.labels_removed += other.labels_removed;
+        self.transactions_committed += other.transactions_committed;
+    }
+
     /// Whether anything was changed.
     #[must_use]
     pub fn contains_updates(&self) -> bool {
@@ -56,6 +70,7 @@ impl Counters {
             ("indexes-removed", self.indexes_removed),
             ("constraints-added", self.constraints_added),
             ("constraints-removed", self.constraints_removed),
+            ("transactions-committed", self.transactions_committed),
         ]
         .into_iter()
         .filter(|(_, count)| *count > 0)

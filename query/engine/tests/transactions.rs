@@ -335,3 +335,66 @@ fn an_index_that_does_not_reach_back_is_replaced_by_a_scan() {
         );
     }
 }
+
+#[test]
+fn a_subquery_in_transactions_leaves_a_version_for_each() {
+    let fixture = Fixture::new(&["CREATE (:Start)"]);
+    let text = "UNWIND range(1, 10) AS i CALL (i) { CREATE (:N {i: i}) } IN TRANSACTIONS OF 4 ROWS";
+    let (summary, _) = fixture.run(text).unwrap();
+    assert_eq!(summary.version, Some(Version(4)));
+    assert_eq!(summary.counters.transactions_committed, 3);
+    for (version, nodes) in [(1, 0), (2, 4), (3, 8), (4, 10)] {
+        let count = format!("AS OF VERSION {version} MATCH (n:N) RETURN count(n)");
+        assert_eq!(fixture.int(&count), nodes, "{version}");
+    }
+}
+
+#[test]
+fn a_subquery_in_transactions_needs_a_statement_by_itself() {
+    let fixture = Fixture::new(&["CREATE (:Start)"]);
+    let text = "MATCH (s:Start) CALL (s) { DELETE s } IN TRANSACTIONS";
+    let options = RunOptions::default();
+    let transaction = fixture
+        .engine
+        .begin(&fixture.graph, options.clone())
+        .unwrap();
+    let parameters = Parameters::new();
+    let mut found = Collected::default();
+    let error = fixture
+        .engine
+        .run_in(&transaction, text, &parameters, &options, &mut found)
+        .unwrap_err();
+    assert!(error.to_string().contains("commits as it goes"), "{error}");
+    transaction.rollback();
+    assert_eq!(fixture.int("MATCH (n) RETURN count(n)"), 1);
+
+    let mut named = RunOptions::default();
+    named.commit.token = Some([7; 16]);
+    let error = fixture.run_with(text, &named).unwrap_err();
+    assert!(error.to_string().contains("names one commit"), "{error}");
+    assert_eq!(fixture.int("MATCH (n) RETURN count(n)"), 1);
+}
+
+#[test]
+fn transactions_of_a_subquery_are_retried_until_they_win() {
+    let fixture = Arc::new(Fixture::new(&["CREATE (:Counter {value: 0})"]));
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let fixture = Arc::clone(&fixture);
+            std::thread::spawn(move || {
+                let text = "UNWIND range(1, 20) AS i CALL (i) { MATCH (c:Counter) \
+                            SET c.value = c.value + 1 } IN TRANSACTIONS OF 1 ROWS \
+                            ON ERROR CONTINUE REPORT STATUS AS s \
+                            RETURN sum(CASE WHEN s.committed THEN 1 ELSE 0 END)";
+                fixture.int(text)
+            })
+        })
+        .collect();
+    let committed: i64 = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .sum();
+    // One that loses more often than it may be retried says so, and counts nothing.
+    assert_eq!(fixture.int("MATCH (c:Counter) RETURN c.value"), committed);
+    assert!(committed > 0);
+}

@@ -394,8 +394,45 @@ pub struct SubqueryCall {
     pub scope: Option<SubqueryScope>,
     /// The query, which may carry its own time clause.
     pub query: Box<Query>,
+    /// `IN TRANSACTIONS …`.
+    pub transactions: Option<Box<InTransactions>>,
     /// The clause.
     pub span: Span,
+}
+
+/// `IN TRANSACTIONS [OF number ROWS] [ON ERROR …] [REPORT STATUS AS variable]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct InTransactions {
+    /// How many rows go into one transaction.
+    pub rows: Option<Expression>,
+    /// What becomes of the rest when one fails.
+    pub on_error: OnError,
+    /// The variable that tells how the transaction of a row went.
+    pub status: Option<Identifier>,
+    /// From `IN` on.
+    pub span: Span,
+}
+
+/// What a failed transaction of a subquery means for the query.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnError {
+    /// The query fails; also without `ON ERROR`.
+    Fail,
+    /// The next transaction begins.
+    Continue,
+    /// No other transaction begins.
+    Break,
+}
+
+impl OnError {
+    /// The word as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OnError::Fail => "FAIL",
+            OnError::Continue => "CONTINUE",
+            OnError::Break => "BREAK",
+        }
+    }
 }
 
 /// The variables a subquery sees.

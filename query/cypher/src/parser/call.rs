@@ -2,7 +2,8 @@
 
 use super::{Parser, Result};
 use crate::ast::{
-    Clause, ProcedureCall, QualifiedName, SubqueryCall, SubqueryScope, Yield, YieldItem, YieldItems,
+    Clause, InTransactions, OnError, ProcedureCall, QualifiedName, SubqueryCall, SubqueryScope,
+    Yield, YieldItem, YieldItems,
 };
 use crate::diagnostic::{Detail, Diagnostic};
 use crate::keyword::Keyword;
@@ -45,12 +46,86 @@ impl Parser<'_> {
         self.open(TokenKind::LeftBrace, "`{`")?;
         let query = Box::new(self.query(true)?);
         self.close(TokenKind::RightBrace, "a clause")?;
+        let transactions = self.in_transactions()?.map(Box::new);
         Ok(Clause::Subquery(SubqueryCall {
             optional,
             scope,
             query,
+            transactions,
             span: self.span_from(start),
         }))
+    }
+
+    /// `IN TRANSACTIONS` and what belongs to it, in any order, each part at most once.
+    fn in_transactions(&mut self) -> Result<Option<InTransactions>> {
+        let start = self.span();
+        if !self.eat_keyword(Keyword::In) {
+            return Ok(None);
+        }
+        if !self.eat_word("TRANSACTIONS") && !self.eat_word("TRANSACTION") {
+            let error = self.unexpected("`TRANSACTIONS`");
+            return Err(match self.kind() {
+                TokenKind::Integer | TokenKind::Word(_) => error
+                    .help("transactions run one after the other; `CONCURRENT` is not supported"),
+                _ => error,
+            });
+        }
+        let mut rows = None;
+        let mut on_error = None;
+        let mut status = None;
+        loop {
+            let part = self.span();
+            if self.eat_keyword(Keyword::Of) {
+                let count = self.expression()?;
+                if !self.eat_word("ROWS") && !self.eat_word("ROW") {
+                    return Err(self.unexpected("`ROWS`"));
+                }
+                self.only_once(&mut rows, count, part)?;
+            } else if self.is_keyword(Keyword::On) && self.is_word_at(1, "ERROR") {
+                self.advance();
+                self.advance();
+                let found = [OnError::Fail, OnError::Continue, OnError::Break]
+                    .into_iter()
+                    .find(|on_error| self.is_word_at(0, on_error.as_str()));
+                let Some(found) = found else {
+                    return Err(self.unexpected("`CONTINUE`, `BREAK` or `FAIL`"));
+                };
+                self.advance();
+                self.only_once(&mut on_error, found, part)?;
+            } else if self.is_word_at(0, "REPORT") && self.is_word_at(1, "STATUS") {
+                self.advance();
+                self.advance();
+                self.expect_keyword(Keyword::As)?;
+                let variable = self.identifier("a variable")?;
+                self.only_once(&mut status, variable, part)?;
+            } else {
+                break;
+            }
+        }
+        let on_error = on_error.unwrap_or(OnError::Fail);
+        if let (Some(variable), OnError::Fail) = (&status, on_error) {
+            return Err(Diagnostic::error(
+                Detail::InvalidClauseComposition,
+                variable.span,
+                "`REPORT STATUS` goes with `ON ERROR CONTINUE` or `ON ERROR BREAK`",
+            )
+            .label("nothing to report: a failed transaction fails the query"));
+        }
+        Ok(Some(InTransactions {
+            rows,
+            on_error,
+            status,
+            span: self.span_from(start),
+        }))
+    }
+
+    fn only_once<T>(&self, slot: &mut Option<T>, value: T, start: Span) -> Result<()> {
+        if slot.replace(value).is_some() {
+            let span = self.span_from(start);
+            let message = format!("`{}` is given twice", span.text(self.source));
+            return Err(Diagnostic::error(Detail::UnexpectedSyntax, span, message));
+        }
+        Ok(())
     }
 
     fn procedure_call(&mut self, start: Span, optional: bool) -> Result<Clause> {

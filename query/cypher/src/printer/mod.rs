@@ -14,10 +14,10 @@ mod pattern;
 use std::fmt::{self, Display, Formatter, Write};
 
 use crate::ast::{
-    Clause, DropSchema, Expression, Identifier, MergeEvent, PathPattern, ProcedureCall, Projection,
-    ProjectionItem, Query, RemoveItemKind, SchemaCommand, SetItem, SetItemKind, ShowSubject,
-    SingleQuery, SortItem, Statement, StatementBody, StatementMode, SubqueryCall, SubqueryScope,
-    SystemTime, TimeClause, TypeName, Yield, YieldItem, YieldItems,
+    Clause, DropSchema, Expression, Identifier, MergeEvent, OnError, PathPattern, ProcedureCall,
+    Projection, ProjectionItem, Query, RemoveItemKind, SchemaCommand, SetItem, SetItemKind,
+    ShowSubject, SingleQuery, SortItem, Statement, StatementBody, StatementMode, SubqueryCall,
+    SubqueryScope, SystemTime, TimeClause, TypeName, Yield, YieldItem, YieldItems,
 };
 use name::{Key, Name, Qualified};
 
@@ -303,7 +303,22 @@ fn subquery_call(f: &mut Formatter<'_>, call: &SubqueryCall) -> fmt::Result {
         }
         None => {}
     }
-    write!(f, "{{ {} }}", call.query)
+    write!(f, "{{ {} }}", call.query)?;
+    let Some(transactions) = &call.transactions else {
+        return Ok(());
+    };
+    f.write_str(" IN TRANSACTIONS")?;
+    if let Some(rows) = &transactions.rows {
+        write!(f, " OF {rows} ROWS")?;
+    }
+    if transactions.on_error != OnError::Fail {
+        write!(f, " ON ERROR {}", transactions.on_error.as_str())?;
+    }
+    optional(
+        f,
+        " REPORT STATUS AS ",
+        transactions.status.as_ref().map(Name).as_ref(),
+    )
 }
 
 fn schema_command(f: &mut Formatter<'_>, command: &SchemaCommand) -> fmt::Result {

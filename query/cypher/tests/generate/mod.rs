@@ -244,6 +244,15 @@ impl<'b> Generator<'b> {
                     _ => Some(SubqueryScope::Variables(self.many(0, Self::name))),
                 },
                 query: Box::new(self.query(true, read_only)),
+                transactions: self.maybe(|g| {
+                    let on_error = [OnError::Fail, OnError::Continue, OnError::Break][g.below(3)];
+                    Box::new(InTransactions {
+                        rows: g.maybe(Self::expression),
+                        on_error,
+                        status: (on_error != OnError::Fail && g.flip()).then(|| g.name()),
+                        span,
+                    })
+                }),
                 span,
             }),
             5 => Clause::Filter(Filter {

@@ -91,6 +91,7 @@ pub fn compile_with(
         width: 0,
         columns,
         access,
+        commits: binder.commits,
         view,
         clauses: binder.clauses,
         parameters: binder.parameters,
@@ -201,6 +202,8 @@ struct Binder<'a> {
     out_of_scope: Vec<Arc<str>>,
     /// Variables that a WITH did not pass on.
     forgotten: Vec<Arc<str>>,
+    /// Whether a subquery commits as it goes.
+    commits: bool,
 }
 
 impl<'a> Binder<'a> {
@@ -228,6 +231,7 @@ impl<'a> Binder<'a> {
             substitutions: Vec::new(),
             out_of_scope: Vec::new(),
             forgotten: Vec::new(),
+            commits: false,
         }
     }
 

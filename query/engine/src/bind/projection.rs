@@ -442,7 +442,11 @@ impl Binder<'_> {
     }
 
     /// The operand of SKIP or LIMIT: an integer that depends on no variable.
-    fn row_count(&mut self, written: &ast::Expression, keyword: &str) -> Bound<Expression> {
+    pub(super) fn row_count(
+        &mut self,
+        written: &ast::Expression,
+        keyword: &str,
+    ) -> Bound<Expression> {
         let scope = std::mem::take(&mut self.scope);
         let substitutions = std::mem::take(&mut self.substitutions);
         let bound = self.expression(written);

@@ -50,6 +50,9 @@ impl Binder<'_> {
             Access::Read
         };
         let bound = self.query(query, Steps::new(Operator::Unit, 1.0), Place::Top)?;
+        if self.commits {
+            check_commits(query)?;
+        }
         let columns = bound
             .columns
             .into_iter()
@@ -131,7 +134,8 @@ impl Binder<'_> {
             if has_written {
                 steps.push(Operator::Barrier { live: Vec::new() }, self.clause);
             }
-            has_written = clause_is_updating(clause);
+            // Transactions on the way are done, and what follows reads the version they left.
+            has_written = clause_is_updating(clause) && in_transactions(clause).is_none();
             // A subquery within an expression sees what the clause around it sees.
             if place != Place::Expression {
                 self.next_clause();
@@ -154,7 +158,7 @@ impl Binder<'_> {
                         columns = yielded;
                     }
                 }
-                Clause::Subquery(call) => self.subquery(call, &mut steps)?,
+                Clause::Subquery(call) => self.subquery(call, place, &mut steps)?,
                 Clause::Filter(clause) => self.filter(clause, &mut steps)?,
                 Clause::Let(clause) => self.let_clause(clause, &mut steps)?,
                 Clause::Page(page) => self.page(page, &mut steps)?,
@@ -243,6 +247,49 @@ fn align(columns: &[Column], branch: &BoundQuery, span: Span) -> Bound<Vec<(Slot
             .label(format!("this part has {}", names(&branch.columns)))
             .note(format!("the first part has {}", names(columns))))
         }
+    }
+}
+
+fn in_transactions(clause: &Clause) -> Option<&ast::InTransactions> {
+    match clause {
+        Clause::Subquery(call) => call.transactions.as_deref(),
+        _ => None,
+    }
+}
+
+/// A query that commits as it goes has no transaction of its own to write in, and no past to read.
+fn check_commits(query: &ast::Query) -> Bound<()> {
+    let parts = std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
+    let clauses = parts.flat_map(|part| &part.clauses);
+    let Some(call) = clauses.clone().find_map(in_transactions) else {
+        return Ok(());
+    };
+    let error = |span, message| {
+        Diagnostic::error(Detail::InvalidClauseComposition, span, message)
+            .secondary(call.span, "commits as it goes")
+    };
+    if let Some(time) = &query.time {
+        return Err(error(
+            time.span,
+            "a query that commits cannot read the past as a whole",
+        )
+        .help("read it in a CALL { AS OF … } of its own"));
+    }
+    if let Some(union) = query.unions.first() {
+        return Err(error(
+            union.span,
+            "IN TRANSACTIONS cannot stand in a part of a UNION",
+        ));
+    }
+    let mut writes =
+        clauses.filter(|clause| clause_is_updating(clause) && in_transactions(clause).is_none());
+    match writes.next() {
+        None => Ok(()),
+        Some(clause) => Err(error(
+            clause.span(),
+            "beside a subquery IN TRANSACTIONS, only such subqueries can write",
+        )
+        .help("put it into a CALL { … } IN TRANSACTIONS as well, or run it by itself")),
     }
 }
 

@@ -4,13 +4,24 @@ use retrograph_cypher::ast::{self, Clause, ExpressionKind, SubqueryCall, Subquer
 use retrograph_cypher::{Detail, Diagnostic};
 use retrograph_graph::value::Value;
 
-use super::query::Place;
+use super::projection::Column;
+use super::query::{BoundQuery, Place};
 use super::scope::{Scope, Variable};
 use super::{Binder, Bound, Steps, already_bound};
+use crate::plan::operator::InTransactions;
 use crate::plan::{Expression, Operator, Slot};
+use crate::types::Type;
 
 impl Binder<'_> {
-    pub(super) fn subquery(&mut self, call: &SubqueryCall, steps: &mut Steps) -> Bound<()> {
+    pub(super) fn subquery(
+        &mut self,
+        call: &SubqueryCall,
+        place: Place,
+        steps: &mut Steps,
+    ) -> Bound<()> {
+        if let Some(transactions) = &call.transactions {
+            self.check_transactions(call, transactions, place)?;
+        }
         let view = match &call.query.time {
             Some(time) => Some(self.view(time, &call.query)?),
             None => None,
@@ -26,6 +37,9 @@ impl Binder<'_> {
         self.scope = outside;
         let bound = bound?;
         let clause = own_clause;
+        if let Some(transactions) = &call.transactions {
+            return self.in_transactions(transactions, bound, steps, clause);
+        }
         if !bound.returns {
             if let Some(time) = &call.query.time {
                 return Err(Diagnostic::error(
@@ -42,24 +56,7 @@ impl Binder<'_> {
             steps.push(Operator::Foreach { list, item, body }, clause);
             return Ok(());
         }
-        for column in &bound.columns {
-            if let Some(known) = self.scope.get(&column.name) {
-                let name = ast::Identifier::new(column.name.clone(), column.span);
-                return Err(
-                    already_bound(&name, known.span).help("return it under another name with AS")
-                );
-            }
-        }
-        for column in &bound.columns {
-            self.scope.push(Variable {
-                name: column.name.clone(),
-                slot: column.slot,
-                ty: column.ty.clone(),
-                span: column.span,
-                is_imported: false,
-                is_local: false,
-            });
-        }
+        self.declare_returned(&bound.columns)?;
         let inner_rows = bound.steps.rows;
         let apply = Operator::Apply {
             inner: bound.steps.finish(),
@@ -73,6 +70,92 @@ impl Binder<'_> {
             steps.rows *= inner_rows;
             steps.push(apply, clause);
         }
+        Ok(())
+    }
+
+    /// Brings what a subquery returns into scope.
+    fn declare_returned(&mut self, columns: &[Column]) -> Bound<()> {
+        for column in columns {
+            if let Some(known) = self.scope.get(&column.name) {
+                let name = ast::Identifier::new(column.name.clone(), column.span);
+                return Err(
+                    already_bound(&name, known.span).help("return it under another name with AS")
+                );
+            }
+        }
+        for column in columns {
+            self.scope.push(Variable {
+                name: column.name.clone(),
+                slot: column.slot,
+                ty: column.ty.clone(),
+                span: column.span,
+                is_imported: false,
+                is_local: false,
+            });
+        }
+        Ok(())
+    }
+
+    fn check_transactions(
+        &mut self,
+        call: &SubqueryCall,
+        transactions: &ast::InTransactions,
+        place: Place,
+    ) -> Bound<()> {
+        let error =
+            |span, message| Diagnostic::error(Detail::InvalidClauseComposition, span, message);
+        if place != Place::Top {
+            return Err(error(
+                transactions.span,
+                "IN TRANSACTIONS stands in the outermost query only",
+            )
+            .label("a subquery belongs to the transaction of its query"));
+        }
+        if call.optional {
+            return Err(error(
+                transactions.span,
+                "OPTIONAL CALL and IN TRANSACTIONS do not go together",
+            ));
+        }
+        if let Some(time) = &call.query.time {
+            return Err(error(
+                time.span,
+                "a subquery IN TRANSACTIONS writes, and the past cannot be written to",
+            ));
+        }
+        self.commits = true;
+        Ok(())
+    }
+
+    fn in_transactions(
+        &mut self,
+        transactions: &ast::InTransactions,
+        bound: BoundQuery,
+        steps: &mut Steps,
+        clause: u16,
+    ) -> Bound<()> {
+        let rows = match &transactions.rows {
+            Some(rows) => Some(self.row_count(rows, "IN TRANSACTIONS OF")?),
+            None => None,
+        };
+        self.declare_returned(&bound.columns)?;
+        let status = match &transactions.status {
+            Some(variable) => Some(self.declare_new(variable, Type::Map)?),
+            None => None,
+        };
+        if bound.returns {
+            steps.rows *= bound.steps.rows;
+        }
+        let introduced = bound.columns.iter().map(|column| column.slot).collect();
+        let call = InTransactions {
+            rows,
+            on_error: transactions.on_error,
+            status,
+            returns: bound.returns,
+            introduced,
+            inner: bound.steps.finish(),
+        };
+        steps.push(Operator::InTransactions(Box::new(call)), clause);
         Ok(())
     }
 

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version};
 use retrograph_graph::value::Value;
-use retrograph_graph::{GraphRead, Sequence, Transaction};
+use retrograph_graph::{Committed, GraphRead, Sequence, Transaction};
 
 use super::pipeline::State;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::functions::CallContext;
+use crate::options::RunOptions;
 use crate::output::Views;
 use crate::plan::Step;
 use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
@@ -109,6 +110,8 @@ pub(crate) struct Context<'a> {
     pub(crate) subqueries: Subqueries,
     /// The number of slots of a row.
     pub(crate) width: usize,
+    /// How subqueries in transactions of their own commit; `None` within a transaction.
+    pub(crate) commits: Option<Commits<'a>>,
     limits: &'a Limits,
     memory_bytes: usize,
     ticks: u32,
@@ -116,6 +119,19 @@ pub(crate) struct Context<'a> {
     transaction_time_us: i64,
     clock: &'a dyn Fn() -> i64,
     profiler: Option<Box<Profiler>>,
+}
+
+/// How the transactions of a subquery commit, and what they have committed.
+#[derive(Clone, Copy)]
+pub(crate) struct Commits<'a> {
+    /// What commits are certified against and carry.
+    pub(crate) options: &'a RunOptions,
+    /// How often a transaction that lost certification is run again.
+    pub(crate) retries_max: u32,
+    /// The last commit.
+    pub(crate) last: Option<Committed>,
+    /// How many there were.
+    pub(crate) count: u64,
 }
 
 /// The times an execution is told.
@@ -174,6 +190,7 @@ impl<'a> Context<'a> {
             deleted: None,
             subqueries: Subqueries::default(),
             width,
+            commits: None,
             limits,
             memory_bytes: 0,
             ticks: 0,
@@ -195,6 +212,52 @@ impl<'a> Context<'a> {
             latest,
             seen,
         });
+    }
+
+    /// A context that writes to a transaction of its own, with the limits and views of this one.
+    pub(crate) fn for_transaction<'b>(&mut self, transaction: &'b Transaction) -> Context<'b>
+    where
+        'a: 'b,
+    {
+        let mut inner = Context {
+            views: self.views.clone(),
+            view: 0,
+            writer: None,
+            is_merging: false,
+            parameters: self.parameters,
+            counters: Counters::default(),
+            deleted: None,
+            subqueries: std::mem::take(&mut self.subqueries),
+            width: self.width,
+            commits: None,
+            limits: self.limits,
+            memory_bytes: self.memory_bytes,
+            ticks: self.ticks,
+            statement_time_us: self.statement_time_us,
+            transaction_time_us: self.transaction_time_us,
+            clock: self.clock,
+            profiler: self.profiler.take(),
+        };
+        inner.write_to(transaction, 0);
+        inner
+    }
+
+    /// Takes back what [`Self::for_transaction`] lent. The counters are those of the transaction, which
+    /// count only once it is committed.
+    pub(crate) fn end_transaction(&mut self, inner: Context<'_>) -> Counters {
+        self.subqueries = inner.subqueries;
+        self.ticks = inner.ticks;
+        self.profiler = inner.profiler;
+        // Views of the past that the transaction opened are named by the values it returned.
+        let mut views = inner.views;
+        views.reads[0] = self.views.reads[0].clone();
+        self.views = views;
+        inner.counters
+    }
+
+    /// Fails if the query was cancelled or has run too long.
+    pub(crate) fn check_limits(&self) -> Result<(), QueryError> {
+        self.limits.check()
     }
 
     /// Counts rows and time by step; `steps` is how many there are.

@@ -235,6 +235,12 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
         Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => {
             slots.extend(pipeline_slots(inner));
         }
+        Operator::InTransactions(call) => {
+            slots.extend(pipeline_slots(&call.inner));
+            call.rows
+                .iter()
+                .for_each(|rows| expression_slots(rows, slots));
+        }
         Operator::Union(branches) => {
             branches
                 .iter()

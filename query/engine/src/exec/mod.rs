@@ -8,6 +8,7 @@
 //! | `scan`, `expand`, `trail`, `shortest` | reading the graph |
 //! | `aggregate`, `distinct`, `sort` | operators that hold rows back |
 //! | `nested` | OPTIONAL MATCH, subqueries, UNION, procedures |
+//! | `transactions` | CALL { … } IN TRANSACTIONS |
 //! | `write` | CREATE, MERGE, SET, DELETE, FOREACH, schema |
 //! | `expression`, `kernels`, `elements`, `lists`, `subquery` | expressions over batches |
 //! | `liveness` | which slots a step still needs |
@@ -36,6 +37,7 @@ mod shortest;
 mod sort;
 mod subquery;
 mod trail;
+pub(crate) mod transactions;
 pub(crate) mod vector;
 mod write;
 
@@ -48,6 +50,7 @@ use crate::plan::{Operator, Pipeline};
 pub(crate) fn count_steps(pipeline: &Pipeline) -> usize {
     let of_step = |operator: &Operator| match operator {
         Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => count_steps(inner),
+        Operator::InTransactions(call) => count_steps(&call.inner),
         Operator::Union(branches) => branches.iter().map(count_steps).max().unwrap_or(0),
         Operator::Merge { find, .. } => count_steps(find),
         Operator::Foreach { body, .. } => count_steps(body),

@@ -28,7 +28,7 @@ fn outer_tags(tags: &[u32], outer: &Batch) -> Option<Vec<u32>> {
 }
 
 /// Puts the values of an outer row beside rows that came from it.
-fn attach(inner: &mut Batch, outer: &Batch, row: usize, live: &[Slot]) {
+pub(crate) fn attach(inner: &mut Batch, outer: &Batch, row: usize, live: &[Slot]) {
     for &slot in live {
         if inner.column(slot).is_absent() {
             let column = outer.column(slot);
@@ -150,7 +150,7 @@ pub(crate) fn optional(
 }
 
 /// One row of a batch as the entry of a pipeline.
-fn entry(batch: &Batch, row: u32) -> Batch {
+pub(crate) fn entry(batch: &Batch, row: u32) -> Batch {
     let all: Vec<Slot> = (0..batch.columns.len()).map(|at| Slot(at as u16)).collect();
     batch.row(row as usize, &all)
 }

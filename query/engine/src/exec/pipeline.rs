@@ -20,6 +20,7 @@ use super::expression::{eval, eval_single};
 use super::kernels::Selected;
 use super::liveness::live_after;
 use super::sort::SortState;
+use super::transactions::TransactionsState;
 use super::vector::Vector;
 use super::{expand, kernels, nested, scan, shortest, trail, write};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
@@ -61,6 +62,8 @@ pub(crate) enum Kind {
     },
     /// Rows held back.
     Barrier(Batch),
+    /// Rows for the next transaction.
+    Transactions(Box<TransactionsState>),
     /// The states of pipelines within.
     Nested {
         inner: Vec<Vec<State>>,
@@ -95,6 +98,7 @@ pub(crate) fn is_updating(operator: &Operator) -> bool {
         | Operator::Update(_)
         | Operator::Delete { .. }
         | Operator::Foreach { .. }
+        | Operator::InTransactions(_)
         | Operator::Schema(_) => true,
         Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => {
             inner.steps.iter().any(|step| is_updating(&step.operator))
@@ -162,6 +166,9 @@ fn kind_of(operator: &Operator, live: &[Slot], draws_all: bool) -> Kind {
                 .collect(),
             is_rowwise: false,
         },
+        Operator::InTransactions(call) => {
+            Kind::Transactions(Box::new(TransactionsState::new(call, live)))
+        }
         Operator::Merge { find, on_match, .. } => {
             let mut end = live.to_vec();
             end.extend(write::update_slots(on_match));
@@ -189,6 +196,7 @@ pub(crate) fn begin(states: &mut [State], entry: &Batch) {
             Kind::Skip(left) => *left = None,
             Kind::Limit { left, .. } => *left = None,
             Kind::Barrier(buffer) => *buffer = Batch::default(),
+            Kind::Transactions(state) => state.begin(),
         }
     }
 }
@@ -267,6 +275,9 @@ pub(crate) fn finish(
             }
             (Kind::Limit { left: None, .. }, Operator::Limit(count)) => {
                 row_count("LIMIT", count, context)?;
+            }
+            (Kind::Transactions(transactions), Operator::InTransactions(call)) => {
+                transactions.finish(call, &state.live, context, &mut rest)?;
             }
             (Kind::Distinct(distinct), _) => distinct.finish(context),
             (Kind::Sort(sort), Operator::Sort { keys, .. }) => {
@@ -560,6 +571,12 @@ fn operate(
                 context,
                 rest,
             )
+        }
+        Operator::InTransactions(call) => {
+            let Kind::Transactions(state) = kind else {
+                return Ok(Flow::More);
+            };
+            state.push(call, &batch, live, context, rest)
         }
         Operator::Union(branches) => {
             let Kind::Nested { inner: states, .. } = kind else {

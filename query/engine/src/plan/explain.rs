@@ -100,6 +100,7 @@ impl Table<'_> {
             Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => {
                 self.pipeline(inner, depth + 1);
             }
+            Operator::InTransactions(call) => self.pipeline(&call.inner, depth + 1),
             Operator::Merge { find, .. } => self.pipeline(find, depth + 1),
             Operator::Foreach { body, .. } => self.pipeline(body, depth + 1),
             Operator::Union(branches) => {
@@ -126,6 +127,15 @@ impl Table<'_> {
     fn describe(&self, operator: &Operator) -> (&'static str, String) {
         let texts = &self.texts;
         match operator {
+            Operator::InTransactions(call) => {
+                let rows = call.rows.as_ref();
+                let rows = rows.map_or("1000".to_owned(), |rows| texts.expression(rows));
+                let on_error = call.on_error.as_str();
+                (
+                    "InTransactions",
+                    format!("OF {rows} ROWS ON ERROR {on_error}"),
+                )
+            }
             Operator::Unit => ("Unit", String::new()),
             Operator::Argument => ("Argument", String::new()),
             Operator::ScanNodes { node, label } => ("ScanNodes", self.node(*node, label.as_ref())),

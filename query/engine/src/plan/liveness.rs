@@ -44,6 +44,7 @@ fn mark_operator(operator: &mut Operator, live: SlotSet, drop_unused: bool) -> S
     let mut inside = SlotSet::new();
     let behind = match operator {
         Operator::Foreach { .. } => SlotSet::new(),
+        Operator::InTransactions(call) if !call.returns => SlotSet::new(),
         Operator::Merge { .. } => {
             let mut uses = Uses::default();
             uses.operator(operator);

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+pub use retrograph_cypher::ast::OnError;
 use retrograph_graph::ids::{Direction, IndexId};
 
 use super::ViewClause;
@@ -132,6 +133,23 @@ pub enum Update {
     AddLabels(Slot, Vec<LabelToken>),
     /// `REMOVE target:A:B`
     RemoveLabels(Slot, Vec<LabelToken>),
+}
+
+/// A subquery that commits as it goes.
+#[derive(Clone, Debug)]
+pub struct InTransactions {
+    /// What runs in the transactions.
+    pub inner: Pipeline,
+    /// How many rows go into one transaction; a thousand if not said.
+    pub rows: Option<Expression>,
+    /// What becomes of the rest when one fails.
+    pub on_error: OnError,
+    /// Where to tell how it went.
+    pub status: Option<Slot>,
+    /// Whether the rows of the inner pipeline are passed on; else each row is, once.
+    pub returns: bool,
+    /// The slots of the inner columns, null where the transaction failed.
+    pub introduced: Vec<Slot>,
 }
 
 /// A change of the schema.
@@ -337,6 +355,9 @@ pub enum Operator {
         /// Where it reads.
         view: Option<ViewClause>,
     },
+    /// The rows of the inner pipeline for each row, a number of rows at a time in a transaction of
+    /// their own.
+    InTransactions(Box<InTransactions>),
     /// The rows of each branch for each row, one branch after the other. Every branch leaves its
     /// columns in the same slots; DISTINCT is a step of its own.
     Union(Vec<Pipeline>),

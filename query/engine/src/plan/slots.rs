@@ -223,6 +223,12 @@ impl Uses {
                         .for_each(|version| self.expression(version));
                 }
             }
+            Operator::InTransactions(call) => {
+                self.pipeline(&call.inner);
+                call.rows.iter().for_each(|rows| self.expression(rows));
+                self.fills.extend(call.status);
+                self.fills.extend(&call.introduced);
+            }
             Operator::Union(branches) => {
                 branches.iter().for_each(|branch| self.pipeline(branch));
             }
@@ -317,6 +323,7 @@ pub fn operator_expressions<'o>(operator: &'o Operator, f: &mut dyn FnMut(&'o Ex
                 }
             }
         },
+        Operator::InTransactions(call) => call.rows.iter().for_each(f),
         Operator::SeekNodeIds { ids, .. } => f(ids),
         Operator::ExpandVariable {
             each: Some((_, predicate)),

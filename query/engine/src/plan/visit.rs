@@ -9,6 +9,7 @@ use super::operator::{Creation, Operator, Pipeline, Seek, Update};
 pub fn nested(operator: &mut Operator, f: &mut dyn FnMut(&mut Pipeline)) {
     match operator {
         Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => f(inner),
+        Operator::InTransactions(call) => f(&mut call.inner),
         Operator::Union(branches) => branches.iter_mut().for_each(f),
         Operator::Merge { find, .. } => f(find),
         Operator::Foreach { body, .. } => f(body),
@@ -52,6 +53,7 @@ fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
                 }
             }
         },
+        Operator::InTransactions(call) => call.rows.iter_mut().for_each(f),
         Operator::SeekNodeIds { ids, .. } => f(ids),
         Operator::ExpandVariable {
             each: Some((_, predicate)),
