@@ -371,7 +371,7 @@ impl Lexer<'_> {
         }
         let end = self.position;
         self.skip_identifier_part();
-        if self.position > end || has_leading_zero {
+        if self.position > end || (has_leading_zero && kind == TokenKind::Integer) {
             TokenKind::BadNumber
         } else {
             kind
@@ -459,6 +459,7 @@ mod tests {
         assert_eq!(texts("*..3"), ["*", "..", "3"]);
         assert_eq!(texts("1.5..2.5"), ["1.5", "..", "2.5"]);
         assert_eq!(texts(".5 1e9 2.E3"), [".5", "1e9", "2", ".", "E3"]);
+        assert_eq!(kinds("00.5 01e2"), [TokenKind::Float, TokenKind::Float]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use retrograph_graph::value::Value;
+
 /// The type of an expression as far as it is known before running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -50,6 +52,34 @@ impl Type {
             (Self::Integer, Self::Float) => true,
             (Self::List(a), Self::List(b)) => a.may_be(b),
             (a, b) => a == b,
+        }
+    }
+
+    /// Whether a value is of this type; null is of every type, and integers are where floats are
+    /// wanted.
+    #[must_use]
+    pub fn holds(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Any, _) | (_, Value::Null) => true,
+            (Self::List(item), Value::List(items)) => items.iter().all(|value| item.holds(value)),
+            (Self::Boolean, Value::Bool(_))
+            | (Self::Integer | Self::Float | Self::Number, Value::Int(_))
+            | (Self::Float | Self::Number, Value::Float(_))
+            | (Self::String, Value::String(_))
+            | (Self::Bytes, Value::Bytes(_))
+            | (Self::Map, Value::Map(_))
+            | (Self::Node, Value::Node(_))
+            | (Self::Relationship, Value::Relationship(_))
+            | (Self::Path, Value::Path(_))
+            | (Self::Date, Value::Date(_))
+            | (Self::LocalTime, Value::LocalTime(_))
+            | (Self::Time, Value::Time(_))
+            | (Self::LocalDateTime, Value::LocalDateTime(_))
+            | (Self::DateTime, Value::DateTime(_))
+            | (Self::Duration, Value::Duration(_))
+            | (Self::Point, Value::Point(_))
+            | (Self::Vector, Value::Vector(_)) => true,
+            _ => false,
         }
     }
 }

@@ -98,7 +98,7 @@ pub fn run(
         path: dir.clone(),
         source,
     })?;
-    let Some(suite) = suite else {
+    let Some(mut suite) = suite else {
         writeln!(
             out,
             "nothing was checked: no TCK in {} (set TCK_DIR)",
@@ -109,6 +109,11 @@ pub fn run(
     };
     if suite.scenarios.is_empty() && suite.broken.is_empty() {
         return Err(Error::NoScenarios(dir.clone()));
+    }
+    // A folder with features alone uses the named graphs of the whole TCK.
+    let usual_graphs = defaults.dir.join("tck/graphs");
+    if !suite.graphs.is_dir() && usual_graphs.is_dir() {
+        suite.graphs = usual_graphs;
     }
     let limits = Limits {
         threads: options
@@ -354,6 +359,17 @@ mod tests {
         assert!(ok, "{text}");
         let list = fs::read_to_string(desk.list()).expect("readable");
         assert_eq!(list, "c/F.feature [2] Wrong\n");
+    }
+
+    #[test]
+    fn a_folder_of_features_alone_will_do() {
+        let desk = Desk::new();
+        let features = desk.dir.path().join("features/c");
+        let (ok, text) = desk.run(&["--dir", &features.to_string_lossy()]);
+        assert!(
+            !ok && text.ends_with("\n1 passed, 1 failed, 0 skipped\n"),
+            "{text}"
+        );
     }
 
     #[test]

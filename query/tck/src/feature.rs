@@ -49,25 +49,27 @@ pub struct BrokenFeature {
     pub reason: String,
 }
 
-/// Loads every feature below `root`, which holds `features` and `graphs`, or a folder `tck` that
-/// does. Returns nothing when there is no such folder.
+/// Loads every feature below `root`. The folder holds `features` and `graphs`, or a folder `tck` that
+/// does; otherwise it is taken for the folder of features itself, with the graphs beside it. Returns
+/// nothing when there is no such folder.
 ///
 /// # Errors
 /// When a folder cannot be listed. Unreadable files are part of the suite instead.
 pub fn load(root: &Path) -> io::Result<Option<Suite>> {
-    let Some(home) = [root.join("tck"), root.to_owned()]
+    let home = [root.join("tck"), root.to_owned()]
         .into_iter()
-        .find(|dir| dir.join("features").is_dir())
-    else {
-        return Ok(None);
+        .find(|dir| dir.join("features").is_dir());
+    let (features, graphs) = match home {
+        Some(home) => (home.join("features"), home.join("graphs")),
+        None if root.is_dir() => (root.to_owned(), root.join("../graphs")),
+        None => return Ok(None),
     };
-    let features = home.join("features");
     let mut files = Vec::new();
     collect(&features, &mut files)?;
     files.sort();
     let mut suite = Suite {
         feature_files: files.len(),
-        graphs: home.join("graphs"),
+        graphs,
         ..Suite::default()
     };
     for file in files {

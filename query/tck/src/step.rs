@@ -343,13 +343,21 @@ impl Reader<'_> {
 
     fn procedure(&self, signature: &str) -> Result<MockProcedure, StepError> {
         let signature = ProcedureSignature::parse(signature)?;
+        let fields = || signature.inputs.iter().chain(&signature.outputs);
+        // A procedure without columns has a lone bar below it, an empty cell, or nothing at all.
+        let is_empty = match (&self.step.docstring, self.step.table.as_deref()) {
+            (None, None) => true,
+            (None, Some([header])) => header.iter().all(String::is_empty),
+            _ => false,
+        };
+        if is_empty && fields().next().is_none() {
+            return Ok(MockProcedure {
+                signature,
+                rows: Vec::new(),
+            });
+        }
         let table = self.result()?;
-        let names = signature
-            .inputs
-            .iter()
-            .chain(&signature.outputs)
-            .map(|field| &field.name);
-        if !names.eq(&table.columns) {
+        if !fields().map(|field| &field.name).eq(&table.columns) {
             return Err(self.shape("the header does not name inputs, then outputs"));
         }
         Ok(MockProcedure {
@@ -440,8 +448,15 @@ mod tests {
             Ok(Action::Procedure(mock)) if mock.rows.len() == 1
         ));
         assert!(action(&with_table(step, &[&["b", "a"]])).is_err());
-        let nothing = with_table("there exists a procedure p() :: ():", &[&[]]);
-        assert!(matches!(action(&nothing), Ok(Action::Procedure(_))));
+        let void = "there exists a procedure p() :: ():";
+        for nothing in [
+            with_table(void, &[&[]]),
+            with_table(void, &[&[""]]),
+            bare(void),
+        ] {
+            assert!(matches!(action(&nothing), Ok(Action::Procedure(_))));
+        }
+        assert!(action(&bare(step)).is_err());
     }
 
     #[test]

@@ -38,6 +38,14 @@ impl Binder<'_> {
         let Some(function) = functions::scalar(&name) else {
             return Err(unknown_function(call, &name));
         };
+        if function.is_random() && matches!(self.aggregates, Aggregates::Inside) {
+            return Err(Diagnostic::error(
+                Detail::NonConstantExpression,
+                written.span,
+                format!("{}() cannot stand within an aggregate", function.name),
+            )
+            .help("draw the numbers in a WITH before"));
+        }
         let mut arguments = Vec::with_capacity(call.arguments.len());
         let mut types = Vec::with_capacity(call.arguments.len());
         for (place, argument) in call.arguments.iter().enumerate() {

@@ -327,6 +327,7 @@ pub(crate) fn call_procedure(
         .collect::<Result<Vec<_>, QueryError>>()?;
     for (row, number) in (0..batch.rows).zip(0u32..) {
         let values: Vec<Value> = arguments.iter().map(|argument| argument.get(row)).collect();
+        check_arguments(call.procedure, &values)?;
         let mut found: Vec<Vec<Value>> = Vec::new();
         context.call(|functions| {
             (call.procedure.body)(functions, &values, &mut |result| {
@@ -356,4 +357,19 @@ pub(crate) fn call_procedure(
     } else {
         Ok(Flow::More)
     }
+}
+
+/// Refuses arguments whose types were not known before running and are wrong.
+fn check_arguments(procedure: &Procedure, values: &[Value]) -> Result<(), QueryError> {
+    for (value, (name, wanted)) in values.iter().zip(&procedure.parameters) {
+        if !wanted.holds(value) {
+            return Err(RuntimeError::type_error(format!(
+                "parameter `{name}` of {}() takes {wanted}, but was given {}",
+                procedure.name,
+                value.type_name()
+            ))
+            .into());
+        }
+    }
+    Ok(())
 }

@@ -103,6 +103,14 @@ pub struct Function {
     pub body: ScalarBody,
 }
 
+impl Function {
+    /// Whether every call draws anew, as `rand()` does.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        matches!(self.name, "rand" | "randomUUID")
+    }
+}
+
 /// An aggregating function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
