@@ -59,7 +59,7 @@ lint: setup ## Formatting and clippy with warnings denied
 fmt: ## Format the code
 	$(CARGO) fmt --all
 
-fuzz: ## Ten minutes of each fuzz target (needs cargo-fuzz and a nightly toolchain)
+fuzz: ## Ten minutes of each fuzz target (SECONDS_EACH and TARGETS change that; installs cargo-fuzz)
 	scripts/fuzz.sh
 
 clean: ## Remove build output and the demo data

@@ -246,7 +246,7 @@ pub fn decode_effect<'a>(reader: &mut Reader<'a>) -> Result<EffectRef<'a>, Decod
             id: IndexId(reader.varint_u32("index")?),
             label: LabelId(reader.varint_u32("label")?),
             key: KeyId(reader.varint_u32("key")?),
-            unique: reader.u8("unique")? != 0,
+            unique: reader.flag("unique")?,
             name: read_text(reader, "index name")?,
         }),
         DROP_INDEX => Ok(EffectRef::DropIndex {

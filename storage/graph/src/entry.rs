@@ -152,7 +152,14 @@ impl<'a> Entry<'a> {
 
     fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        reader.u8("entry format")?;
+        let found = reader.u8("entry format")?;
+        if found != FORMAT {
+            return Err(DecodeError::Unknown {
+                what: "entry format",
+                found,
+                offset: 0,
+            });
+        }
         let kind = reader.u8("entry kind")?;
         Ok(match kind {
             GENESIS => Self::Genesis(Identity::decode(&mut reader)?),
@@ -244,6 +251,10 @@ mod tests {
         ));
         assert!(matches!(
             Entry::decode(7, &[1, 99]),
+            Err(ApplyError::Malformed { .. })
+        ));
+        assert!(matches!(
+            Entry::decode(7, &[0, 3, 1]),
             Err(ApplyError::Malformed { .. })
         ));
         assert!(matches!(

@@ -1,6 +1,6 @@
 //! Any text gives a tree that prints and parses to itself, or an error that renders.
 //!
-//! Run with `cargo +nightly fuzz run parse` in `query/cypher`.
+//! `make fuzz TARGETS=parse` runs it alone.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
 //! Any tree the parser could make prints to a text that parses to it.
 //!
-//! Run with `cargo +nightly fuzz run round_trip` in `query/cypher`.
+//! `make fuzz TARGETS=round_trip` runs it alone.
 
 #![no_main]
 

@@ -25,7 +25,8 @@
 //! varint, `to` the length of the slice plus one, or 0 for one without end.
 //!
 //! Invariants, checked when decoding: labels and keys strictly ascending, widths known, every
-//! offset inside its section, slices in order.
+//! offset inside its section, slices in order. Decoding a whole state also refuses widths larger than
+//! needed, so that equal states of one version have equal bytes.
 
 use std::sync::Arc;
 
@@ -418,6 +419,20 @@ impl Table {
         Ok(value)
     }
 
+    /// Whether keys and offsets have the least widths that hold them, as the encoder chooses.
+    fn has_least_widths(&self, bytes: &[u8]) -> bool {
+        let last_key = self
+            .count
+            .checked_sub(1)
+            .map_or(0, |i| self.key(bytes, i).0);
+        let last_offset = self.count.checked_sub(2).map_or(0, |i| {
+            let offsets = self.keys + self.count * self.key_width;
+            fixed(bytes, offsets + i * self.offset_width, self.offset_width)
+        });
+        self.key_width == 1 << width_code(last_key)
+            && self.offset_width == 1 << width_code(last_offset)
+    }
+
     fn find(&self, bytes: &[u8], key: KeyId) -> Option<usize> {
         // Few keys are the rule, and a forward walk over adjacent bytes beats a search then.
         if self.count <= 8 {
@@ -729,6 +744,12 @@ fn table_properties(
 }
 
 fn read_properties(bytes: &[u8], table: Table) -> Result<Properties, DecodeError> {
+    if !table.has_least_widths(bytes) {
+        return Err(DecodeError::Invalid {
+            what: "width of keys or offsets",
+            offset: table.keys,
+        });
+    }
     let mut properties = Properties::with_capacity(table.count);
     for property in table_properties(bytes, table) {
         let (key, value) = property?;

@@ -106,6 +106,20 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
+    /// Reads a truth value: a byte that is 0 or 1.
+    pub fn flag(&mut self, what: &'static str) -> Result<bool, DecodeError> {
+        let offset = self.offset;
+        match self.u8(what)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            found => Err(DecodeError::Unknown {
+                what,
+                found,
+                offset,
+            }),
+        }
+    }
+
     /// Reads exactly `N` bytes.
     #[inline]
     pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
@@ -218,6 +232,13 @@ mod tests {
                 prop_assert_eq!(&out[..], &bytes[..reader.offset()]);
             }
         }
+    }
+
+    #[test]
+    fn a_truth_value_has_one_byte_each() {
+        assert_eq!(Reader::new(&[0]).flag("f"), Ok(false));
+        assert_eq!(Reader::new(&[1]).flag("f"), Ok(true));
+        assert!(Reader::new(&[2]).flag("f").is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The ordered store under a graph: rows of bytes in six families, written atomically.
 //!
-//! Two implementations stand side by side: [`RocksStore`] on disk and [`MemoryStore`], the twin for
+//! Two implementations stand side by side: `RocksStore` on disk (with the feature `rocks`) and [`MemoryStore`], the twin for
 //! tests and throw-away graphs, which models what a crash leaves. Both pass one suite
 //! ([`conformance`]).
 //!
@@ -15,9 +15,11 @@
 
 pub mod conformance;
 mod memory;
+#[cfg(feature = "rocks")]
 mod rocks;
 
 pub use memory::MemoryStore;
+#[cfg(feature = "rocks")]
 pub use rocks::{RocksOptions, RocksResources, RocksStore};
 
 use std::path::{Path, PathBuf};

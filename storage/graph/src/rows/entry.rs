@@ -103,7 +103,7 @@ impl Touched {
         }
         for _ in 0..reader.count(2, "schema changes")? {
             let id = IndexId(reader.varint_u32("index")?);
-            touched.schema.push((id, reader.u8("schema change")? != 0));
+            touched.schema.push((id, reader.flag("schema change")?));
         }
         read_ids(reader, |id| touched.nodes.push(NodeId(id)))?;
         read_ids(reader, |id| touched.relationships.push(RelationshipId(id)))?;

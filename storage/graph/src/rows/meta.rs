@@ -130,7 +130,7 @@ impl AppliedRow {
             version: Version(reader.varint("applied version")?),
             time: SystemTime(reader.signed("applied time")?),
             leaves: reader.varint("leaves")?,
-            observed: reader.u8("applied flags")? != 0,
+            observed: reader.flag("applied flags")?,
         })
     }
 }
@@ -288,7 +288,7 @@ impl IndexRow {
             },
             label: LabelId(reader.varint_u32("label")?),
             key: KeyId(reader.varint_u32("key")?),
-            unique: reader.u8("unique")? != 0,
+            unique: reader.flag("unique")?,
             name: read_text(&mut reader, "index name")?.into(),
         })
     }

@@ -263,3 +263,23 @@ fn old_bytes_format_1() {
     );
     assert_eq!(record(2_000_000, &edge).bytes(), bytes(fixture));
 }
+
+#[test]
+fn widths_larger_than_needed_are_refused() {
+    let state = ElementState::Node {
+        labels: vec![],
+        properties: vec![(KeyId(1), Value::Int(7)), (KeyId(2), Value::Int(8))],
+    };
+    let mut bytes = Vec::new();
+    encode_record(Version(1), &state, &mut bytes).unwrap();
+    assert_eq!(bytes, [FORMAT, 0, 1, 0, 2, 1, 2, 1, 0x47, 0x48]);
+    let wide_keys = [FORMAT, 0b0100, 1, 0, 2, 1, 0, 2, 0, 1, 0x47, 0x48];
+    let wide_offsets = [FORMAT, 0b1_0000, 1, 0, 2, 1, 2, 1, 0, 0x47, 0x48];
+    for wide in [&wide_keys[..], &wide_offsets] {
+        let record = RecordRef::parse(wide).unwrap();
+        assert!(
+            matches!(record.state(), Err(DecodeError::Invalid { .. })),
+            "{wide:?}"
+        );
+    }
+}
