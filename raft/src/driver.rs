@@ -234,6 +234,16 @@ impl<M: StateMachine> SingleMember<M> {
         &self.applier.machine
     }
 
+    /// Saves the closed time of the group; see [`LogStore::save_closed`].
+    pub fn save_closed(&self, micros: i64) -> Result<(), LogError> {
+        self.log.save_closed(self.group, micros)
+    }
+
+    /// The closed time last saved by this member, under whatever leadership.
+    pub fn read_closed(&self) -> Result<Option<i64>, LogError> {
+        self.log.read_closed(self.group)
+    }
+
     /// Refuses further proposals, and waits until those made are durable and applied.
     pub fn close(&self) {
         self.applier.refuse(Arc::new(StopCause::Closed), false);

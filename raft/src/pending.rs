@@ -27,6 +27,7 @@ pub(crate) enum Change {
     },
     Vote(Vote),
     Committed(LogIndex),
+    Closed(i64),
 }
 
 impl Change {
@@ -66,6 +67,7 @@ pub(crate) struct Log {
     pub(crate) last: LogPosition,
     pub(crate) vote: Option<Vote>,
     pub(crate) committed: Option<LogIndex>,
+    pub(crate) closed: Option<i64>,
     /// The entries not yet known to be in the store, with the number of the request they came in.
     unwritten: VecDeque<(u64, LogEntry)>,
     requests: VecDeque<Request>,
@@ -79,12 +81,14 @@ impl Log {
         last: LogPosition,
         vote: Option<Vote>,
         committed: Option<LogIndex>,
+        closed: Option<i64>,
     ) -> Self {
         Log {
             purged,
             last,
             vote,
             committed,
+            closed,
             ..Log::default()
         }
     }
@@ -205,6 +209,7 @@ impl Logs {
             Change::Purge { to, .. } => log.purge(*to),
             Change::Vote(vote) => log.vote = Some(*vote),
             Change::Committed(index) => log.committed = Some(*index),
+            Change::Closed(micros) => log.closed = Some(*micros),
         }
         if log.requests.is_empty() {
             self.waiting.push_back(group);

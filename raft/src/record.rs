@@ -6,6 +6,7 @@
 //!          row 1  vote       term u64 BE ‖ flags u8 ‖ voted for u64 BE
 //!          row 2  purged     index u64 BE ‖ term u64 BE
 //!          row 3  committed  index u64 BE
+//!          row 4  closed     microseconds i64 BE
 //! ```
 //!
 //! The leading 1 is the format. The checksum is the CRC-32 (IEEE) of the key and everything before
@@ -37,6 +38,7 @@ pub(crate) enum Row {
     Vote = 1,
     Purged = 2,
     Committed = 3,
+    Closed = 4,
 }
 
 impl Row {
@@ -46,6 +48,7 @@ impl Row {
             Row::Vote => "vote",
             Row::Purged => "purge mark",
             Row::Committed => "committed index",
+            Row::Closed => "closed time",
         }
     }
 }
@@ -158,6 +161,17 @@ pub(crate) fn decode_index(key: &[u8], value: &[u8]) -> Result<LogIndex, Reason>
     Ok(LogIndex(u64::from_be_bytes(content)))
 }
 
+pub(crate) fn encode_time(key: &[u8], micros: i64, value: &mut Vec<u8>) {
+    encode(key, &[&micros.to_be_bytes()], value);
+}
+
+pub(crate) fn decode_time(key: &[u8], value: &[u8]) -> Result<i64, Reason> {
+    let content = content(key, value)?
+        .try_into()
+        .map_err(|_| "its length is wrong")?;
+    Ok(i64::from_be_bytes(content))
+}
+
 fn encode(key: &[u8], parts: &[&[u8]], value: &mut Vec<u8>) {
     value.clear();
     value.push(FORMAT);
@@ -233,6 +247,11 @@ mod tests {
         encode_index(&key, LogIndex(9), &mut value);
         assert_eq!(&value[..9], b"\x01\0\0\0\0\0\0\0\x09");
         assert_eq!(decode_index(&key, &value), Ok(LogIndex(9)));
+
+        let key = row_key(GroupId(7), Row::Closed);
+        encode_time(&key, -2, &mut value);
+        assert_eq!(&value[..9], b"\x01\xff\xff\xff\xff\xff\xff\xff\xfe");
+        assert_eq!(decode_time(&key, &value), Ok(-2));
     }
 
     #[test]

@@ -87,7 +87,8 @@ impl Rows {
             self.entries(group, first..last.index.next(), 0, |_| {})?;
         }
         let last = last.map_or(purged, |entry| entry.position());
-        Ok(Log::new(purged, last, vote, committed))
+        let closed = self.row(group, Row::Closed, record::decode_time)?;
+        Ok(Log::new(purged, last, vote, committed, closed))
     }
 
     fn row<T>(
@@ -219,6 +220,11 @@ impl Rows {
                 Change::Committed(index) => {
                     let key = record::row_key(group, Row::Committed);
                     record::encode_index(&key, *index, &mut value);
+                    batch.put_cf(meta, key, &value);
+                }
+                Change::Closed(micros) => {
+                    let key = record::row_key(group, Row::Closed);
+                    record::encode_time(&key, *micros, &mut value);
                     batch.put_cf(meta, key, &value);
                 }
             }

@@ -262,6 +262,18 @@ impl LogStore {
         Ok(state.log(&self.shared.rows, group)?.committed)
     }
 
+    /// Saves the closed time of a group, in microseconds since 1970: its leader never gives an entry
+    /// a time at or below it. Returns once it is durable.
+    pub fn save_closed(&self, group: GroupId, micros: i64) -> Result<(), LogError> {
+        self.shared.submit_and_wait(group, Change::Closed(micros))
+    }
+
+    /// The closed time last saved.
+    pub fn read_closed(&self, group: GroupId) -> Result<Option<i64>, LogError> {
+        let mut state = self.shared.state.lock();
+        Ok(state.log(&self.shared.rows, group)?.closed)
+    }
+
     /// What the store has done since it was opened.
     pub fn stats(&self) -> LogStats {
         let Counters {

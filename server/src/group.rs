@@ -7,6 +7,7 @@ use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use retrograph_graph::ids::SystemTime;
 use retrograph_graph::replicate::{Pending, Replicate, ReplicationError};
 use retrograph_graph::{Graph, GraphError};
 use retrograph_raft::{
@@ -92,6 +93,13 @@ impl Group {
     }
 }
 
+impl Drop for Group {
+    fn drop(&mut self) {
+        // While the driver is there to save up to when history is final.
+        self.graph.resign();
+    }
+}
+
 /// The state of a group was not made durable, or its log not shortened.
 #[derive(Debug, thiserror::Error)]
 pub enum FlushError {
@@ -107,13 +115,16 @@ pub enum FlushError {
 /// driver, neither would ever be closed.
 struct Proposer(Weak<SingleMember<GraphMachine>>);
 
+impl Proposer {
+    fn driver(&self) -> Result<Arc<SingleMember<GraphMachine>>, ReplicationError> {
+        let driver = self.0.upgrade();
+        driver.ok_or_else(|| ReplicationError::Refused("the database is closed".to_owned()))
+    }
+}
+
 impl Replicate for Proposer {
     fn propose(&self, payload: Vec<u8>) -> Result<Box<dyn Pending>, ReplicationError> {
-        let Some(driver) = self.0.upgrade() else {
-            return Err(ReplicationError::Refused(
-                "the database is closed".to_owned(),
-            ));
-        };
+        let driver = self.driver()?;
         // Whoever writes faster than the disk waits here; a graph that is behind takes no more.
         if let Err(cause) = driver.wait_for_room() {
             return Err(ReplicationError::Refused(chain(&*cause)));
@@ -122,6 +133,17 @@ impl Replicate for Proposer {
             Ok(proposal) => Ok(Box::new(PendingProposal(proposal))),
             Err(error) => Err(ReplicationError::Refused(chain(&error))),
         }
+    }
+
+    fn save_closed(&self, closed: SystemTime) -> Result<(), ReplicationError> {
+        let saved = self.driver()?.save_closed(closed.0);
+        saved.map_err(|error| ReplicationError::Refused(chain(&error)))
+    }
+
+    fn closed(&self) -> Result<Option<SystemTime>, ReplicationError> {
+        let closed = self.driver()?.read_closed();
+        let closed = closed.map_err(|error| ReplicationError::Refused(chain(&error)))?;
+        Ok(closed.map(SystemTime))
     }
 }
 
@@ -146,4 +168,68 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use retrograph_graph::clock::ManualClock;
+    use retrograph_graph::ids::Version;
+    use retrograph_graph::kv::MemoryStore;
+    use retrograph_graph::{CommitInfo, GraphOptions, Isolation, Sequence};
+    use retrograph_raft::{DriverOptions, GroupId, LogOptions, LogStore, MemberId};
+
+    #[derive(Debug, thiserror::Error)]
+    enum ConnectError {
+        #[error(transparent)]
+        Open(#[from] retrograph_raft::OpenError),
+        #[error(transparent)]
+        Lead(#[from] ReplicationError),
+    }
+
+    #[test]
+    fn a_clock_set_back_across_a_restart_puts_no_commit_where_an_instant_was_answered() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(SystemTime(1_000_000)));
+        let store = Arc::new(MemoryStore::new());
+        let open = || {
+            let log = LogStore::open(directory.path(), LogOptions::default()).unwrap();
+            let options = GraphOptions {
+                clock: Arc::clone(&clock) as Arc<_>,
+                ..GraphOptions::default()
+            };
+            let graph = Graph::open(store.clone(), options).unwrap();
+            Group::connect::<ConnectError>(Arc::new(graph), |machine| {
+                let options = DriverOptions::default();
+                Ok(SingleMember::open(
+                    Arc::new(log),
+                    GroupId(1),
+                    MemberId(1),
+                    machine,
+                    options,
+                )?)
+            })
+            .unwrap()
+        };
+        let commit = |group: &Group| {
+            let transaction = group.graph().begin(Isolation::Serializable);
+            transaction
+                .create_node(Sequence::default(), &[], vec![])
+                .unwrap();
+            transaction.commit(CommitInfo::default()).unwrap().time
+        };
+        let group = open();
+        commit(&group);
+        clock.set(SystemTime(3_000_000));
+        let instant = SystemTime(2_999_000);
+        assert_eq!(group.graph().resolve(instant).unwrap(), Version(1));
+        drop(group);
+
+        clock.set(SystemTime(2_800_000));
+        let group = open();
+        assert_eq!(commit(&group), SystemTime(2_999_001));
+        assert_eq!(group.graph().resolve(instant).unwrap(), Version(1));
+    }
 }

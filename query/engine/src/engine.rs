@@ -369,6 +369,9 @@ impl Run<'_> {
         let Some(clause) = &self.prepared.plan.view else {
             return Ok(read);
         };
+        // What was acknowledged has happened: `AS OF` now includes a commit whose time is ahead of the
+        // clock.
+        let now = now.max(read.graph().applied().time.0);
         let clock = || self.engine.settings.clock.now().0;
         let times = Times {
             statement_us: now,

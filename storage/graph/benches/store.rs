@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use retrograph_graph::ids::{Direction, KeyId, NodeId, RelationshipId, TypeId};
+use retrograph_graph::ids::{Direction, KeyId, NodeId, RelationshipId, SystemTime, TypeId};
 use retrograph_graph::kv::{Family, RocksOptions, RocksStore};
 use retrograph_graph::replicate::{Loopback, Pending, Replicate, ReplicationError};
 use retrograph_graph::value::Value;
@@ -35,6 +35,14 @@ impl Replicate for Recording {
     fn propose(&self, payload: Vec<u8>) -> Result<Box<dyn Pending>, ReplicationError> {
         self.entries.lock().push(payload.clone());
         self.log.propose(payload)
+    }
+
+    fn save_closed(&self, closed: SystemTime) -> Result<(), ReplicationError> {
+        self.log.save_closed(closed)
+    }
+
+    fn closed(&self) -> Result<Option<SystemTime>, ReplicationError> {
+        self.log.closed()
     }
 }
 

@@ -46,6 +46,16 @@ pub enum GraphError {
         /// The oldest instant with an answer.
         oldest: SystemTime,
     },
+    /// The log cannot keep that history is final up to the instant, so it is not answered.
+    #[error(
+        "instant {time} cannot be answered for good, because the log cannot be written: {reason}"
+    )]
+    NotClosed {
+        /// The instant asked for, in microseconds since 1970.
+        time: SystemTime,
+        /// What the log said.
+        reason: String,
+    },
     /// An element to be written does not exist in the view, or was deleted in the transaction.
     #[error("{0:?} does not exist")]
     NoSuchElement(ElementId),

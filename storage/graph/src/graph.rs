@@ -32,7 +32,7 @@ use crate::rows::entry::{CommitRow, Touched, commit_key, read_time_key, time_key
 use crate::rows::meta::{
     FORMAT_KEY, Identity, STORE_FORMAT, Statistic, TokenKind, read_format, read_integer,
 };
-use crate::sequencer::Sequencer;
+use crate::sequencer::{NotClosed, Sequencer};
 use crate::stored::Stored;
 use crate::transaction::{Isolation, Transaction};
 
@@ -256,9 +256,16 @@ impl Graph {
         let closed_to = self.applied().time;
         if time > closed_to {
             let waiting = self.sequencer.close(self.options.clock.as_ref(), time);
-            let waiting = waiting.map_err(|closed| GraphError::FutureInstant {
-                time,
-                closed: closed.unwrap_or(closed_to),
+            let waiting = waiting.map_err(|error| match error {
+                NotClosed::NotLeading => GraphError::FutureInstant {
+                    time,
+                    closed: closed_to,
+                },
+                NotClosed::Ahead(closed) => GraphError::FutureInstant { time, closed },
+                NotClosed::Log(error) => GraphError::NotClosed {
+                    time,
+                    reason: error.to_string(),
+                },
             })?;
             if let Some(version) = waiting {
                 self.wait_for(version);

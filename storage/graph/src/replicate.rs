@@ -11,12 +11,20 @@ use parking_lot::Mutex;
 
 use crate::error::ApplyError;
 use crate::graph::Graph;
+use crate::ids::SystemTime;
 
 /// A log that replicates the entries of one graph.
 pub trait Replicate: Send + Sync {
     /// Appends an entry to the log, in the order of the calls, without waiting for it to become
     /// durable. An error means that the entry is not and will never be in the log.
     fn propose(&self, payload: Vec<u8>) -> Result<Box<dyn Pending>, ReplicationError>;
+
+    /// Makes a closed time durable, apart from the entries: whoever leads after a restart gives no
+    /// entry a time at or below it.
+    fn save_closed(&self, closed: SystemTime) -> Result<(), ReplicationError>;
+
+    /// The closed time last saved, by any leader with this log.
+    fn closed(&self) -> Result<Option<SystemTime>, ReplicationError>;
 }
 
 /// An entry on its way.
@@ -51,6 +59,7 @@ pub struct Loopback {
 struct LoopbackLog {
     graph: Weak<Graph>,
     entries: Vec<Arc<[u8]>>,
+    closed: Option<SystemTime>,
 }
 
 impl Loopback {
@@ -101,6 +110,15 @@ impl Replicate for Loopback {
             log: self.clone(),
             index,
         }))
+    }
+
+    fn save_closed(&self, closed: SystemTime) -> Result<(), ReplicationError> {
+        self.inner.lock().closed = Some(closed);
+        Ok(())
+    }
+
+    fn closed(&self) -> Result<Option<SystemTime>, ReplicationError> {
+        Ok(self.inner.lock().closed)
     }
 }
 

@@ -8,7 +8,9 @@
 //! **Time.** The next time is the clock's, or the last one and a microsecond, whichever is later; it
 //! also lies above every instant that a read was answered for. If that would run ahead of the clock
 //! by more than half a second, writes are refused: a clock that jumped must not be followed for
-//! ever.
+//! ever. Instants that were answered outlive the leadership, for the clock may be set back between
+//! two: the log keeps a *promise*, a little above them so that it is seldom written, and the next
+//! leader starts above that.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -29,6 +31,9 @@ use retrograph_ledger::Hash;
 
 /// How far the time of an entry may run ahead of the clock.
 const AHEAD_MICROSECONDS_MAX: i64 = 500_000;
+
+/// How far above an instant that is answered the promise is made.
+const PROMISE_AHEAD_MICROSECONDS: i64 = 200_000;
 
 /// The most memory that the keys of recent commits may take; older ones are forgotten first, and
 /// transactions that would have to be certified against them are refused.
@@ -53,6 +58,8 @@ struct State {
     last_time: SystemTime,
     /// No entry gets a time at or below it.
     closed: SystemTime,
+    /// The closed time that the log keeps: at or above `closed` whenever an instant is answered.
+    promised: SystemTime,
     /// Whether some commit has a time of this database's own.
     is_observed: bool,
     recent: VecDeque<Recent>,
@@ -161,20 +168,21 @@ impl Sequencer {
     }
 
     /// Promises that no commit will get a time at or below an instant. Returns the version that has
-    /// to be applied before the instant can be answered, or as an error the closed time if the
-    /// instant lies ahead of the clock, or none if this member does not lead.
-    pub fn close(
-        &self,
-        clock: &dyn Clock,
-        time: SystemTime,
-    ) -> Result<Option<Version>, Option<SystemTime>> {
+    /// to be applied before the instant can be answered.
+    pub fn close(&self, clock: &dyn Clock, time: SystemTime) -> Result<Option<Version>, NotClosed> {
         let mut state = self.state.lock();
-        if state.log.is_none() {
-            return Err(None);
-        }
+        let Some(log) = state.log.clone() else {
+            return Err(NotClosed::NotLeading);
+        };
         let closed = clock.now().max(state.last_time);
         if time > closed {
-            return Err(Some(closed));
+            return Err(NotClosed::Ahead(closed));
+        }
+        if time > state.promised {
+            // Under the lock, so that a lesser promise never follows a greater one.
+            let promise = SystemTime(time.0.saturating_add(PROMISE_AHEAD_MICROSECONDS));
+            log.save_closed(promise).map_err(NotClosed::Log)?;
+            state.promised = promise;
         }
         state.closed = state.closed.max(time);
         if state.last_time <= time {
@@ -247,8 +255,26 @@ impl Sequencer {
 
     /// Stops leading: commits are refused from now on.
     pub fn resign(&self) {
-        self.state.lock().log = None;
+        let mut state = self.state.lock();
+        let Some(log) = state.log.take() else {
+            return;
+        };
+        if state.closed < state.promised && state.closed > SystemTime(i64::MIN) {
+            // Nothing more is answered under this leadership, so the promise need not reach further.
+            // If that cannot be saved, the next one merely starts a little later.
+            let _ = log.save_closed(state.closed);
+        }
     }
+}
+
+/// Why an instant cannot be answered for ever.
+pub(crate) enum NotClosed {
+    /// This member does not give entries their times.
+    NotLeading,
+    /// It lies ahead of the clock; history is final up to this.
+    Ahead(SystemTime),
+    /// The log cannot keep the promise.
+    Log(ReplicationError),
 }
 
 enum Sequenced {
@@ -472,7 +498,8 @@ impl Graph {
         state.identity = identity;
         state.last_version = position.version;
         state.last_time = position.time;
-        state.closed = SystemTime(i64::MIN);
+        state.closed = log.closed()?.unwrap_or(SystemTime(i64::MIN));
+        state.promised = state.closed;
         state.is_observed = position.observed;
         state.recent.clear();
         state.recent_bytes = 0;

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use retrograph_graph::ids::{ElementId, NodeId, Version};
+use retrograph_graph::ids::{ElementId, NodeId, SystemTime, Version};
 use retrograph_graph::kv::{
     Family, MemoryStore, OrderedStore, RocksOptions, RocksStore, RowCursor, SortedFile,
     SortedFileWriter, StoreError, WriteBatch,
 };
-use retrograph_graph::replicate::Loopback;
+use retrograph_graph::replicate::{Loopback, Pending, Replicate, ReplicationError};
 use retrograph_graph::value::Value;
 use retrograph_graph::{
     CommitError, CommitInfo, Genesis, Graph, GraphError, GraphOptions, Isolation, JobStep, Sequence,
@@ -312,14 +312,8 @@ fn a_batch_is_applied_again_over_its_own_rows() {
 fn a_changed_file_is_noticed() {
     let directory = tempfile::tempdir().unwrap();
     struct Saboteur(Loopback, std::path::PathBuf);
-    impl retrograph_graph::replicate::Replicate for Saboteur {
-        fn propose(
-            &self,
-            payload: Vec<u8>,
-        ) -> Result<
-            Box<dyn retrograph_graph::replicate::Pending>,
-            retrograph_graph::replicate::ReplicationError,
-        > {
+    impl Replicate for Saboteur {
+        fn propose(&self, payload: Vec<u8>) -> Result<Box<dyn Pending>, ReplicationError> {
             for file in std::fs::read_dir(&self.1).unwrap() {
                 let path = file.unwrap().path();
                 let mut bytes = std::fs::read(&path).unwrap();
@@ -327,6 +321,14 @@ fn a_changed_file_is_noticed() {
                 std::fs::write(&path, bytes).unwrap();
             }
             self.0.propose(payload)
+        }
+
+        fn save_closed(&self, closed: SystemTime) -> Result<(), ReplicationError> {
+            self.0.save_closed(closed)
+        }
+
+        fn closed(&self) -> Result<Option<SystemTime>, ReplicationError> {
+            self.0.closed()
         }
     }
     let log = Loopback::new();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use retrograph_graph::clock::ManualClock;
 use retrograph_graph::ids::{KeyId, LabelId, NodeId, SystemTime, TypeId, Version};
 use retrograph_graph::kv::MemoryStore;
+use retrograph_graph::replicate::Loopback;
 use retrograph_graph::value::Value;
 use retrograph_graph::{
     CommitError, CommitInfo, Graph, GraphError, GraphOptions, Isolation, ScanCursor, Sequence,
@@ -544,6 +545,54 @@ fn an_instant_once_answered_stays_as_it_was() {
     assert!(matches!(before, Err(GraphError::BeforeGraph { oldest, .. })
         if oldest == SystemTime(1_000_000)));
     assert_eq!(graph.resolve(SystemTime(1_000_000)).unwrap(), Version(1));
+}
+
+/// Whether the process ended in order or not, and whatever the clock shows afterwards, no commit
+/// lands where an instant was answered.
+#[test]
+fn an_instant_once_answered_stays_as_it_was_after_a_restart() {
+    for in_order in [true, false] {
+        let clock = Arc::new(ManualClock::new(SystemTime(1_000_000)));
+        let options = || GraphOptions {
+            clock: Arc::clone(&clock) as Arc<_>,
+            ..GraphOptions::default()
+        };
+        let (store, log) = (Arc::new(MemoryStore::new()), Loopback::new());
+        let graph = Arc::new(Graph::open(store.clone(), options()).unwrap());
+        log.attach(&graph).unwrap();
+        commit_at(&graph, None).unwrap();
+        clock.set(SystemTime(2_000_000));
+        assert_eq!(graph.resolve(SystemTime(2_000_000)).unwrap(), Version(1));
+        if in_order {
+            graph.resign();
+        }
+        drop(graph);
+
+        let store = if in_order {
+            store
+        } else {
+            Arc::new(store.crash())
+        };
+        clock.set(SystemTime(1_800_000));
+        let graph = Arc::new(Graph::open(store, options()).unwrap());
+        log.attach(&graph).unwrap();
+        let time = commit_at(&graph, None).unwrap();
+        // What was promised ahead is taken back where there was time for it.
+        let expected = if in_order { 2_000_001 } else { 2_200_001 };
+        assert_eq!(time, SystemTime(expected));
+        assert_eq!(graph.resolve(SystemTime(2_000_000)).unwrap(), Version(1));
+        drop(graph);
+
+        // A clock that is far behind is not waited for by inventing times.
+        clock.set(SystemTime(1_000_000));
+        let graph = Arc::new(Graph::open(Arc::new(MemoryStore::new()), options()).unwrap());
+        log.attach(&graph).unwrap();
+        assert!(matches!(
+            commit_at(&graph, None),
+            Err(CommitError::Clock { .. })
+        ));
+        assert_eq!(graph.resolve(SystemTime(2_000_000)).unwrap(), Version(1));
+    }
 }
 
 #[test]
