@@ -88,12 +88,25 @@ impl Blocks {
         }
     }
 
-    /// The type that owns the block of a relationship, and the first id behind the block.
-    pub fn type_of(&self, id: RelationshipId) -> (Option<TypeId>, RelationshipId) {
-        let block = id.0 / BLOCK_IDS;
-        let owner = self.owners[Space::Relationships as usize].get(&block);
-        let type_id = owner.and_then(|owner| owner.first()).map(|id| TypeId(*id));
-        (type_id, RelationshipId((block + 1) * BLOCK_IDS))
+    /// The first granted block of nodes from a block on.
+    pub fn nodes_from(&self, block: u64) -> Option<u64> {
+        let mut blocks = self.owners[Space::Nodes as usize].range(block..);
+        blocks.next().map(|(block, _)| *block)
+    }
+
+    /// The first block from a block on that was granted to relationships of one of some types, or
+    /// of any type if none is given. A block holds one type.
+    pub fn relationships_from(&self, block: u64, types: &[TypeId]) -> Option<u64> {
+        let mut blocks = self.owners[Space::Relationships as usize].range(block..);
+        let is_wanted = |owner: &Owner| {
+            types.is_empty()
+                || owner
+                    .first()
+                    .is_none_or(|owner| types.contains(&TypeId(*owner)))
+        };
+        blocks
+            .find(|(_, owner)| is_wanted(owner))
+            .map(|(block, _)| *block)
     }
 }
 
@@ -275,10 +288,11 @@ mod tests {
             allocator.allocate(&store, Space::Nodes, &[3]).unwrap(),
             8_192
         );
-        assert_eq!(
-            blocks.type_of(RelationshipId(7)),
-            (Some(TypeId(7)), RelationshipId(4_096))
-        );
-        assert_eq!(blocks.type_of(RelationshipId(5_000)).0, None);
+        assert_eq!(blocks.relationships_from(0, &[TypeId(7)]), Some(0));
+        assert_eq!(blocks.relationships_from(0, &[]), Some(0));
+        assert_eq!(blocks.relationships_from(0, &[TypeId(8)]), None);
+        assert_eq!(blocks.relationships_from(1, &[]), None);
+        assert_eq!(blocks.nodes_from(1), Some(1));
+        assert_eq!(blocks.nodes_from(2), None);
     }
 }

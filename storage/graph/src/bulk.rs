@@ -611,6 +611,7 @@ impl Graph {
         for observer in self.observers.load().iter() {
             observer.ingested(version);
         }
+        self.expect_images();
         Ok(())
     }
 

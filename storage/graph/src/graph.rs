@@ -174,6 +174,7 @@ impl Graph {
             options,
         };
         graph.clean_ingest_directory(false)?;
+        graph.expect_images();
         Ok(graph)
     }
 
@@ -421,11 +422,22 @@ impl Graph {
         TreeReader::new(Tiles(self.store.as_ref()))
     }
 
-    /// Builds the read images of everything in the calling thread, as far as their memory reaches:
-    /// reads are then fast from the first one on.
+    /// Builds the read images of everything that have not been built, as far as their memory
+    /// reaches, and waits until they stand: reads are then fast from the first one on.
+    ///
+    /// Without this they are built in the background once reads repeat.
     pub fn warm(&self) -> Result<(), GraphError> {
+        self.images.warm(self.everything())
+    }
+
+    /// Says to the images what there is: after opening, and after a bulk batch dropped them all.
+    pub(crate) fn expect_images(&self) {
+        self.images.expect(self.everything());
+    }
+
+    fn everything(&self) -> Everything {
         let catalog = self.catalog.load();
-        let everything = Everything {
+        Everything {
             blocks: self.blocks.read().granted(),
             keys: catalog.tokens_of(TokenKind::Key).map(KeyId).collect(),
             labels: catalog.tokens_of(TokenKind::Label).map(LabelId).collect(),
@@ -434,8 +446,7 @@ impl Graph {
                 .filter(|index| index.dropped.is_none())
                 .map(|index| (index.id, index.label, index.key))
                 .collect(),
-        };
-        self.images.warm(&everything)
+        }
     }
 
     /// Builds the read images that reads have asked for, in the calling thread.

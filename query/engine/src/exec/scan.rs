@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use retrograph_graph::ids::{IndexId, LabelId, NodeId, TypeId};
+use retrograph_graph::ids::{IndexId, LabelId, NodeId, RelationshipId, TypeId};
 use retrograph_graph::value::Value;
 use retrograph_graph::{GraphError, GraphRead, ScanCursor};
 
@@ -443,38 +443,59 @@ pub(crate) fn relationships(
     let Some(types): Option<Vec<TypeId>> = context.types(types) else {
         return Ok(Flow::More);
     };
-    let added = vec![
-        Added::Relationships(scan.relationship, Vec::new()),
-        Added::Nodes(scan.start, Vec::new()),
-        Added::Nodes(scan.end, Vec::new()),
-    ];
+    let is_live = |slot: Slot| live.contains(&slot);
+    let mut relationships = is_live(scan.relationship).then(Vec::new);
+    let mut starts = is_live(scan.start).then(Vec::new);
+    let mut ends = is_live(scan.end).then(Vec::new);
+    let mut added = Vec::with_capacity(3);
+    if relationships.is_some() {
+        added.push(Added::Relationships(scan.relationship, Vec::new()));
+    }
+    if starts.is_some() {
+        added.push(Added::Nodes(scan.start, Vec::new()));
+    }
+    if ends.is_some() {
+        added.push(Added::Nodes(scan.end, Vec::new()));
+    }
     let mut fan = Fan::new(batch, live, context.view, added);
-    let mut page = Vec::new();
     for (_, row) in (0..batch.rows).zip(0u32..) {
         let mut cursor = ScanCursor::default();
         while !cursor.is_done() {
-            page.clear();
-            context
-                .read()
-                .scan_relationships(&types, &mut cursor, fan.wanted(), &mut page)?;
-            context.tick(page.len())?;
-            if let [
-                Added::Relationships(_, relationships),
-                Added::Nodes(_, starts),
-                Added::Nodes(_, ends),
-            ] = &mut fan.added[..]
-            {
-                for &(relationship, _, start, end) in &page {
-                    relationships.push(relationship);
+            let mut found = 0;
+            let mut push = |id: RelationshipId, start: NodeId, end: NodeId| {
+                found += 1;
+                if let Some(relationships) = &mut relationships {
+                    relationships.push(id);
+                }
+                if let Some(starts) = &mut starts {
                     starts.push(start);
+                }
+                if let Some(ends) = &mut ends {
                     ends.push(end);
-                    fan.origins.push(row);
-                    if !scan.is_directed && start != end {
-                        relationships.push(relationship);
-                        starts.push(end);
-                        ends.push(start);
-                        fan.origins.push(row);
+                }
+            };
+            let read = context.read();
+            read.visit_relationships(&types, &mut cursor, fan.wanted(), |(id, _, start, end)| {
+                push(id, start, end);
+                if !scan.is_directed && start != end {
+                    push(id, end, start);
+                }
+            })?;
+            context.tick(found)?;
+            fan.origins.resize(fan.origins.len() + found, row);
+            for added in &mut fan.added {
+                match added {
+                    Added::Relationships(_, ids) => {
+                        relationships.iter_mut().for_each(|found| ids.append(found));
                     }
+                    Added::Nodes(slot, ids) => {
+                        let found = match *slot == scan.start {
+                            true => &mut starts,
+                            false => &mut ends,
+                        };
+                        found.iter_mut().for_each(|found| ids.append(found));
+                    }
+                    Added::Values(..) => {}
                 }
             }
             if fan.flush_full(context, rest)? == Flow::Stop {

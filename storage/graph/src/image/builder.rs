@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use smallvec::SmallVec;
+
 use super::column::ColumnPage;
 use super::directory::{Dated, Directory, Page};
 use super::ids::{Life, calm};
@@ -29,6 +31,12 @@ pub(super) struct Requests {
     wishes: HashMap<(What, When), u32>,
     queue: VecDeque<(What, When, Version)>,
     queued: HashSet<(What, When)>,
+    /// What there is to be built once somebody reads.
+    expected: Option<Everything>,
+    /// What is built of the present when nobody waits for anything else.
+    later: VecDeque<Task>,
+    /// How many of the latter are being built.
+    building: usize,
 }
 
 impl Shared {
@@ -42,6 +50,7 @@ impl Shared {
         });
         self.adjacency.bytes()
             + self.records.iter().map(Directory::bytes).sum::<usize>()
+            + self.ends.bytes()
             + columns.sum::<usize>()
             + self.labels.bytes()
             + self.indexes.bytes()
@@ -50,6 +59,7 @@ impl Shared {
     pub fn clear(&self) {
         self.adjacency.clear();
         self.records.iter().for_each(Directory::clear);
+        self.ends.clear();
         for space in &self.columns {
             space.load().iter().for_each(|column| column.clear());
         }
@@ -87,6 +97,11 @@ impl Shared {
         requests.wishes.remove(&(what, when));
         requests.queued.insert((what, when));
         requests.queue.push_back((what, when, version));
+        if let Some(everything) = requests.expected.take()
+            && !is_short
+        {
+            requests.later = everything.tasks();
+        }
         self.wake.notify_one();
         true
     }
@@ -107,15 +122,86 @@ impl Shared {
                 if self.stop.load(Ordering::Relaxed) {
                     return;
                 }
-                match requests.queue.pop_front() {
-                    Some(request) => break request,
+                if let Some(request) = requests.queue.pop_front() {
+                    break Ok(request);
+                }
+                match requests.take_later() {
+                    Some(task) => break Err(task),
                     None => self.wake.wait(&mut requests),
                 }
             };
             drop(requests);
             // A failure of the store is for the reads to report, which go on without the page.
-            let _ = self.build(request);
+            let _ = match request {
+                Ok(request) => self.build(request),
+                Err(task) => self.perform(&task),
+            };
         }
+    }
+
+    /// Does what was taken from the list of what is to be built later.
+    fn perform(&self, task: &Task) -> Result<()> {
+        let result = match self.bytes() <= self.options.memory / 16 * 15 {
+            true => self.build_task(task),
+            false => {
+                self.requests.lock().later.clear();
+                Ok(())
+            }
+        };
+        self.requests.lock().building -= 1;
+        self.idle.notify_all();
+        result
+    }
+
+    fn build_task(&self, task: &Task) -> Result<()> {
+        match task {
+            Task::Page(what) => {
+                let is_there = match *what {
+                    What::Adjacency(block) => self.adjacency.has_present(block),
+                    What::Records(space, block) => self.records[space as usize].has_present(block),
+                    What::Ends(block) => self.ends.has_present(block),
+                    What::Label(label) => self.labels.has_present(label.0.into()),
+                    What::Index(id, ..) => self.indexes.has_present(id.0.into()),
+                    What::Column(space, key, block) => self.has_column(space, key, block),
+                };
+                match is_there {
+                    true => Ok(()),
+                    false => self.build((*what, When::Present, self.recorded())),
+                }
+            }
+            Task::Columns(space, block, keys) => {
+                let mut missing: SmallVec<[KeyId; 16]> = keys.iter().copied().collect();
+                missing.retain(|key| !self.has_column(*space, *key, *block));
+                if !missing.is_empty() {
+                    self.present_columns(*space, *block, &missing)?;
+                    self.make_room();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn has_column(&self, space: Space, key: KeyId, block: u64) -> bool {
+        self.column_directory(space, key)
+            .is_some_and(|directory| directory.has_present(block))
+    }
+
+    /// Builds what is missing of the present, in this thread and that of the graph, and waits for
+    /// the last page.
+    fn build_everything(&self, everything: Everything) -> Result<()> {
+        let mut requests = self.requests.lock();
+        requests.expected = None;
+        requests.later = everything.tasks();
+        self.wake.notify_one();
+        while let Some(task) = requests.take_later() {
+            drop(requests);
+            self.perform(&task)?;
+            requests = self.requests.lock();
+        }
+        while requests.building > 0 {
+            self.idle.wait(&mut requests);
+        }
+        Ok(())
     }
 
     pub fn build_requested(&self) -> Result<()> {
@@ -131,6 +217,7 @@ impl Shared {
         let result = match what {
             What::Adjacency(block) => self.build_adjacency(block, when, version),
             What::Records(space, block) => self.build_records(space, block, when, version),
+            What::Ends(block) => self.build_ends(block, when, version),
             What::Column(space, key, block) => self.build_column(space, key, block, when, version),
             What::Label(label) => self.build_label(label, when, version),
             What::Index(id, label, key) => self.build_index(id, label, key, when, version),
@@ -260,6 +347,23 @@ impl Shared {
         }
     }
 
+    fn build_ends(&self, block: u64, when: When, version: Version) -> Result<()> {
+        if !self.scanner().is_used(Space::Relationships, block)? {
+            return Ok(());
+        }
+        let directory = &self.ends;
+        match when {
+            When::Present => {
+                self.present(directory, block, |delta| self.scanner().ends(block, delta))
+            }
+            When::Interval => self.interval(directory, block, version, |version, recorded| {
+                self.scanner().ends_interval(block, version, recorded)
+            }),
+            // An entry has one life, which is looked at as quickly as a bit.
+            When::Moment(_) => Ok(()),
+        }
+    }
+
     fn build_column(
         &self,
         space: Space,
@@ -300,7 +404,12 @@ impl Shared {
         match self.scanner().columns(space, block, &deltas) {
             Ok((from, pages)) => {
                 for (directory, page) in directories.iter().zip(pages) {
-                    directory.install(block, from, self.recorded(), page);
+                    match page {
+                        Some(page) => {
+                            directory.install(block, from, self.recorded(), page);
+                        }
+                        None => directory.abandon(block),
+                    }
                 }
                 Ok(())
             }
@@ -393,6 +502,8 @@ impl Shared {
                 column.usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
             }
         }
+        self.ends
+            .usage(|at, tick, bytes| used.push((tick, bytes, What::Ends(at))));
         self.labels
             .usage(|at, tick, bytes| used.push((tick, bytes, What::Label(LabelId(at as u32)))));
         let what = |at| What::Index(IndexId(at as u32), LabelId(0), KeyId(0));
@@ -411,6 +522,7 @@ impl Shared {
             match what {
                 What::Adjacency(at) => self.adjacency.evict(at),
                 What::Records(space, at) => self.records[space as usize].evict(at),
+                What::Ends(at) => self.ends.evict(at),
                 What::Column(space, key, at) => {
                     if let Some(directory) = self.column_directory(space, key) {
                         directory.evict(at);
@@ -423,7 +535,7 @@ impl Shared {
     }
 }
 
-/// What [`Images::warm`] has to build.
+/// What there is to build pages of.
 pub(crate) struct Everything {
     /// The blocks of nodes and of relationships.
     pub blocks: [Vec<u64>; 2],
@@ -432,47 +544,72 @@ pub(crate) struct Everything {
     pub indexes: Vec<(IndexId, LabelId, KeyId)>,
 }
 
+/// One thing to be built of the present, if it is not there yet.
+enum Task {
+    Page(What),
+    /// The columns of a block, from one pass over its records.
+    Columns(Space, u64, Arc<[KeyId]>),
+}
+
+impl Everything {
+    /// All pages of the present: first what most reads need.
+    fn tasks(self) -> VecDeque<Task> {
+        let [nodes, relationships] = self.blocks;
+        let keys: Arc<[KeyId]> = self.keys.into();
+        let mut tasks = VecDeque::new();
+        let indexes = self.indexes.into_iter();
+        tasks.extend(indexes.map(|(id, label, key)| Task::Page(What::Index(id, label, key))));
+        let labels = self.labels.into_iter();
+        tasks.extend(labels.map(|label| Task::Page(What::Label(label))));
+        for block in &nodes {
+            tasks.push_back(Task::Columns(Space::Nodes, *block, Arc::clone(&keys)));
+            tasks.push_back(Task::Page(What::Records(Space::Nodes, *block)));
+        }
+        tasks.extend(
+            nodes
+                .iter()
+                .map(|block| Task::Page(What::Adjacency(*block))),
+        );
+        for block in &relationships {
+            tasks.push_back(Task::Page(What::Ends(*block)));
+            let keys = Arc::clone(&keys);
+            tasks.push_back(Task::Columns(Space::Relationships, *block, keys));
+        }
+        let records = |block: &u64| Task::Page(What::Records(Space::Relationships, *block));
+        tasks.extend(relationships.iter().map(records));
+        tasks
+    }
+}
+
+impl Requests {
+    /// The next thing to be built later, which is then being built.
+    fn take_later(&mut self) -> Option<Task> {
+        let task = self.later.pop_front()?;
+        self.building += 1;
+        Some(task)
+    }
+}
+
 impl Images {
-    /// Builds every page of the present in the calling thread, as far as the memory reaches: first
-    /// what most reads need.
-    pub fn warm(&self, everything: &Everything) -> Result<()> {
+    /// Says what there is, and that no page of it has been built: the thread builds all of it, as
+    /// far as the memory reaches, once repeated reads show that the graph is in use.
+    pub fn expect(&self, everything: Everything) {
+        if self.are_on() {
+            let mut requests = self.shared.requests.lock();
+            requests.later.clear();
+            requests.expected = Some(everything);
+        }
+    }
+
+    /// Builds every page of the present that is missing, as far as the memory reaches, and waits
+    /// until all stand.
+    pub fn warm(&self, everything: Everything) -> Result<()> {
         if !self.are_on() {
             return Ok(());
         }
-        // It builds anew what changes from now on.
+        // It helps, and builds anew what changes from now on.
         self.ensure_thread();
-        let shared = &self.shared;
-        let latest = shared.recorded();
-        let mut all: Vec<What> = Vec::new();
-        all.extend(
-            everything
-                .indexes
-                .iter()
-                .map(|(id, label, key)| What::Index(*id, *label, *key)),
-        );
-        all.extend(everything.labels.iter().map(|label| What::Label(*label)));
-        let [nodes, _] = &everything.blocks;
-        all.extend(nodes.iter().map(|block| What::Adjacency(*block)));
-        for what in all {
-            if !self.has_room() {
-                return Ok(());
-            }
-            shared.build((what, When::Present, latest))?;
-        }
-        for space in Space::ALL {
-            for &block in &everything.blocks[space as usize] {
-                if !self.has_room() {
-                    return Ok(());
-                }
-                shared.present_columns(space, block, &everything.keys)?;
-                shared.build((What::Records(space, block), When::Present, latest))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn has_room(&self) -> bool {
-        self.shared.bytes() <= self.shared.options.memory / 16 * 15
+        self.shared.build_everything(everything)
     }
 
     /// Starts the thread that builds pages, unless it runs or there is to be none.

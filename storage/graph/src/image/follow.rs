@@ -130,6 +130,14 @@ impl Shared {
             _ => return,
         };
         let (type_id, start, end) = ends;
+        let block = id.0 / BLOCK_IDS;
+        self.append(
+            &self.ends,
+            block,
+            version,
+            || What::Ends(block),
+            || (id.0 % BLOCK_IDS, is_there.then_some(ends)),
+        );
         self.counts.changed(Statistic::Relationships, version);
         self.counts.changed(Statistic::Type(type_id), version);
         for (node, direction, neighbour) in [

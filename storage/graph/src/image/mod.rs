@@ -7,6 +7,7 @@
 //! | [`adjacency`] | relationships of a block of nodes, all types, both directions | expand, degree |
 //! | [`column`] | one property of a block of elements | properties of many elements |
 //! | [`record`] | whole records of a block of elements | an element, its labels, its ends |
+//! | [`ends`] | type, start and end of a block of relationships | scans of relationships, ends |
 //! | [`label`] | the nodes of a label, as runs or a bitmap | label scans and tests |
 //! | [`index`] | nodes by the hash of a value | equality seeks |
 //! | [`count`] | no page, but numbers | counts of nodes and relationships |
@@ -31,6 +32,7 @@ pub(crate) mod column;
 mod count;
 mod delta;
 pub(crate) mod directory;
+pub(crate) mod ends;
 mod follow;
 mod ids;
 pub(crate) mod index;
@@ -59,6 +61,7 @@ use builder::Requests;
 use column::ColumnPage;
 use count::Counts;
 use directory::{Directory, Found, Page};
+use ends::EndsPage;
 use index::IndexPage;
 use label::LabelPage;
 use record::RecordPage;
@@ -106,6 +109,7 @@ pub struct ImageStatistics {
 enum What {
     Adjacency(u64),
     Records(Space, u64),
+    Ends(u64),
     Column(Space, KeyId, u64),
     Label(LabelId),
     Index(IndexId, LabelId, KeyId),
@@ -144,6 +148,7 @@ pub(crate) struct Shared {
     recorded: AtomicU64,
     adjacency: Directory<AdjacencyPage>,
     records: [Directory<RecordPage>; 2],
+    ends: Directory<EndsPage>,
     /// By space, then by key.
     columns: [ArcSwap<Vec<Arc<Directory<ColumnPage>>>>; 2],
     labels: Directory<LabelPage>,
@@ -156,6 +161,8 @@ pub(crate) struct Shared {
     evicted: AtomicU64,
     requests: Mutex<Requests>,
     wake: Condvar,
+    /// Told when a page that nobody had asked for has been built.
+    idle: Condvar,
     stop: AtomicBool,
 }
 
@@ -173,6 +180,7 @@ impl Images {
             recorded: AtomicU64::new(applied.0),
             adjacency: Directory::default(),
             records: Default::default(),
+            ends: Directory::default(),
             columns: Default::default(),
             labels: Directory::default(),
             indexes: Directory::default(),
@@ -182,6 +190,7 @@ impl Images {
             evicted: AtomicU64::new(0),
             requests: Mutex::default(),
             wake: Condvar::new(),
+            idle: Condvar::new(),
             stop: AtomicBool::new(false),
         });
         Self {
@@ -216,6 +225,12 @@ impl Images {
         let block = id / BLOCK_IDS;
         let directory = &self.shared.records[space as usize];
         self.find(directory, block, version, || What::Records(space, block))
+    }
+
+    /// The page with the ends of the relationships of a block.
+    #[inline]
+    pub fn ends(&self, block: u64, version: Version) -> Option<Found<EndsPage>> {
+        self.find(&self.shared.ends, block, version, || What::Ends(block))
     }
 
     /// The page with a property of the elements of a block.

@@ -18,6 +18,7 @@ use roaring::RoaringTreemap;
 use super::adjacency::{AdjacencyChange, AdjacencyPage, AdjacencyRows, starts};
 use super::column::ColumnPage;
 use super::delta::Delta;
+use super::ends::{EndsChange, EndsPage, EndsRows};
 use super::ids::{Life, stretch};
 use super::index::{IndexChange, IndexPage, IndexRows};
 use super::label::LabelPage;
@@ -304,13 +305,49 @@ impl Scanner<'_> {
         Ok(Interval { page, from, to })
     }
 
-    /// Pages of several keys of a block, from one pass over its records.
+    pub fn ends(&self, block: u64, delta: Arc<Delta<EndsChange>>) -> Result<(Version, EndsPage)> {
+        let mut rows = EndsRows::default();
+        let life = Life {
+            from: 0,
+            to: FOREVER,
+        };
+        let from = self.records_now(Space::Relationships, block, |local, record| {
+            rows.push(local, record.ends().ok_or_else(no_ends)?, life);
+            Ok(())
+        })?;
+        Ok((from, rows.finish(false, delta)))
+    }
+
+    pub fn ends_interval(
+        &self,
+        block: u64,
+        version: Version,
+        recorded: Version,
+    ) -> Result<Interval<EndsPage>> {
+        let mut rows = EndsRows::default();
+        self.records_ever(
+            Space::Relationships,
+            block,
+            recorded,
+            |local, record, life| {
+                rows.push(local, record.ends().ok_or_else(no_ends)?, life);
+                Ok(())
+            },
+        )?;
+        let (from, to) = narrow(&rows.lives(), version, recorded);
+        rows.retain(from.0, to.0);
+        let page = rows.finish(true, Arc::default());
+        Ok(Interval { page, from, to })
+    }
+
+    /// Pages of several keys of a block, from one pass over its records; none for a key that no
+    /// record has, unless it is the only one.
     pub fn columns(
         &self,
         space: Space,
         block: u64,
         deltas: &[(KeyId, Arc<Delta<Value>>)],
-    ) -> Result<(Version, Vec<ColumnPage>)> {
+    ) -> Result<(Version, Vec<Option<ColumnPage>>)> {
         let mut columns: Vec<Vec<Value>> = deltas.iter().map(|_| Vec::new()).collect();
         let numbers: BTreeMap<KeyId, usize> = deltas
             .iter()
@@ -337,8 +374,10 @@ impl Scanner<'_> {
             }
             Ok(())
         })?;
-        let pages = columns.into_iter().zip(deltas);
-        let pages = pages.map(|(values, (_, delta))| ColumnPage::new(values, Arc::clone(delta)));
+        let pages = columns.into_iter().zip(deltas).map(|(values, (_, delta))| {
+            let is_wanted = !values.is_empty() || deltas.len() == 1;
+            is_wanted.then(|| ColumnPage::new(values, Arc::clone(delta)))
+        });
         Ok((from, pages.collect()))
     }
 
@@ -509,6 +548,10 @@ fn same(a: &Value, b: &Value) -> bool {
 
 fn too_short() -> GraphError {
     GraphError::corrupt("closed row", "its key is too short")
+}
+
+fn no_ends() -> GraphError {
+    GraphError::corrupt("relationship", "it has the record of a node")
 }
 
 fn too_large() -> GraphError {
