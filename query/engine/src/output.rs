@@ -10,7 +10,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use retrograph_graph::ids::{ElementId, NodeId, RelationshipId};
+use hashbrown::HashMap;
+use retrograph_graph::ids::{ElementId, NodeId, RelationshipId, TypeId};
 use retrograph_graph::value::{NodeRef, RelationshipRef, Value};
 use retrograph_graph::{GraphError, GraphRead};
 
@@ -29,7 +30,12 @@ pub enum Control {
 #[derive(Clone)]
 pub struct Views {
     pub(crate) reads: Vec<GraphRead>,
+    /// What is still known of the relationships that the statement deleted.
+    pub(crate) deleted: Arc<HashMap<RelationshipId, Ends>>,
 }
+
+/// Type, start and end of a relationship.
+pub(crate) type Ends = (TypeId, NodeId, NodeId);
 
 impl Views {
     /// The view with this number.
@@ -114,7 +120,7 @@ pub struct NodeOutput {
     pub properties: BTreeMap<Arc<str>, Value>,
 }
 
-/// A relationship of a result. One that the query deleted has an empty type and no properties.
+/// A relationship of a result. One that the query deleted has no properties.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RelationshipOutput {
     /// Its id.
@@ -247,16 +253,17 @@ fn relationship_output(
     views: &Views,
 ) -> Result<RelationshipOutput, GraphError> {
     let read = views.get(of.view);
+    let catalog = read.catalog();
     let Some(data) = read.relationship(of.id)? else {
+        let (type_id, start, end) = views.deleted.get(&of.id).copied().unwrap_or_default();
         return Ok(RelationshipOutput {
             id: of.id,
-            type_name: "".into(),
-            start: NodeId::default(),
-            end: NodeId::default(),
+            type_name: catalog.type_name(type_id).unwrap_or_default(),
+            start,
+            end,
             properties: BTreeMap::new(),
         });
     };
-    let catalog = read.catalog();
     let properties = data
         .properties()?
         .into_iter()

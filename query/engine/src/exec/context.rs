@@ -18,7 +18,7 @@ use super::pipeline::State;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::functions::CallContext;
 use crate::options::RunOptions;
-use crate::output::Views;
+use crate::output::{Ends, Views};
 use crate::plan::Step;
 use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
 use crate::summary::{Counters, StepProfile};
@@ -72,10 +72,8 @@ pub(crate) struct Writer<'a> {
 /// The elements that the statement has deleted.
 #[derive(Default)]
 pub(crate) struct Deleted {
-    /// Nodes.
+    /// Nodes; the relationships are in [`Views::deleted`], with their types and ends.
     pub(crate) nodes: hashbrown::HashSet<NodeId>,
-    /// Relationships with the type they had.
-    pub(crate) relationships: HashMap<RelationshipId, TypeId>,
 }
 
 /// Row counts and times of steps.
@@ -181,7 +179,10 @@ impl<'a> Context<'a> {
         let mut views = Vec::with_capacity(2);
         views.push(read);
         Self {
-            views: Views { reads: views },
+            views: Views {
+                reads: views,
+                deleted: Arc::default(),
+            },
             view: 0,
             writer: None,
             is_merging: false,
@@ -440,6 +441,12 @@ impl<'a> Context<'a> {
         self.deleted.get_or_insert_default()
     }
 
+    /// Notes that a relationship with this type and these ends is deleted.
+    pub(crate) fn note_deleted(&mut self, id: RelationshipId, ends: Ends) {
+        self.deleted_mut();
+        Arc::make_mut(&mut self.views.deleted).insert(id, ends);
+    }
+
     /// Whether the statement deleted an element of this view.
     #[inline]
     pub(crate) fn is_deleted(&self, element: ElementId, view: u8) -> bool {
@@ -448,7 +455,7 @@ impl<'a> Context<'a> {
             Some(_) if view != 0 => false,
             Some(deleted) => match element {
                 ElementId::Node(id) => deleted.nodes.contains(&id),
-                ElementId::Relationship(id) => deleted.relationships.contains_key(&id),
+                ElementId::Relationship(id) => self.views.deleted.contains_key(&id),
             },
         }
     }

@@ -195,10 +195,7 @@ pub(crate) fn of_deleted(
     }
     match argument {
         Value::Relationship(of) if name == "type" && of.view == 0 => {
-            let Some(deleted) = &context.deleted else {
-                return Ok(None);
-            };
-            let Some(type_id) = deleted.relationships.get(&of.id) else {
+            let Some((type_id, ..)) = context.views.deleted.get(&of.id) else {
                 return Ok(None);
             };
             let name = context.read().catalog().type_name(*type_id);

@@ -511,12 +511,12 @@ fn delete_relationship(
     context: &mut Context<'_>,
 ) -> Result<(), QueryError> {
     let (transaction, sequence) = context.writer(clause)?;
-    let Some((type_id, ..)) = context.read().ends(id)? else {
+    let Some(ends) = context.read().ends(id)? else {
         return Ok(());
     };
     transaction.delete_relationship(sequence, id)?;
     context.counters.relationships_deleted += 1;
-    context.deleted_mut().relationships.insert(id, type_id);
+    context.note_deleted(id, ends);
     Ok(())
 }
 
