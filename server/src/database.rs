@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use retrograph_engine::{Engine, EngineSettings};
+use retrograph_engine::surroundings::Unreadable;
+use retrograph_engine::{DatabaseDescription, Engine, EngineSettings, Setting, Surroundings};
 use retrograph_graph::kv::{RocksOptions, RocksResources, RocksStore};
 use retrograph_graph::replicate::ReplicationError;
 use retrograph_graph::{Graph, GraphError, GraphOptions};
@@ -139,6 +140,36 @@ pub struct Database {
     directory: DataDir,
 }
 
+/// What statements learn about the database.
+struct Host {
+    system: Arc<Graph>,
+}
+
+impl Surroundings for Host {
+    fn databases(&self) -> Result<Vec<DatabaseDescription>, Unreadable> {
+        let described = |name: Arc<str>, is_system, created| DatabaseDescription {
+            name,
+            is_system,
+            is_default: false,
+            address: None,
+            created,
+        };
+        let system = self.system.identity().map(|identity| identity.created);
+        let mut databases = vec![described(SYSTEM.into(), true, system)];
+        databases.extend(
+            registry::list(&self.system)?
+                .into_iter()
+                .map(|graph| described(graph.name, false, Some(graph.created))),
+        );
+        databases.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(databases)
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        Vec::new()
+    }
+}
+
 impl Database {
     /// Opens a data directory, and in it everything that was ever acknowledged.
     ///
@@ -159,9 +190,13 @@ impl Database {
         let groups: Groups = Arc::default();
         groups.lock().insert(SYSTEM_GROUP, system.clone());
         let maintenance = Maintenance::start(groups.clone()).map_err(DatabaseError::Thread)?;
+        let engine = Engine::new(EngineSettings::default());
+        engine.set_surroundings(Arc::new(Host {
+            system: system.graph().clone(),
+        }));
         Ok(Arc::new(Self {
             _maintenance: maintenance,
-            engine: Engine::new(EngineSettings::default()),
+            engine,
             groups,
             system,
             opening: Mutex::new(()),

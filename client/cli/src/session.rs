@@ -160,6 +160,10 @@ impl Session {
                 actor: self.actor.clone(),
                 ..CommitInfo::default()
             },
+            origin: retrograph_engine::Origin {
+                database: self.graph_name().map(Arc::from),
+                ..retrograph_engine::Origin::default()
+            },
             ..RunOptions::default()
         }
     }

@@ -20,6 +20,7 @@ use retrograph_graph::ids::{SystemTime, Version};
 use retrograph_graph::value::Value;
 use retrograph_graph::{Committed, Graph, GraphRead, Transaction};
 
+use crate::activity::Registration;
 use crate::cache::PlanCache;
 use crate::error::{QueryError, RuntimeError};
 use crate::exec::batch::Batch;
@@ -33,7 +34,9 @@ use crate::options::{AsOf, Parameters, RunOptions};
 use crate::output::{Control, RowSink, Views};
 use crate::plan::{Access, explain};
 use crate::prepared::Prepared;
+use crate::show::Host;
 use crate::summary::{Counters, StepProfile, Summary};
+use crate::surroundings::{Caller, Setting, Surroundings};
 
 /// The limits and surroundings of an engine.
 #[derive(Clone)]
@@ -62,11 +65,50 @@ impl Default for EngineSettings {
     }
 }
 
+impl EngineSettings {
+    /// The settings for SHOW SETTINGS.
+    fn described(&self) -> Vec<Setting> {
+        let default = Self::default();
+        let setting = |name: &str, describe: fn(&Self) -> String, description: &str| Setting {
+            name: name.into(),
+            value: describe(self),
+            default: describe(&default),
+            description: description.to_owned(),
+        };
+        vec![
+            setting(
+                "engine.plan_cache_bytes_max",
+                |settings| settings.plan_cache_bytes_max.to_string(),
+                "How much memory cached plans may take.",
+            ),
+            setting(
+                "engine.memory_bytes_max",
+                |settings| settings.memory_bytes_max.to_string(),
+                "How much memory the blocking operators of one query may take, unless its caller says.",
+            ),
+            setting(
+                "engine.timeout_ms",
+                |settings| match settings.timeout {
+                    Some(timeout) => timeout.as_millis().to_string(),
+                    None => "none".to_owned(),
+                },
+                "How long a query may run, unless its caller says.",
+            ),
+            setting(
+                "engine.retries_max",
+                |settings| settings.retries_max.to_string(),
+                "How often a statement that lost certification is run again.",
+            ),
+        ]
+    }
+}
+
 /// Runs queries over graphs.
 pub struct Engine {
     settings: EngineSettings,
     cache: PlanCache,
     procedures: RwLock<Arc<Procedures>>,
+    host: Arc<Host>,
 }
 
 /// A transaction of several statements. Dropping it rolls it back.
@@ -75,6 +117,8 @@ pub struct OpenTransaction {
     statements: AtomicU16,
     started_us: i64,
     options: RunOptions,
+    caller: Caller,
+    registration: Registration,
 }
 
 enum Inner {
@@ -109,6 +153,9 @@ impl OpenTransaction {
     /// # Errors
     /// The commit lost certification, failed, or has an unknown outcome.
     pub fn commit(self) -> Result<Committed, QueryError> {
+        if self.registration.token().is_cancelled() {
+            return Err(QueryError::Terminated);
+        }
         match self.inner {
             Inner::Write(transaction) => Ok(transaction.commit(self.options.commit)?),
             Inner::Read(read) => Ok(Committed {
@@ -131,11 +178,21 @@ impl Engine {
     #[must_use]
     pub fn new(settings: EngineSettings) -> Self {
         let cache = PlanCache::new(settings.plan_cache_bytes_max);
+        let host = Arc::new(Host {
+            settings: settings.described(),
+            ..Host::default()
+        });
         Self {
             settings,
             cache,
-            procedures: RwLock::default(),
+            procedures: RwLock::new(Arc::new(Procedures::new(Arc::clone(&host)))),
+            host,
         }
+    }
+
+    /// Says which program runs the engine, for statements that ask.
+    pub fn set_surroundings(&self, surroundings: Arc<dyn Surroundings>) {
+        *self.host.surroundings.write() = surroundings;
     }
 
     /// Makes a procedure callable, in place of one of the same name.
@@ -165,20 +222,27 @@ impl Engine {
         let (prepared, is_plan_cached) = self.prepare(graph, text)?;
         let compiled = Instant::now();
         let parameters = prepared.parameters(parameters)?;
-        let limits = self.limits(options, compiled);
+        let caller = Caller {
+            user: Arc::clone(&options.commit.actor),
+            origin: options.origin.clone(),
+        };
+        let now = self.settings.clock.now().0;
+        let registration = self.host.activity.enter(&caller, now);
+        registration.begin_statement(&prepared.text, now);
+        let limits = self.limits(options, &registration, compiled);
         let run = Run {
             engine: self,
             prepared: &prepared,
             parameters: &parameters,
             limits: &limits,
             commits: prepared.plan.commits.then_some(options),
+            caller: &caller,
         };
         if prepared.mode == Some(StatementMode::Explain) {
             sink.columns(&[])?;
             return Ok(run.summary(None, None, is_plan_cached, [started, compiled]));
         }
         sink.columns(&prepared.columns)?;
-        let now = self.settings.clock.now().0;
         if prepared.plan.commits {
             if options.as_of.is_some() || options.is_read_only {
                 return Err(read_only());
@@ -234,11 +298,18 @@ impl Engine {
             Inner::Write(Box::new(graph.begin(options.isolation)))
         };
         let started_us = self.settings.clock.now().0;
+        let caller = Caller {
+            user: Arc::clone(&options.commit.actor),
+            origin: options.origin.clone(),
+        };
+        let registration = self.host.activity.enter(&caller, started_us);
         Ok(OpenTransaction {
             inner,
             statements: AtomicU16::new(0),
             started_us,
             options,
+            caller,
+            registration,
         })
     }
 
@@ -263,13 +334,14 @@ impl Engine {
         let (prepared, is_plan_cached) = self.prepare(&graph, text)?;
         let compiled = Instant::now();
         let parameters = prepared.parameters(parameters)?;
-        let limits = self.limits(options, compiled);
+        let limits = self.limits(options, &transaction.registration, compiled);
         let run = Run {
             engine: self,
             prepared: &prepared,
             parameters: &parameters,
             limits: &limits,
             commits: None,
+            caller: &transaction.caller,
         };
         if prepared.mode == Some(StatementMode::Explain) {
             sink.columns(&[])?;
@@ -279,6 +351,9 @@ impl Engine {
             return Err(within_transaction());
         }
         let now = self.settings.clock.now().0;
+        let registration = &transaction.registration;
+        registration.begin_statement(&prepared.text, now);
+        let _ended = Ended(registration);
         let times = [now, transaction.started_us];
         let is_reading = prepared.plan.access == Access::Read;
         if !is_reading && prepared.plan.view.is_some() {
@@ -325,10 +400,11 @@ impl Engine {
         })
     }
 
-    fn limits(&self, options: &RunOptions, now: Instant) -> Limits {
+    fn limits(&self, options: &RunOptions, registration: &Registration, now: Instant) -> Limits {
         let timeout = options.timeout.or(self.settings.timeout);
         Limits {
             cancel: options.cancel.clone(),
+            terminated: Some(registration.token().clone()),
             deadline: timeout.map(|timeout| (now + timeout, timeout)),
             memory_bytes_max: options
                 .memory_bytes_max
@@ -361,6 +437,16 @@ struct Run<'r> {
     limits: &'r Limits,
     /// For a plan that commits as it goes.
     commits: Option<&'r RunOptions>,
+    caller: &'r Caller,
+}
+
+/// Takes the statement of an open transaction off the list of what runs.
+struct Ended<'t>(&'t Registration);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.end_statement();
+    }
 }
 
 impl Run<'_> {
@@ -403,6 +489,7 @@ impl Run<'_> {
             clock: &clock,
         };
         let mut context = Context::new(read, self.parameters, self.limits, &times, plan.width);
+        context.caller = Some(self.caller);
         if let Some((transaction, statement)) = writer {
             context.write_to(transaction, statement);
         }
@@ -513,6 +600,7 @@ impl Run<'_> {
                 return Err(error);
             }
         };
+        self.limits.check()?;
         let committed = transaction.commit(options.commit.clone())?;
         if !held.is_empty() {
             outcome.views.reads[0] = graph.read_at(committed.version)?;

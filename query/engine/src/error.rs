@@ -74,6 +74,9 @@ pub enum QueryError {
     /// The query was cancelled.
     #[error("the query was cancelled")]
     Cancelled,
+    /// The transaction was ended by TERMINATE TRANSACTIONS.
+    #[error("the transaction was ended by TERMINATE TRANSACTIONS")]
+    Terminated,
     /// The query ran longer than it may.
     #[error("the query exceeded its time limit of {limit_ms} ms")]
     TimedOut {

@@ -3,6 +3,7 @@
 //! [`Engine`] is the door: it takes a text, compiles it ([`bind`], [`plan`]) or finds it in the plan
 //! cache, runs it (`exec`) and hands the rows to a [`RowSink`].
 
+mod activity;
 pub mod bind;
 mod cache;
 pub mod engine;
@@ -13,7 +14,10 @@ pub mod options;
 pub mod output;
 pub mod plan;
 mod prepared;
+mod schema_items;
+mod show;
 pub mod summary;
+pub mod surroundings;
 pub mod types;
 
 pub use bind::{Compiled, compile, compile_with};
@@ -23,3 +27,4 @@ pub use exec::CancelToken;
 pub use options::{AsOf, Parameters, RunOptions};
 pub use output::{Collected, Control, Output, RowSink, Views};
 pub use summary::{Counters, StepProfile, Summary};
+pub use surroundings::{Caller, DatabaseDescription, Origin, Setting, Surroundings};

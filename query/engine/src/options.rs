@@ -8,6 +8,7 @@ use retrograph_graph::value::Value;
 use retrograph_graph::{CommitInfo, Isolation};
 
 use crate::exec::CancelToken;
+use crate::surroundings::Origin;
 
 /// The parameters of a query by name, without the dollar sign.
 pub type Parameters = BTreeMap<String, Value>;
@@ -39,4 +40,6 @@ pub struct RunOptions {
     pub isolation: Isolation,
     /// What is recorded with the commit.
     pub commit: CommitInfo,
+    /// Where the run comes from, for those who ask what is running.
+    pub origin: Origin,
 }

@@ -23,6 +23,8 @@ const IDLE_STATES_MAX: usize = 8;
 
 /// A compiled statement.
 pub(crate) struct Prepared {
+    /// The text it was made from.
+    pub(crate) text: Arc<str>,
     /// What to run.
     pub(crate) plan: Plan,
     /// EXPLAIN or PROFILE.
@@ -60,6 +62,7 @@ impl Prepared {
         let compiled = compile(&statement, text, &ViewSchema::new(read), procedures)?;
         let plan = compiled.plan;
         Ok(Self {
+            text: text.into(),
             mode: statement.mode,
             columns: plan
                 .columns
@@ -132,7 +135,10 @@ impl Prepared {
 
     /// About how many bytes the plan occupies.
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.plan.pipeline.steps.len() * 1024 + self.plan.width * 64
+        size_of::<Self>()
+            + self.text.len()
+            + self.plan.pipeline.steps.len() * 1024
+            + self.plan.width * 64
     }
 }
 

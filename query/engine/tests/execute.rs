@@ -310,9 +310,10 @@ impl Runner {
 
 /// Procedures for the scripts to call.
 fn procedures() -> [Procedure; 3] {
-    let procedure = |name: &str, parameters, results, body| Procedure {
+    let procedure = |name: &str, parameters: Vec<(String, Type)>, results, body| Procedure {
         name: name.to_owned(),
         description: String::new(),
+        required: parameters.len(),
         parameters,
         results,
         body,

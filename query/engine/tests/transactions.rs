@@ -398,3 +398,113 @@ fn transactions_of_a_subquery_are_retried_until_they_win() {
     assert_eq!(fixture.int("MATCH (c:Counter) RETURN c.value"), committed);
     assert!(committed > 0);
 }
+
+/// Asks for what runs, and ends it, once it has seen a row.
+struct Terminator<'e> {
+    engine: &'e Engine,
+    graph: &'e Arc<Graph>,
+    text: &'static str,
+    listed: Vec<String>,
+}
+
+impl Terminator<'_> {
+    fn ask(&self, text: &str, name: &str) -> Vec<Vec<Output>> {
+        let mut found = Collected::default();
+        let parameters = Parameters::from([("id".to_owned(), Value::string(name))]);
+        let options = RunOptions::default();
+        let asked = self
+            .engine
+            .run(self.graph, text, &parameters, &options, &mut found);
+        asked.unwrap();
+        found.rows
+    }
+}
+
+impl RowSink for Terminator<'_> {
+    fn columns(&mut self, _: &[Arc<str>]) -> Result<(), QueryError> {
+        Ok(())
+    }
+
+    fn row(&mut self, _: &[Value], _: &Views) -> Result<Control, QueryError> {
+        if !self.listed.is_empty() {
+            return Ok(Control::Continue);
+        }
+        let rows = self.ask(
+            "SHOW TRANSACTIONS YIELD transactionId, currentQuery, status, username",
+            "",
+        );
+        let text = Output::Value(Value::string(self.text));
+        let row = rows.iter().find(|row| row[1] == text).unwrap();
+        assert_eq!(row[2], Output::Value(Value::string("Running")));
+        assert_eq!(row[3], Output::Value(Value::string("ada")));
+        let Output::Value(Value::String(name)) = &row[0] else {
+            panic!("{row:?}");
+        };
+        self.listed.push(name.to_string());
+        let ended = self.ask("TERMINATE TRANSACTIONS $id YIELD message, username", name);
+        let wanted = ["Transaction terminated.", "ada"];
+        assert_eq!(
+            ended,
+            [wanted.map(|text| Output::Value(Value::string(text)))]
+        );
+        Ok(Control::Continue)
+    }
+}
+
+fn as_ada() -> RunOptions {
+    let mut options = RunOptions::default();
+    options.commit.actor = "ada".into();
+    options
+}
+
+#[test]
+fn a_running_query_can_be_listed_and_ended() {
+    let fixture = Fixture::new(&[]);
+    let endless = "UNWIND range(1, 100000) AS x UNWIND range(1, 100000) AS y RETURN x + y AS z";
+    let mut sink = Terminator {
+        engine: &fixture.engine,
+        graph: &fixture.graph,
+        text: endless,
+        listed: Vec::new(),
+    };
+    let parameters = Parameters::new();
+    let result = fixture
+        .engine
+        .run(&fixture.graph, endless, &parameters, &as_ada(), &mut sink);
+    assert!(matches!(result, Err(QueryError::Terminated)));
+    let (_, left) = fixture
+        .run_with("SHOW TRANSACTIONS YIELD username", &RunOptions::default())
+        .unwrap();
+    assert_eq!(left.rows.len(), 1);
+}
+
+#[test]
+fn an_open_transaction_that_is_ended_neither_runs_nor_commits() {
+    let fixture = Fixture::new(&[]);
+    let open = fixture.engine.begin(&fixture.graph, as_ada()).unwrap();
+    let run = |text: &str| {
+        let (parameters, options) = (Parameters::new(), RunOptions::default());
+        let mut found = Collected::default();
+        fixture
+            .engine
+            .run_in(&open, text, &parameters, &options, &mut found)
+    };
+    run("CREATE (:Lost)").unwrap();
+    let (_, listed) = fixture
+        .run_with(
+            "SHOW TRANSACTIONS YIELD transactionId, status WHERE status = 'Idle'",
+            &RunOptions::default(),
+        )
+        .unwrap();
+    let Output::Value(Value::String(name)) = &listed.rows[0][0] else {
+        panic!("{:?}", listed.rows);
+    };
+    let terminate = format!("TERMINATE TRANSACTION '{name}'");
+    fixture.run(&terminate).unwrap();
+    assert!(matches!(run("RETURN 1 AS x"), Err(QueryError::Terminated)));
+    assert!(matches!(open.commit(), Err(QueryError::Terminated)));
+    let (_, found) = fixture
+        .run_with("MATCH (n:Lost) RETURN n", &RunOptions::default())
+        .unwrap();
+    assert!(found.rows.is_empty());
+}

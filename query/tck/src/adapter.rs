@@ -67,10 +67,12 @@ impl Subject for Database {
                 .collect::<Result<Vec<_>, String>>()
         };
         let signature = &procedure.signature;
+        let required = signature.inputs.len();
         self.engine.register_procedure(Procedure {
             name: signature.name.clone(),
             description: "answers from a table".to_owned(),
             parameters: fields(&signature.inputs)?,
+            required,
             results: fields(&signature.outputs)?,
             body: Arc::new(move |_, arguments, sink| {
                 let arguments: Vec<Value> = arguments.iter().map(from_engine).collect();

@@ -103,10 +103,6 @@ pub enum StatementMode {
 
 /// What a statement does.
 #[derive(Clone, PartialEq, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one per statement, nearly always a query"
-)]
 pub enum StatementBody {
     /// Reads or writes the graph.
     Query(Query),

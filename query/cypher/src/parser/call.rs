@@ -184,7 +184,7 @@ impl Parser<'_> {
         })
     }
 
-    fn yield_item(&mut self) -> Result<YieldItem> {
+    pub(super) fn yield_item(&mut self) -> Result<YieldItem> {
         let start = self.span();
         let field = self.identifier("a result field or `*`")?;
         let mut alias = None;

@@ -152,7 +152,7 @@ impl Parser<'_> {
     }
 
     /// What follows `WITH` or `RETURN`.
-    fn projection(&mut self) -> Result<Projection> {
+    pub(super) fn projection(&mut self) -> Result<Projection> {
         let start = self.span();
         let distinct = self.eat_distinct();
         if !distinct && self.is_keyword(Keyword::All) && self.starts_item_behind_all() {
@@ -163,6 +163,17 @@ impl Parser<'_> {
         if !star || self.eat(TokenKind::Comma) {
             items = self.list(Self::projection_item)?;
         }
+        self.projection_rest(start, distinct, star, items)
+    }
+
+    /// `ORDER BY`, `SKIP` and `LIMIT` after the items that began at `start`.
+    pub(super) fn projection_rest(
+        &mut self,
+        start: Span,
+        distinct: bool,
+        star: bool,
+        items: Vec<ProjectionItem>,
+    ) -> Result<Projection> {
         let (order_by, skip, limit) = self.order_and_limits()?;
         let span = self.span_from(start);
         Ok(Projection {

@@ -21,6 +21,7 @@ mod linear;
 mod literal;
 mod pattern;
 mod schema;
+mod show;
 mod statement;
 mod types;
 

@@ -10,14 +10,15 @@
 mod expression;
 mod name;
 mod pattern;
+mod schema;
 
 use std::fmt::{self, Display, Formatter, Write};
 
 use crate::ast::{
-    Clause, DropSchema, Expression, Identifier, MergeEvent, OnError, PathPattern, ProcedureCall,
-    Projection, ProjectionItem, Query, RemoveItemKind, SchemaCommand, SetItem, SetItemKind,
-    ShowSubject, SingleQuery, SortItem, Statement, StatementBody, StatementMode, SubqueryCall,
-    SubqueryScope, SystemTime, TimeClause, TypeName, Yield, YieldItem, YieldItems,
+    Clause, Expression, Identifier, MergeEvent, OnError, PathPattern, ProcedureCall, Projection,
+    ProjectionItem, Query, RemoveItemKind, SetItem, SetItemKind, SingleQuery, SortItem, Statement,
+    StatementBody, StatementMode, SubqueryCall, SubqueryScope, SystemTime, TimeClause, TypeName,
+    Yield, YieldItem, YieldItems,
 };
 use name::{Key, Name, Qualified};
 
@@ -30,7 +31,7 @@ impl Display for Statement {
         }
         match &self.body {
             StatementBody::Query(query) => query.fmt(f),
-            StatementBody::Schema(command) => schema_command(f, command),
+            StatementBody::Schema(command) => schema::command(f, command),
         }
     }
 }
@@ -319,73 +320,4 @@ fn subquery_call(f: &mut Formatter<'_>, call: &SubqueryCall) -> fmt::Result {
         " REPORT STATUS AS ",
         transactions.status.as_ref().map(Name).as_ref(),
     )
-}
-
-fn schema_command(f: &mut Formatter<'_>, command: &SchemaCommand) -> fmt::Result {
-    match command {
-        SchemaCommand::CreateIndex(index) => {
-            f.write_str("CREATE INDEX")?;
-            schema_name(f, index.name.as_ref(), index.if_not_exists)?;
-            schema_target(f, &index.variable, &index.label)?;
-            f.write_str(" ON (")?;
-            schema_properties(f, &index.variable, &index.properties)?;
-            f.write_char(')')
-        }
-        SchemaCommand::CreateConstraint(constraint) => {
-            f.write_str("CREATE CONSTRAINT")?;
-            schema_name(f, constraint.name.as_ref(), constraint.if_not_exists)?;
-            schema_target(f, &constraint.variable, &constraint.label)?;
-            f.write_str(" REQUIRE (")?;
-            schema_properties(f, &constraint.variable, &constraint.properties)?;
-            f.write_str(") IS UNIQUE")
-        }
-        SchemaCommand::DropIndex(command) => drop_command(f, "INDEX", command),
-        SchemaCommand::DropConstraint(command) => drop_command(f, "CONSTRAINT", command),
-        SchemaCommand::Show(show) => {
-            f.write_str(match show.subject {
-                ShowSubject::Indexes => "SHOW INDEXES",
-                ShowSubject::Constraints => "SHOW CONSTRAINTS",
-            })?;
-            match &show.yields {
-                Some(yields) => yield_clause(f, yields),
-                None => Ok(()),
-            }
-        }
-    }
-}
-
-fn schema_name(
-    f: &mut Formatter<'_>,
-    name: Option<&Identifier>,
-    if_not_exists: bool,
-) -> fmt::Result {
-    optional(f, " ", name.map(Name).as_ref())?;
-    if if_not_exists {
-        f.write_str(" IF NOT EXISTS")
-    } else {
-        Ok(())
-    }
-}
-
-fn schema_target(f: &mut Formatter<'_>, variable: &Identifier, label: &Identifier) -> fmt::Result {
-    write!(f, " FOR ({}:{})", Name(variable), Key(label))
-}
-
-fn schema_properties(
-    f: &mut Formatter<'_>,
-    variable: &Identifier,
-    properties: &[Identifier],
-) -> fmt::Result {
-    separated(f, ", ", properties, |f, property| {
-        write!(f, "{}.{}", Name(variable), Key(property))
-    })
-}
-
-fn drop_command(f: &mut Formatter<'_>, what: &str, command: &DropSchema) -> fmt::Result {
-    write!(f, "DROP {what} {}", Name(&command.name))?;
-    if command.if_exists {
-        f.write_str(" IF EXISTS")
-    } else {
-        Ok(())
-    }
 }

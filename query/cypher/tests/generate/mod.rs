@@ -453,30 +453,144 @@ impl<'b> Generator<'b> {
         }
     }
 
+    fn schema_target(&mut self, kind: IndexKind) -> SchemaTarget {
+        SchemaTarget {
+            is_relationship: self.flip(),
+            variable: self.name(),
+            names: match kind {
+                IndexKind::Lookup => Vec::new(),
+                IndexKind::Fulltext => self.many(1, Self::name),
+                _ => vec![self.name()],
+            },
+        }
+    }
+
+    fn create_index(&mut self) -> CreateIndex {
+        let kind = IndexKind::ALL[self.below(6)];
+        CreateIndex {
+            kind,
+            name: self.maybe(Self::name),
+            if_not_exists: self.flip(),
+            target: self.schema_target(kind),
+            properties: match kind {
+                IndexKind::Lookup => Vec::new(),
+                _ => self.many(1, Self::name),
+            },
+            options: self.maybe(Self::expression),
+            span: Span::default(),
+        }
+    }
+
+    fn create_constraint(&mut self) -> CreateConstraint {
+        let rule = match self.below(4) {
+            0 => ConstraintRule::Unique,
+            1 => ConstraintRule::Key,
+            2 => ConstraintRule::Exists,
+            _ => {
+                let scalar = ScalarType::ALL[self.below(11)];
+                let is_list = self.flip();
+                let other = PropertyType {
+                    scalar,
+                    is_list: !is_list,
+                };
+                let mut types = vec![PropertyType { scalar, is_list }];
+                types.extend(self.flip().then_some(other));
+                ConstraintRule::Typed(types)
+            }
+        };
+        let takes_one = matches!(rule, ConstraintRule::Exists | ConstraintRule::Typed(_));
+        CreateConstraint {
+            name: self.maybe(Self::name),
+            if_not_exists: self.flip(),
+            target: self.schema_target(IndexKind::Range),
+            properties: match takes_one {
+                true => vec![self.name()],
+                false => self.many(1, Self::name),
+            },
+            rule,
+            options: self.maybe(Self::expression),
+            span: Span::default(),
+        }
+    }
+
+    fn show_subject(&mut self) -> ShowSubject {
+        let executable = |g: &mut Self| match g.flip() {
+            true => Executable::CurrentUser,
+            false => Executable::User(g.name()),
+        };
+        match self.below(12) {
+            0 => ShowSubject::Indexes(self.maybe(|g| IndexKind::ALL[g.below(6)])),
+            1 => ShowSubject::Constraints(ConstraintFilter {
+                is_relationship: self.maybe(Self::flip),
+                sort: self.maybe(|g| match g.below(4) {
+                    0 => ConstraintSort::Unique,
+                    1 => ConstraintSort::Key,
+                    2 => ConstraintSort::Exists,
+                    _ => ConstraintSort::Typed,
+                }),
+            }),
+            2 => ShowSubject::Functions {
+                is_built_in: self.maybe(Self::flip),
+                executable: self.maybe(executable),
+            },
+            3 => ShowSubject::Procedures {
+                executable: self.maybe(executable),
+            },
+            4 | 5 => ShowSubject::Transactions,
+            6 => ShowSubject::TerminateTransactions,
+            7 => ShowSubject::Databases,
+            8 => ShowSubject::Database(self.name()),
+            9 => ShowSubject::DefaultDatabase,
+            10 => ShowSubject::Settings,
+            _ => ShowSubject::CurrentUser,
+        }
+    }
+
+    fn show(&mut self) -> Show {
+        let subject = self.show_subject();
+        let arguments = match subject {
+            ShowSubject::TerminateTransactions => vec![self.expression()],
+            _ => Vec::new(),
+        };
+        let yields = self.maybe(|g| {
+            let mut yields = g.projection();
+            yields.distinct = false;
+            yields.items = match yields.star {
+                true => Vec::new(),
+                false => g.many(1, |g| {
+                    let item = g.yield_item();
+                    let variable = ExpressionKind::Variable(item.field);
+                    ProjectionItem {
+                        expression: Expression::new(variable, Span::default()),
+                        alias: item.alias,
+                        span: Span::default(),
+                    }
+                }),
+            };
+            yields
+        });
+        Show {
+            predicate: self.maybe(Self::predicate),
+            returns: match yields {
+                Some(_) => self.maybe(Self::projection),
+                None => None,
+            },
+            subject,
+            arguments,
+            yields,
+            span: Span::default(),
+        }
+    }
+
     fn schema_command(&mut self) -> SchemaCommand {
-        let span = Span::default();
         match self.below(5) {
-            0 => SchemaCommand::CreateIndex(CreateIndex {
-                name: self.maybe(Self::name),
-                if_not_exists: self.flip(),
-                label: self.name(),
-                variable: self.name(),
-                properties: self.many(1, Self::name),
-                span,
-            }),
-            1 => SchemaCommand::CreateConstraint(CreateConstraint {
-                name: self.maybe(Self::name),
-                if_not_exists: self.flip(),
-                label: self.name(),
-                variable: self.name(),
-                properties: self.many(1, Self::name),
-                span,
-            }),
+            0 => SchemaCommand::CreateIndex(self.create_index()),
+            1 => SchemaCommand::CreateConstraint(self.create_constraint()),
             kind @ (2 | 3) => {
                 let drop = DropSchema {
                     name: self.name(),
                     if_exists: self.flip(),
-                    span,
+                    span: Span::default(),
                 };
                 if kind == 2 {
                     SchemaCommand::DropIndex(drop)
@@ -484,23 +598,7 @@ impl<'b> Generator<'b> {
                     SchemaCommand::DropConstraint(drop)
                 }
             }
-            _ => SchemaCommand::Show(Show {
-                subject: if self.flip() {
-                    ShowSubject::Indexes
-                } else {
-                    ShowSubject::Constraints
-                },
-                yields: self.maybe(|g| Yield {
-                    items: if g.flip() {
-                        YieldItems::All
-                    } else {
-                        YieldItems::Fields(g.many(1, Self::yield_item))
-                    },
-                    predicate: g.maybe(Self::predicate),
-                    span,
-                }),
-                span,
-            }),
+            _ => SchemaCommand::Show(Box::new(self.show())),
         }
     }
 

@@ -127,17 +127,22 @@ impl Binder<'_> {
             // Standing alone, it takes its arguments from the parameters of the same names.
             let names = procedure.parameters.iter();
             return Ok(names
+                .take(procedure.required)
                 .map(|(name, _)| self.parameter(&Arc::from(name.as_str())))
                 .collect());
         };
-        if written.len() != procedure.parameters.len() {
+        let most = procedure.parameters.len();
+        if written.len() > most || written.len() < procedure.required {
+            let wanted = match procedure.required == most {
+                true => most.to_string(),
+                false => format!("{} to {most}", procedure.required),
+            };
             return Err(Diagnostic::error(
                 Detail::InvalidNumberOfArguments,
                 call.span,
                 format!(
-                    "{}() takes {} arguments, not {}",
+                    "{}() takes {wanted} arguments, not {}",
                     call.name,
-                    procedure.parameters.len(),
                     written.len()
                 ),
             )
@@ -159,7 +164,7 @@ impl Binder<'_> {
     }
 }
 
-fn result_place(procedure: &Procedure, field: &Identifier) -> Bound<u16> {
+pub(super) fn result_place(procedure: &Procedure, field: &Identifier) -> Bound<u16> {
     let place = procedure
         .results
         .iter()
@@ -169,7 +174,10 @@ fn result_place(procedure: &Procedure, field: &Identifier) -> Bound<u16> {
         None => Err(Diagnostic::error(
             Detail::UndefinedVariable,
             field.span,
-            format!("{}() does not yield `{field}`", procedure.name),
+            match procedure.name.contains(' ') {
+                true => format!("{} does not yield `{field}`", procedure.name),
+                false => format!("{}() does not yield `{field}`", procedure.name),
+            },
         )
         .note(format!("its signature is {}", procedure.signature()))
         .suggest(

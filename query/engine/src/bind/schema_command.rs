@@ -1,29 +1,26 @@
-//! Commands on indexes and constraints.
+//! Commands on indexes and constraints, SHOW and TERMINATE.
 
-use retrograph_cypher::ast::{Identifier, SchemaCommand, Show, ShowSubject};
+use std::sync::Arc;
+
+use retrograph_cypher::ast::{
+    ConstraintRule, CreateConstraint, CreateIndex, ExpressionKind, Identifier, IndexKind,
+    SchemaCommand, Show,
+};
 use retrograph_cypher::{Detail, Diagnostic, Span};
 
+use super::call::result_place;
 use super::query::Statement;
 use super::{Binder, Bound, Steps};
 use crate::plan::operator::SchemaChange;
 use crate::plan::{Access, Operator};
+use crate::show;
 
 impl Binder<'_> {
     pub(super) fn schema_command(&mut self, command: &SchemaCommand) -> Bound<Statement> {
         let change = match command {
             SchemaCommand::Show(show) => return self.show(show),
-            SchemaCommand::CreateIndex(create) => SchemaChange::CreateIndex {
-                name: name_of(create.name.as_ref()),
-                label: create.label.name.clone(),
-                key: single_key(&create.properties, create.span)?,
-                if_not_exists: create.if_not_exists,
-            },
-            SchemaCommand::CreateConstraint(create) => SchemaChange::CreateUnique {
-                name: name_of(create.name.as_ref()),
-                label: create.label.name.clone(),
-                key: single_key(&create.properties, create.span)?,
-                if_not_exists: create.if_not_exists,
-            },
+            SchemaCommand::CreateIndex(create) => create_index(create)?,
+            SchemaCommand::CreateConstraint(create) => create_constraint(create)?,
             SchemaCommand::DropIndex(drop) => SchemaChange::DropIndex {
                 name: drop.name.name.clone(),
                 if_exists: drop.if_exists,
@@ -39,23 +36,41 @@ impl Binder<'_> {
         Ok((steps.finish(), Vec::new(), None, Access::Schema))
     }
 
-    /// SHOW is a call of the procedure that lists the same.
+    /// SHOW is a call, its YIELD a WITH, its RETURN a RETURN.
     fn show(&mut self, show: &Show) -> Bound<Statement> {
-        let name = match show.subject {
-            ShowSubject::Indexes => "db.indexes",
-            ShowSubject::Constraints => "db.constraints",
-        };
-        let Some(procedure) = self.procedures.get(name).cloned() else {
-            return Err(Diagnostic::error(
-                Detail::ProcedureNotFound,
-                show.span,
-                format!("this database has no procedure `{name}` to list them"),
-            ));
-        };
+        let listing = show::listing(&show.subject, self.procedures);
         self.next_clause();
         let mut steps = Steps::new(Operator::Unit, 1.0);
-        let yields = show.yields.as_ref();
-        let columns = self.run_procedure(&procedure, Vec::new(), yields, true, &mut steps)?;
+        let mut arguments = Vec::with_capacity(show.arguments.len());
+        for argument in &show.arguments {
+            arguments.push(self.expression(argument)?.expression);
+        }
+        if let Some(yields) = &show.yields {
+            for item in &yields.items {
+                if let ExpressionKind::Variable(field) = &item.expression.kind {
+                    result_place(&listing.procedure, field)?;
+                }
+            }
+        }
+        let mut columns =
+            self.run_procedure(&listing.procedure, arguments, None, true, &mut steps)?;
+        match &show.yields {
+            None => {
+                columns.truncate(listing.shown);
+                if let Some(predicate) = &show.predicate {
+                    let predicate = self.where_predicate(predicate)?;
+                    steps.push(Operator::Filter(predicate), self.clause);
+                }
+            }
+            Some(yields) => {
+                self.next_clause();
+                columns = self.projection(yields, show.predicate.as_ref(), true, &mut steps)?;
+            }
+        }
+        if let Some(returns) = &show.returns {
+            self.next_clause();
+            columns = self.projection(returns, None, false, &mut steps)?;
+        }
         let columns = columns
             .into_iter()
             .map(|column| (column.name, column.slot))
@@ -64,11 +79,49 @@ impl Binder<'_> {
     }
 }
 
-fn name_of(name: Option<&Identifier>) -> Option<std::sync::Arc<str>> {
+fn create_index(create: &CreateIndex) -> Bound<SchemaChange> {
+    if create.kind != IndexKind::Range || create.target.is_relationship {
+        return Err(not_yet(create.span, "this kind of index"));
+    }
+    if let Some(options) = &create.options {
+        return Err(not_yet(options.span, "options of indexes"));
+    }
+    Ok(SchemaChange::CreateIndex {
+        name: name_of(create.name.as_ref()),
+        label: create.target.names[0].name.clone(),
+        key: single_key(&create.properties, create.span)?,
+        if_not_exists: create.if_not_exists,
+    })
+}
+
+fn create_constraint(create: &CreateConstraint) -> Bound<SchemaChange> {
+    if create.rule != ConstraintRule::Unique || create.target.is_relationship {
+        return Err(not_yet(create.span, "this kind of constraint"));
+    }
+    if let Some(options) = &create.options {
+        return Err(not_yet(options.span, "options of constraints"));
+    }
+    Ok(SchemaChange::CreateUnique {
+        name: name_of(create.name.as_ref()),
+        label: create.target.names[0].name.clone(),
+        key: single_key(&create.properties, create.span)?,
+        if_not_exists: create.if_not_exists,
+    })
+}
+
+fn not_yet(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::error(
+        Detail::UnexpectedSyntax,
+        span,
+        format!("{what} cannot be made"),
+    )
+}
+
+fn name_of(name: Option<&Identifier>) -> Option<Arc<str>> {
     name.map(|name| name.name.clone())
 }
 
-fn single_key(properties: &[Identifier], span: Span) -> Bound<std::sync::Arc<str>> {
+fn single_key(properties: &[Identifier], span: Span) -> Bound<Arc<str>> {
     match properties {
         [key] => Ok(key.name.clone()),
         _ => Err(Diagnostic::error(

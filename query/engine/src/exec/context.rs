@@ -5,8 +5,8 @@
 //! earlier clauses, or of its own clause too for steps that update. Element values say by number in
 //! which view they are read.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
@@ -22,6 +22,7 @@ use crate::output::{Ends, Views};
 use crate::plan::Step;
 use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
 use crate::summary::{Counters, StepProfile};
+use crate::surroundings::Caller;
 
 /// Stops a running query from another thread.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,8 @@ impl CancelToken {
 pub(crate) struct Limits {
     /// Asked now and then.
     pub(crate) cancel: Option<CancelToken>,
+    /// Set when the transaction has been asked to end.
+    pub(crate) terminated: Option<CancelToken>,
     /// When it has to be done, and the limit that says so.
     pub(crate) deadline: Option<(Instant, Duration)>,
     /// How many bytes blocking operators may hold together.
@@ -116,6 +119,8 @@ pub(crate) struct Context<'a> {
     statement_time_us: i64,
     transaction_time_us: i64,
     clock: &'a dyn Fn() -> i64,
+    /// Who runs the statement, if that is known.
+    pub(crate) caller: Option<&'a Caller>,
     profiler: Option<Box<Profiler>>,
 }
 
@@ -148,6 +153,9 @@ pub(crate) struct Saved {
     profiled: usize,
 }
 
+/// Who runs a statement whose caller is not known.
+static NOBODY: LazyLock<Caller> = LazyLock::new(Caller::default);
+
 /// How many units of work pass between two looks at the clock and the cancel token.
 const TICKS: u32 = 4096;
 
@@ -156,6 +164,13 @@ impl Limits {
     pub(crate) fn check(&self) -> Result<(), QueryError> {
         if self.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
             return Err(QueryError::Cancelled);
+        }
+        if self
+            .terminated
+            .as_ref()
+            .is_some_and(CancelToken::is_cancelled)
+        {
+            return Err(QueryError::Terminated);
         }
         if let Some((deadline, limit)) = self.deadline
             && Instant::now() >= deadline
@@ -198,6 +213,7 @@ impl<'a> Context<'a> {
             statement_time_us: times.statement_us,
             transaction_time_us: times.transaction_us,
             clock: times.clock,
+            caller: None,
             profiler: None,
         }
     }
@@ -231,6 +247,7 @@ impl<'a> Context<'a> {
             subqueries: std::mem::take(&mut self.subqueries),
             width: self.width,
             commits: None,
+            caller: self.caller,
             limits: self.limits,
             memory_bytes: self.memory_bytes,
             ticks: self.ticks,
@@ -342,7 +359,8 @@ impl<'a> Context<'a> {
     /// The number of the view at a version, which the query may already have.
     pub(crate) fn view_at(&mut self, version: Version) -> Result<u8, QueryError> {
         for (number, view) in self.views.reads.iter().enumerate().skip(1) {
-            if view.version() == version {
+            let is_of_query = Arc::ptr_eq(view.graph(), self.views.reads[0].graph());
+            if is_of_query && view.version() == version {
                 return Ok(number as u8);
             }
         }
@@ -422,6 +440,8 @@ impl<'a> Context<'a> {
             transaction_time_us: self.transaction_time_us,
             now_us: self.clock,
             random: &mut random,
+            caller: self.caller.unwrap_or(&NOBODY),
+            made: Vec::new(),
         })
     }
 

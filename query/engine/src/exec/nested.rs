@@ -329,12 +329,14 @@ pub(crate) fn call_procedure(
         let values: Vec<Value> = arguments.iter().map(|argument| argument.get(row)).collect();
         check_arguments(call.procedure, &values)?;
         let mut found: Vec<Vec<Value>> = Vec::new();
-        context.call(|functions| {
+        let made = context.call(|functions| {
             (call.procedure.body)(functions, &values, &mut |result| {
                 found.push(result);
                 Ok(())
-            })
+            })?;
+            Ok::<_, QueryError>(std::mem::take(&mut functions.made))
         })?;
+        context.views.reads.extend(made);
         if call.is_void || found.is_empty() {
             continue;
         }

@@ -15,13 +15,14 @@ pub mod graph;
 pub mod internal;
 pub mod lists;
 mod math;
+mod meta;
 pub mod operators;
 pub mod procedures;
 pub mod property;
 pub mod registry;
 mod spatial;
 mod strings;
-mod temporal;
+pub(crate) mod temporal;
 #[cfg(test)]
 mod testing;
 pub mod types;
@@ -37,6 +38,7 @@ use retrograph_graph::GraphRead;
 use retrograph_graph::value::Value;
 
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
+use crate::surroundings::Caller;
 use crate::types::Type;
 
 /// What a function may use besides its arguments.
@@ -53,9 +55,21 @@ pub struct CallContext<'a> {
     pub now_us: &'a dyn Fn() -> i64,
     /// The source of `rand()` and `randomUUID()`.
     pub random: &'a mut dyn FnMut() -> u64,
+    /// Who runs the statement.
+    pub caller: &'a Caller,
+    /// Views of graphs that were made for the answer; see [`CallContext::show_elements_of`].
+    pub made: Vec<GraphRead>,
 }
 
 impl CallContext<'_> {
+    /// The number by which element values can refer to a view of a graph that the body made for its
+    /// answer; none if there are too many.
+    pub fn show_elements_of(&mut self, read: GraphRead) -> Option<u8> {
+        let number = u8::try_from(self.views.len() + self.made.len()).ok()?;
+        self.made.push(read);
+        Some(number)
+    }
+
     /// The read view in which an element value of this view number is read.
     #[must_use]
     pub fn view(&self, number: u8) -> &GraphRead {
@@ -149,6 +163,8 @@ pub struct Procedure {
     pub parameters: Vec<(String, Type)>,
     /// The columns with their types; none for a void procedure.
     pub results: Vec<(String, Type)>,
+    /// How many of the parameters must be given; the body sees only the arguments that are.
+    pub required: usize,
     /// The body.
     pub body: ProcedureBody,
 }

@@ -3,36 +3,61 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use retrograph_graph::IndexDefinition;
 use retrograph_graph::value::Value;
 
-use super::{CallContext, Procedure, list, text};
-use crate::error::QueryError;
+use super::temporal::instant_utc;
+use super::{CallContext, Procedure, list, meta, text, wrong_type};
+use crate::error::{QueryError, RuntimeError, RuntimeKind};
+use crate::schema_items::{constraint_items, index_items};
+use crate::show::Host;
+use crate::show::server::described_databases;
 use crate::types::Type;
 
 /// The procedures that a query may call, by name without regard to case.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Procedures {
     by_name: HashMap<String, Arc<Procedure>>,
+    host: Arc<Host>,
+}
+
+impl std::fmt::Debug for Procedures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.all()).finish()
+    }
 }
 
 /// What a body hands each of its rows to.
-type Sink<'a> = &'a mut dyn FnMut(Vec<Value>) -> Result<(), QueryError>;
+pub(super) type Sink<'a> = &'a mut dyn FnMut(Vec<Value>) -> Result<(), QueryError>;
 
 impl Default for Procedures {
-    /// The built-in procedures.
+    /// The built-in procedures of an engine without surroundings.
     fn default() -> Self {
-        let mut procedures = Self {
-            by_name: HashMap::new(),
-        };
-        for procedure in built_in() {
-            procedures.register(procedure);
-        }
-        procedures
+        Self::new(Arc::default())
     }
 }
 
 impl Procedures {
+    /// The built-in procedures.
+    pub(crate) fn new(host: Arc<Host>) -> Self {
+        let built_in = catalog_procedures()
+            .into_iter()
+            .chain(server_procedures(&host))
+            .chain(meta::procedures());
+        let mut procedures = Self {
+            by_name: HashMap::new(),
+            host: Arc::clone(&host),
+        };
+        for procedure in built_in {
+            procedures.register(procedure);
+        }
+        procedures
+    }
+
+    /// What listings know beside the graph.
+    pub(crate) const fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
     /// The procedure of this name, in any case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Procedure>> {
@@ -65,36 +90,63 @@ impl Procedure {
                 .collect();
             columns.join(", ")
         };
-        format!(
-            "{}({}) :: ({})",
-            self.name,
-            typed(&self.parameters),
-            typed(&self.results)
-        )
+        let mut parameters = typed(&self.parameters[..self.required]);
+        for (name, kind) in &self.parameters[self.required..] {
+            let comma = if parameters.is_empty() { "" } else { ", " };
+            parameters.push_str(&format!("[{comma}{name} :: {kind}]"));
+        }
+        format!("{}({parameters}) :: ({})", self.name, typed(&self.results))
     }
 }
 
 /// A procedure without parameters.
-fn procedure(
+pub(super) fn procedure(
     name: &str,
     description: &str,
     results: &[(&str, Type)],
-    body: fn(&mut CallContext<'_>, Sink<'_>) -> Result<(), QueryError>,
+    body: impl Fn(&mut CallContext<'_>, Sink<'_>) -> Result<(), QueryError> + Send + Sync + 'static,
 ) -> Procedure {
+    with_arguments(
+        name,
+        description,
+        &[],
+        0,
+        results,
+        move |context, _, sink| body(context, sink),
+    )
+}
+
+/// A procedure with parameters, the first `required` of which must be given.
+pub(super) fn with_arguments(
+    name: &str,
+    description: &str,
+    parameters: &[(&str, Type)],
+    required: usize,
+    results: &[(&str, Type)],
+    body: impl Fn(&mut CallContext<'_>, &[Value], Sink<'_>) -> Result<(), QueryError>
+    + Send
+    + Sync
+    + 'static,
+) -> Procedure {
+    let columns = |columns: &[(&str, Type)]| {
+        columns
+            .iter()
+            .map(|(name, kind)| ((*name).to_owned(), kind.clone()))
+            .collect()
+    };
     Procedure {
         name: name.to_owned(),
         description: description.to_owned(),
-        parameters: Vec::new(),
-        results: results
-            .iter()
-            .map(|(name, kind)| ((*name).to_owned(), kind.clone()))
-            .collect(),
-        body: Arc::new(move |context, _, sink| body(context, sink)),
+        parameters: columns(parameters),
+        required,
+        results: columns(results),
+        body: Arc::new(body),
     }
 }
 
-fn built_in() -> [Procedure; 6] {
-    [
+/// The names of a view.
+fn catalog_procedures() -> Vec<Procedure> {
+    vec![
         procedure(
             "db.labels",
             "The labels known in the view.",
@@ -126,18 +178,36 @@ fn built_in() -> [Procedure; 6] {
             "db.indexes",
             "The indexes of the view, those behind constraints included.",
             &[
+                ("id", Type::Integer),
                 ("name", Type::String),
-                ("label", Type::String),
-                ("property", Type::String),
-                ("unique", Type::Boolean),
+                ("state", Type::String),
+                ("populationPercent", Type::Float),
+                ("uniqueness", Type::String),
+                ("type", Type::String),
+                ("entityType", Type::String),
+                ("labelsOrTypes", Type::List(Box::new(Type::String))),
+                ("properties", Type::List(Box::new(Type::String))),
+                ("provider", Type::String),
                 ("coversFrom", Type::Integer),
             ],
             |context, sink| {
-                for index in schema(context) {
-                    let [name, label, property] = index.names;
-                    let covers_from = Value::Int(index.definition.covers_from.0.cast_signed());
-                    let unique = Value::Bool(index.definition.unique);
-                    sink(vec![name, label, property, unique, covers_from])?;
+                for item in index_items(context.read) {
+                    sink(vec![
+                        Value::Int(item.id),
+                        Value::String(item.name.clone()),
+                        text("ONLINE"),
+                        Value::Float(100.0),
+                        text(match item.is_constraint {
+                            true => "UNIQUE",
+                            false => "NONUNIQUE",
+                        }),
+                        text(item.kind.word()),
+                        text(item.entity()),
+                        list(item.names.iter().map(text)),
+                        list(item.properties.iter().map(text)),
+                        text(item.provider()),
+                        Value::Int(item.covers_from),
+                    ])?;
                 }
                 Ok(())
             },
@@ -147,21 +217,64 @@ fn built_in() -> [Procedure; 6] {
             "The constraints of the view.",
             &[
                 ("name", Type::String),
-                ("type", Type::String),
-                ("label", Type::String),
-                ("property", Type::String),
+                ("description", Type::String),
+                ("details", Type::String),
             ],
             |context, sink| {
-                for index in schema(context)
-                    .into_iter()
-                    .filter(|index| index.definition.unique)
-                {
-                    let [name, label, property] = index.names;
-                    sink(vec![name, text("UNIQUE"), label, property])?;
+                for item in constraint_items(context.read) {
+                    let details = text(item.kind());
+                    sink(vec![
+                        Value::String(item.name.clone()),
+                        text(item.statement()),
+                        details,
+                    ])?;
                 }
                 Ok(())
             },
         ),
+        with_arguments(
+            "db.awaitIndexes",
+            "Waits until all indexes answer. They do as soon as the command that makes them returns.",
+            &[("timeOutSeconds", Type::Integer)],
+            0,
+            &[],
+            |_, _, _| Ok(()),
+        ),
+        with_arguments(
+            "db.awaitIndex",
+            "Waits until an index answers, which it does as soon as the command that makes it returns.",
+            &[
+                ("indexName", Type::String),
+                ("timeOutSeconds", Type::Integer),
+            ],
+            1,
+            &[],
+            |context, arguments, _| {
+                let Some(Value::String(name)) = arguments.first() else {
+                    return Err(wrong_type(
+                        "db.awaitIndex",
+                        "the name of an index",
+                        &Value::Null,
+                    ));
+                };
+                let items = index_items(context.read);
+                if items.iter().any(|item| item.name == *name) {
+                    return Ok(());
+                }
+                Err(RuntimeError::new(
+                    RuntimeKind::ProcedureError,
+                    "ProcedureCallFailed",
+                    format!("there is no index named {name}"),
+                )
+                .into())
+            },
+        ),
+    ]
+}
+
+/// What the program says about itself.
+fn server_procedures(host: &Arc<Host>) -> Vec<Procedure> {
+    let mut procedures = vec![
         procedure(
             "dbms.components",
             "The name, versions and edition of this program.",
@@ -175,27 +288,144 @@ fn built_in() -> [Procedure; 6] {
                 sink(vec![text("Retrograph"), versions, text("community")])
             },
         ),
-    ]
+        procedure(
+            "db.ping",
+            "Answers true: the database can be reached.",
+            &[("success", Type::Boolean)],
+            |_, sink| sink(vec![Value::Bool(true)]),
+        ),
+        procedure(
+            "db.info",
+            "The identity of the graph and when it was made.",
+            &[
+                ("id", Type::String),
+                ("name", Type::String),
+                ("creationDate", Type::String),
+            ],
+            |context, sink| {
+                let identity = context.read.graph().identity();
+                let (id, created) = match identity {
+                    Some(identity) => {
+                        let id: String = identity
+                            .graph
+                            .iter()
+                            .map(|byte| format!("{byte:02x}"))
+                            .collect();
+                        (text(id), moment(identity.created.0))
+                    }
+                    None => (Value::Null, Value::Null),
+                };
+                sink(vec![id, text(context.caller.origin.database()), created])
+            },
+        ),
+        procedure(
+            "dbms.showCurrentUser",
+            "Who runs this statement.",
+            &[
+                ("username", Type::String),
+                ("roles", Type::List(Box::new(Type::String))),
+                ("flags", Type::List(Box::new(Type::String))),
+            ],
+            |context, sink| sink(vec![text(&context.caller.user), list([]), list([])]),
+        ),
+        procedure(
+            "dbms.licenseAgreementDetails",
+            "The licence under which the program runs.",
+            &[
+                ("status", Type::String),
+                ("daysLeftOnTrial", Type::Integer),
+                ("totalTrialDays", Type::Integer),
+            ],
+            |_, sink| sink(vec![text("yes"), Value::Int(0), Value::Int(0)]),
+        ),
+        procedure(
+            "dbms.clientConfig",
+            "The settings that a client may care for.",
+            &[
+                ("name", Type::String),
+                ("description", Type::String),
+                ("value", Type::String),
+                ("dynamic", Type::Boolean),
+            ],
+            {
+                let host = Arc::clone(host);
+                move |_, sink| settings(&host, sink)
+            },
+        ),
+        with_arguments(
+            "dbms.listConfig",
+            "The settings whose names contain a text.",
+            &[("searchString", Type::String)],
+            0,
+            &[
+                ("name", Type::String),
+                ("description", Type::String),
+                ("value", Type::String),
+                ("dynamic", Type::Boolean),
+            ],
+            {
+                let host = Arc::clone(host);
+                move |_, arguments, sink| {
+                    let part = match arguments.first() {
+                        Some(Value::String(part)) => part.to_lowercase(),
+                        _ => String::new(),
+                    };
+                    settings(&host, &mut |row: Vec<Value>| match &row[0] {
+                        Value::String(name) if !name.to_lowercase().contains(&part) => Ok(()),
+                        _ => sink(row),
+                    })
+                }
+            },
+        ),
+    ];
+    let databases = Arc::clone(host);
+    procedures.push(procedure(
+        "dbms.info",
+        "The database that holds what the program knows about itself.",
+        &[
+            ("id", Type::String),
+            ("name", Type::String),
+            ("creationDate", Type::String),
+        ],
+        move |context, sink| {
+            let databases = described_databases(&databases, context)?;
+            let system = databases
+                .iter()
+                .find(|database| database.is_system)
+                .or(databases.first());
+            let Some(database) = system else {
+                return Ok(());
+            };
+            let created = database
+                .created
+                .map_or(Value::Null, |created| moment(created.0));
+            let name = Value::String(database.name.clone());
+            sink(vec![name.clone(), name, created])
+        },
+    ));
+    procedures
 }
 
-/// An index with its name and those of its label and property.
-struct NamedIndex {
-    names: [Value; 3],
-    definition: Arc<IndexDefinition>,
+fn settings(host: &Host, sink: Sink<'_>) -> Result<(), QueryError> {
+    let mut settings = host.settings.clone();
+    settings.extend(host.surroundings.read().settings());
+    settings.sort_by(|left, right| left.name.cmp(&right.name));
+    settings.into_iter().try_for_each(|setting| {
+        sink(vec![
+            Value::String(setting.name),
+            text(setting.description),
+            text(setting.value),
+            Value::Bool(false),
+        ])
+    })
 }
 
-/// The indexes of the view, by name.
-fn schema(context: &CallContext<'_>) -> Vec<NamedIndex> {
-    let catalog = context.read.catalog();
-    let mut definitions = catalog.indexes();
-    definitions.sort_by(|left, right| left.name.cmp(&right.name));
-    let named = |definition: Arc<IndexDefinition>| {
-        let label = catalog.label_name(definition.label).unwrap_or_default();
-        let property = catalog.key_name(definition.key).unwrap_or_default();
-        let names = [definition.name.clone(), label, property].map(Value::String);
-        NamedIndex { names, definition }
-    };
-    definitions.into_iter().map(named).collect()
+/// An instant as text.
+fn moment(us: i64) -> Value {
+    match instant_utc(us) {
+        Value::DateTime(instant) => text(instant.to_string()),
+        other => other,
+    }
 }
 
 /// A row for each name, in order.
@@ -224,7 +454,10 @@ mod tests {
         assert!(procedures.get("test.my.proc").is_none());
         procedures.register(procedure("test.my.proc", "", &[], |_, _| Ok(())));
         assert!(procedures.get("TEST.my.proc").is_some());
-        assert_eq!(procedures.all().len(), 7);
+        assert_eq!(
+            procedures.all().len(),
+            Procedures::default().all().len() + 1
+        );
     }
 
     #[test]

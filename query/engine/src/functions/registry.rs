@@ -83,6 +83,29 @@ pub fn all() -> &'static [Function] {
     &REGISTRY.scalars
 }
 
+/// The group in which SHOW FUNCTIONS lists a scalar function.
+#[must_use]
+pub fn category(name: &str) -> &'static str {
+    static CATEGORIES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+        let groups = [
+            ("List", lists::functions()),
+            ("Numeric", math::functions()),
+            ("Spatial", spatial::functions()),
+            ("String", strings::functions()),
+            ("Temporal", temporal::functions()),
+        ];
+        groups
+            .into_iter()
+            .flat_map(|(group, functions)| {
+                functions
+                    .into_iter()
+                    .map(move |function| (function.name, group))
+            })
+            .collect()
+    });
+    CATEGORIES.get(name).copied().unwrap_or("Scalar")
+}
+
 /// All aggregating functions by name.
 #[must_use]
 pub fn aggregates() -> &'static [AggregateFunction] {

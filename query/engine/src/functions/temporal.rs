@@ -290,7 +290,7 @@ fn at(kind: TemporalType, time_us: i64, zone: &Zone) -> Value {
 }
 
 /// A system time as an instant in UTC.
-pub(super) fn instant_utc(time_us: i64) -> Value {
+pub(crate) fn instant_utc(time_us: i64) -> Value {
     at(TemporalType::DateTime, time_us, &Zone::UTC)
 }
 

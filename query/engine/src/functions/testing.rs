@@ -37,6 +37,8 @@ pub(crate) fn with_context<T>(read: &GraphRead, body: impl FnOnce(&mut CallConte
         transaction_time_us: TRANSACTION_TIME_US,
         now_us: &|| NOW_US,
         random: &mut random,
+        caller: &crate::surroundings::Caller::default(),
+        made: Vec::new(),
     })
 }
 

@@ -25,6 +25,7 @@ fn procedures() -> Procedures {
         name: "test.neighbours".to_owned(),
         description: String::new(),
         parameters: vec![column("name", Type::String), column("depth", Type::Integer)],
+        required: 2,
         results: vec![
             column("node", Type::Node),
             column("distance", Type::Integer),
@@ -35,6 +36,7 @@ fn procedures() -> Procedures {
         name: "test.nothing".to_owned(),
         description: String::new(),
         parameters: Vec::new(),
+        required: 0,
         results: Vec::new(),
         body: Arc::new(|_, _, _| Ok(())),
     });

@@ -1,0 +1,60 @@
+//! Indexes, constraints, SHOW and what clients ask on connect, through the real binary.
+
+mod support;
+
+use support::Retrograph;
+
+#[test]
+fn show_commands_answer_with_the_columns_clients_expect() {
+    let retrograph = Retrograph::with_graph();
+    retrograph
+        .query("CREATE (:Person {name: 'Ana', age: 41})-[:KNOWS {since: 2001}]->(:Person {name: 'Bo'})")
+        .success();
+    retrograph
+        .query("CREATE CONSTRAINT person_name FOR (n:Person) REQUIRE n.name IS UNIQUE")
+        .success();
+    let rows = |text: &str| retrograph.query(text).success();
+    assert_eq!(
+        rows("SHOW CONSTRAINTS YIELD name, type, labelsOrTypes, properties"),
+        "name,type,labelsOrTypes,properties\n\
+         person_name,UNIQUENESS,\"[\"\"Person\"\"]\",\"[\"\"name\"\"]\"\n"
+    );
+    assert_eq!(
+        rows("SHOW DATABASES YIELD name, type, home ORDER BY name"),
+        "name,type,home\ng,standard,true\nsystem,system,false\n"
+    );
+    assert_eq!(
+        rows(
+            "SHOW TRANSACTIONS YIELD database, currentQuery RETURN database, size(currentQuery) > 0 AS runs"
+        ),
+        "database,runs\ng,true\n"
+    );
+    assert_eq!(
+        rows("SHOW FUNCTIONS YIELD name WHERE name = 'count' RETURN *"),
+        "name\ncount\n"
+    );
+    assert_eq!(
+        rows("CALL db.schema.nodeTypeProperties() YIELD propertyName, propertyTypes, mandatory"),
+        "propertyName,propertyTypes,mandatory\n\
+         age,\"[\"\"Long\"\"]\",false\nname,\"[\"\"String\"\"]\",true\n"
+    );
+}
+
+#[test]
+fn the_schema_of_the_past_is_shown_as_it_was() {
+    let retrograph = Retrograph::with_graph();
+    retrograph.query("CREATE (:A {x: 1})").success();
+    retrograph
+        .query("CREATE INDEX a_x FOR (n:A) ON (n.x)")
+        .success();
+    retrograph.query("DROP INDEX a_x").success();
+    let at = |version: &str| {
+        let text = "CALL db.indexes() YIELD name RETURN count(*) AS n";
+        retrograph
+            .query(&format!("AS OF VERSION {version} {text}"))
+            .success()
+    };
+    assert_eq!(at("1"), "n\n0\n");
+    assert_eq!(at("2"), "n\n1\n");
+    assert_eq!(at("3"), "n\n0\n");
+}

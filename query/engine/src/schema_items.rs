@@ -1,0 +1,212 @@
+//! The indexes and constraints of a view as users see them: names instead of numbers, and the
+//! statement that makes each anew.
+
+use std::sync::Arc;
+
+use retrograph_cypher::ast::{ConstraintSort, IndexKind};
+use retrograph_graph::GraphRead;
+use retrograph_graph::value::{Map, Value};
+
+/// An index.
+#[derive(Clone, Debug)]
+pub(crate) struct IndexItem {
+    pub(crate) id: i64,
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: IndexKind,
+    pub(crate) is_relationship: bool,
+    /// The labels or types.
+    pub(crate) names: Vec<Arc<str>>,
+    pub(crate) properties: Vec<Arc<str>>,
+    /// Whether it stands behind a constraint of its name.
+    pub(crate) is_constraint: bool,
+    /// The first version it answers for.
+    pub(crate) covers_from: i64,
+}
+
+/// A constraint.
+#[derive(Clone, Debug)]
+pub(crate) struct ConstraintItem {
+    pub(crate) id: i64,
+    pub(crate) name: Arc<str>,
+    pub(crate) sort: ConstraintSort,
+    pub(crate) is_relationship: bool,
+    /// The label or type.
+    pub(crate) target: Arc<str>,
+    pub(crate) properties: Vec<Arc<str>>,
+    /// The types demanded, if it is about types.
+    pub(crate) types: Option<String>,
+}
+
+/// The indexes of a view, those behind constraints included, by name.
+pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
+    let catalog = read.catalog();
+    let mut items: Vec<IndexItem> = catalog
+        .indexes()
+        .into_iter()
+        .map(|index| IndexItem {
+            id: i64::from(index.id.0) + 1,
+            name: index.name.clone(),
+            kind: IndexKind::Range,
+            is_relationship: false,
+            names: vec![catalog.label_name(index.label).unwrap_or_default()],
+            properties: vec![catalog.key_name(index.key).unwrap_or_default()],
+            is_constraint: index.unique,
+            covers_from: index.covers_from.0.cast_signed(),
+        })
+        .collect();
+    items.sort_by(|left, right| left.name.cmp(&right.name));
+    items
+}
+
+/// The constraints of a view, by name.
+pub(crate) fn constraint_items(read: &GraphRead) -> Vec<ConstraintItem> {
+    let catalog = read.catalog();
+    let mut items: Vec<ConstraintItem> = catalog
+        .indexes()
+        .into_iter()
+        .filter(|index| index.unique)
+        .map(|index| ConstraintItem {
+            id: i64::from(index.id.0) + 1,
+            name: index.name.clone(),
+            sort: ConstraintSort::Unique,
+            is_relationship: false,
+            target: catalog.label_name(index.label).unwrap_or_default(),
+            properties: vec![catalog.key_name(index.key).unwrap_or_default()],
+            types: None,
+        })
+        .collect();
+    items.sort_by(|left, right| left.name.cmp(&right.name));
+    items
+}
+
+const fn entity(is_relationship: bool) -> &'static str {
+    match is_relationship {
+        true => "RELATIONSHIP",
+        false => "NODE",
+    }
+}
+
+/// A name between backticks.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// `(e:A|B)` or `()-[e:A|B]-()`.
+fn target(is_relationship: bool, names: &[Arc<str>]) -> String {
+    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+    let names = match names.is_empty() {
+        true => String::new(),
+        false => format!(":{}", names.join("|")),
+    };
+    match is_relationship {
+        true => format!("()-[e{names}]-()"),
+        false => format!("(e{names})"),
+    }
+}
+
+fn properties(keys: &[Arc<str>]) -> String {
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|key| format!("e.{}", quoted(key)))
+        .collect();
+    keys.join(", ")
+}
+
+impl IndexItem {
+    /// `NODE` or `RELATIONSHIP`.
+    pub(crate) const fn entity(&self) -> &'static str {
+        entity(self.is_relationship)
+    }
+
+    /// What keeps it, as clients know such things.
+    pub(crate) const fn provider(&self) -> &'static str {
+        match self.kind {
+            IndexKind::Range => "range-1.0",
+            IndexKind::Text => "text-2.0",
+            IndexKind::Point => "point-1.0",
+            IndexKind::Fulltext => "fulltext-1.0",
+            IndexKind::Vector => "vector-2.0",
+            IndexKind::Lookup => "token-lookup-1.0",
+        }
+    }
+
+    /// The options it was made with.
+    pub(crate) fn options(&self) -> Value {
+        let map = Map::from_iter([
+            ("indexConfig".into(), Value::Map(Arc::default())),
+            ("indexProvider".into(), Value::string(self.provider())),
+        ]);
+        Value::Map(Arc::new(map))
+    }
+
+    /// The statement that makes it.
+    pub(crate) fn statement(&self) -> String {
+        let kind = self.kind.word();
+        let (name, keys) = (quoted(&self.name), properties(&self.properties));
+        let target = target(self.is_relationship, &self.names);
+        if self.is_constraint {
+            return format!("CREATE CONSTRAINT {name} FOR {target} REQUIRE ({keys}) IS UNIQUE");
+        }
+        match self.kind {
+            IndexKind::Lookup => {
+                let function = match self.is_relationship {
+                    true => "type",
+                    false => "labels",
+                };
+                format!("CREATE {kind} INDEX {name} FOR {target} ON EACH {function}(e)")
+            }
+            IndexKind::Fulltext => {
+                format!("CREATE {kind} INDEX {name} FOR {target} ON EACH [{keys}]")
+            }
+            _ => format!("CREATE {kind} INDEX {name} FOR {target} ON ({keys})"),
+        }
+    }
+}
+
+impl ConstraintItem {
+    /// `NODE` or `RELATIONSHIP`.
+    pub(crate) const fn entity(&self) -> &'static str {
+        entity(self.is_relationship)
+    }
+
+    /// The type as clients know it.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match (self.sort, self.is_relationship) {
+            (ConstraintSort::Unique, false) => "UNIQUENESS",
+            (ConstraintSort::Unique, true) => "RELATIONSHIP_UNIQUENESS",
+            (ConstraintSort::Key, false) => "NODE_KEY",
+            (ConstraintSort::Key, true) => "RELATIONSHIP_KEY",
+            (ConstraintSort::Exists, false) => "NODE_PROPERTY_EXISTENCE",
+            (ConstraintSort::Exists, true) => "RELATIONSHIP_PROPERTY_EXISTENCE",
+            (ConstraintSort::Typed, false) => "NODE_PROPERTY_TYPE",
+            (ConstraintSort::Typed, true) => "RELATIONSHIP_PROPERTY_TYPE",
+        }
+    }
+
+    /// The options it was made with.
+    pub(crate) fn options(&self) -> Value {
+        match self.sort {
+            ConstraintSort::Unique | ConstraintSort::Key => {
+                let map = Map::from_iter([
+                    ("indexConfig".into(), Value::Map(Arc::default())),
+                    ("indexProvider".into(), Value::string("range-1.0")),
+                ]);
+                Value::Map(Arc::new(map))
+            }
+            ConstraintSort::Exists | ConstraintSort::Typed => Value::Null,
+        }
+    }
+
+    /// The statement that makes it.
+    pub(crate) fn statement(&self) -> String {
+        let (name, keys) = (quoted(&self.name), properties(&self.properties));
+        let target = target(self.is_relationship, std::slice::from_ref(&self.target));
+        let rule = match self.sort {
+            ConstraintSort::Unique => "UNIQUE".to_owned(),
+            ConstraintSort::Key => format!("{} KEY", self.entity()),
+            ConstraintSort::Exists => "NOT NULL".to_owned(),
+            ConstraintSort::Typed => format!(":: {}", self.types.as_deref().unwrap_or_default()),
+        };
+        format!("CREATE CONSTRAINT {name} FOR {target} REQUIRE ({keys}) IS {rule}")
+    }
+}
