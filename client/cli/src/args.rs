@@ -67,6 +67,35 @@ pub enum Command {
         #[command(subcommand)]
         action: GraphAction,
     },
+    /// Serve graphs to Bolt drivers
+    #[command(visible_alias = "start")]
+    Serve(ServeArguments),
+}
+
+/// `retrograph serve`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "There is no authentication yet: whoever can connect can do everything. The \
+    server therefore listens on loopback addresses only.\n\n\
+    Example: retrograph serve --data ./demo-data --graph harbor"
+)]
+pub struct ServeArguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7687")]
+    pub listen: std::net::SocketAddr,
+    /// The graph of clients that name none; made if there is none of that name [default: the only
+    /// graph there is]
+    #[arg(long, value_name = "GRAPH")]
+    pub graph: Option<String>,
+    /// Where drivers are told to find the server [default: where they found it]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub advertise: Option<String>,
+    /// Go by a server name that starts with `Neo4j/`, which some drivers insist on, such as Java's
+    #[arg(long)]
+    pub compatible_agent: bool,
+    /// Who commits, as recorded with commits [default: the user of the system]
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
 }
 
 /// The moment a command reads.

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Info(arguments) => commands::info::run(&data, &arguments),
         Command::Demo(arguments) => demo::run(&data, &arguments),
         Command::Graph { action } => commands::graph::run(&data, &action),
+        Command::Serve(arguments) => commands::serve::run(&data, arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -512,16 +512,20 @@ impl Run<'_> {
             if prepared.slots.is_empty() || !wants_more {
                 return Ok(if wants_more { Flow::More } else { Flow::Stop });
             }
+            let seen = context.see_all();
+            let mut flow = Flow::More;
             for at in 0..batch.rows {
                 row.clear();
                 row.extend(prepared.slots.iter().map(|slot| batch.get(*slot, at)));
                 rows += 1;
                 if consume(&row, &context.views)? == Control::Stop {
                     wants_more = false;
-                    return Ok(Flow::Stop);
+                    flow = Flow::Stop;
+                    break;
                 }
             }
-            Ok(Flow::More)
+            context.see(seen);
+            Ok(flow)
         };
         let out: &mut Sink<'_> = &mut out;
         let entry = Batch::unit(plan.width);

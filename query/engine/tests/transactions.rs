@@ -90,6 +90,31 @@ fn an_open_transaction_sees_its_own_writes_and_others_do_not() {
 }
 
 #[test]
+fn elements_written_in_an_open_transaction_are_shown_as_they_were_written() {
+    let fixture = Fixture::new(&[]);
+    let options = RunOptions::default();
+    let transaction = fixture
+        .engine
+        .begin(&fixture.graph, options.clone())
+        .unwrap();
+    for (text, expected) in [
+        ("CREATE (n:New {x: 1}) RETURN n", 1),
+        ("MATCH (n:New) SET n.x = 2 RETURN n", 2),
+    ] {
+        let mut found = Collected::default();
+        let engine = &fixture.engine;
+        engine
+            .run_in(&transaction, text, &Parameters::new(), &options, &mut found)
+            .unwrap();
+        let Output::Node(node) = &found.rows[0][0] else {
+            panic!("no node: {found:?}");
+        };
+        assert_eq!(node.labels, ["New".into()]);
+        assert_eq!(node.properties["x"].to_string(), expected.to_string());
+    }
+}
+
+#[test]
 fn a_rolled_back_transaction_leaves_nothing() {
     let fixture = Fixture::new(&["CREATE (:A)"]);
     let options = RunOptions::default();

@@ -5,3 +5,4 @@ pub mod graph;
 pub mod import;
 pub mod info;
 pub mod query;
+pub mod serve;

@@ -344,7 +344,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn see(&mut self, sequence: u32) -> u32 {
+    /// Sees own writes of all clauses, as elements that leave the query are shown; returns what was seen.
+    pub(crate) fn see_all(&mut self) -> u32 {
+        self.see(u32::MAX)
+    }
+
+    /// Sees own writes below a sequence; returns what was seen.
+    pub(crate) fn see(&mut self, sequence: u32) -> u32 {
         let Some(writer) = &mut self.writer else {
             return 0;
         };

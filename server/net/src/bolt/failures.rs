@@ -1,0 +1,169 @@
+//! Errors of the engine and the database as clients are told of them.
+//!
+//! What matters is the class: drivers run a transaction again if its failure is transient, so a lost
+//! certification is, and a commit whose outcome is unknown is not.
+
+use std::error::Error;
+
+use retrograph_bolt::Failure;
+use retrograph_bolt::failure::code;
+use retrograph_cypher::{Diagnostic, ErrorKind};
+use retrograph_engine::{QueryError, RuntimeError, RuntimeKind};
+use retrograph_graph::{CommitError, GraphError};
+use retrograph_server::DatabaseError;
+
+/// A failed query; `text` is what it was compiled from.
+pub fn of_query(error: &QueryError, text: &str) -> Failure {
+    match error {
+        QueryError::Compile(diagnostic) => of_diagnostic(diagnostic, text),
+        QueryError::Runtime(error) => Failure::new(code_of(error), error.message.clone()),
+        QueryError::Graph(error) => of_graph(error),
+        QueryError::Commit(error) => of_commit(error),
+        QueryError::Cancelled => Failure::new(code::TERMINATED, error.to_string()),
+        QueryError::TimedOut { .. } => Failure::new(code::TRANSACTION_TIMED_OUT, error.to_string()),
+        QueryError::OutOfMemory { .. } => Failure::new(code::OUT_OF_MEMORY, error.to_string()),
+        other => Failure::new(code::UNKNOWN_ERROR, chain(other)),
+    }
+}
+
+/// A database that cannot be used.
+pub fn of_database(error: &DatabaseError) -> Failure {
+    let code = match error {
+        DatabaseError::NoSuchGraph { .. } | DatabaseError::BadName { .. } => {
+            code::DATABASE_NOT_FOUND
+        }
+        _ => code::DATABASE_UNAVAILABLE,
+    };
+    Failure::new(code, chain(error))
+}
+
+/// A mistake in the text, with its place the way users of drivers know it.
+fn of_diagnostic(diagnostic: &Diagnostic, text: &str) -> Failure {
+    let code = match diagnostic.kind {
+        ErrorKind::SemanticError | ErrorKind::SyntaxError => code::SYNTAX_ERROR,
+        ErrorKind::TypeError => code::TYPE_ERROR,
+        ErrorKind::ArgumentError => code::ARGUMENT_ERROR,
+        ErrorKind::ArithmeticError => code::ARITHMETIC_ERROR,
+        ErrorKind::EntityNotFound => code::ENTITY_NOT_FOUND,
+        ErrorKind::ParameterMissing => code::PARAMETER_MISSING,
+        ErrorKind::ProcedureError => code::PROCEDURE_NOT_FOUND,
+        _ => code::SYNTAX_ERROR,
+    };
+    let start = text.floor_char_boundary(diagnostic.primary.span.start as usize);
+    let before = &text[..start];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let column = before[line_start..].chars().count();
+    let help = match &diagnostic.help {
+        Some(help) => format!(" ({help})"),
+        None => String::new(),
+    };
+    let message = format!(
+        "{}{help} (line {}, column {} (offset: {}))\n\"{line}\"\n {:column$}^",
+        diagnostic.message,
+        before.matches('\n').count() + 1,
+        column + 1,
+        before.chars().count(),
+        "",
+    );
+    Failure::new(code, message)
+}
+
+fn code_of(error: &RuntimeError) -> &'static str {
+    match error.kind {
+        RuntimeKind::SemanticError if error.detail == "ReadOnly" => code::ACCESS_MODE,
+        RuntimeKind::SemanticError => code::SEMANTIC_ERROR,
+        RuntimeKind::TypeError => code::TYPE_ERROR,
+        RuntimeKind::ArgumentError => code::ARGUMENT_ERROR,
+        RuntimeKind::ArithmeticError => code::ARITHMETIC_ERROR,
+        RuntimeKind::EntityNotFound => code::ENTITY_NOT_FOUND,
+        RuntimeKind::PropertyNotFound => code::PROPERTY_NOT_FOUND,
+        RuntimeKind::LabelNotFound => code::LABEL_NOT_FOUND,
+        RuntimeKind::SyntaxError => code::SYNTAX_ERROR,
+        RuntimeKind::ConstraintValidationFailed | RuntimeKind::ConstraintVerificationFailed => {
+            code::CONSTRAINT_VALIDATION
+        }
+        RuntimeKind::ParameterMissing => code::PARAMETER_MISSING,
+        RuntimeKind::ProcedureError => code::PROCEDURE_CALL_FAILED,
+    }
+}
+
+/// A refusal or failure of the store.
+pub fn of_graph(error: &GraphError) -> Failure {
+    let code = match error {
+        GraphError::FutureVersion { .. }
+        | GraphError::BeforeHorizon { .. }
+        | GraphError::FutureInstant { .. }
+        | GraphError::BeforeGraph { .. }
+        | GraphError::IndexedValueTooLong { .. } => code::ARGUMENT_ERROR,
+        GraphError::TransactionTooLarge { .. } => code::TRANSACTION_TOO_LARGE,
+        GraphError::SchemaExists { .. } => code::SCHEMA_EXISTS,
+        GraphError::NoSuchSchema { .. } => code::SCHEMA_NOT_FOUND,
+        GraphError::SchemaAndData => code::FORBIDDEN,
+        GraphError::Encode(_) => code::TYPE_ERROR,
+        GraphError::NotLeading => code::NOT_A_LEADER,
+        _ => code::UNKNOWN_ERROR,
+    };
+    Failure::new(code, chain(error))
+}
+
+fn of_commit(error: &CommitError) -> Failure {
+    let code = match error {
+        CommitError::Conflict { .. } | CommitError::ViewTooOld { .. } => code::OUTDATED,
+        CommitError::NotLeading => code::NOT_A_LEADER,
+        CommitError::Clock { .. } | CommitError::Refused { .. } => code::DATABASE_UNAVAILABLE,
+        CommitError::OutcomeUnknown { .. } => code::COMMIT_OUTCOME_UNKNOWN,
+        CommitError::Graph(error) => return of_graph(error),
+        _ => code::UNKNOWN_ERROR,
+    };
+    Failure::new(code, chain(error))
+}
+
+/// An error with its causes in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_retried_is_transient_and_nothing_else() {
+        let conflict = CommitError::Conflict {
+            version: retrograph_graph::ids::Version(1),
+            what: "n".to_owned(),
+        };
+        assert!(of_commit(&conflict).is_transient());
+        let unknown = CommitError::OutcomeUnknown {
+            reason: "fsync".to_owned(),
+        };
+        assert!(!of_commit(&unknown).is_transient());
+        assert_eq!(of_commit(&CommitError::NotLeading).code, code::NOT_A_LEADER);
+        assert!(!of_query(&QueryError::TimedOut { limit_ms: 1 }, "").is_transient());
+    }
+
+    #[test]
+    fn mistakes_are_shown_where_they_are() {
+        let text = "MATCH (n)\nRETURN ö, n.x AND";
+        let error = retrograph_cypher::parse(text).expect_err("unfinished");
+        let failure = of_query(&QueryError::from(error), text);
+        assert_eq!(failure.code, code::SYNTAX_ERROR);
+        assert!(
+            failure.message.contains("(line 2, column 18 (offset: 27))")
+                && failure.message.contains("\"RETURN ö, n.x AND\""),
+            "{}",
+            failure.message
+        );
+    }
+}

@@ -1,0 +1,239 @@
+//! Listening.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use retrograph_bolt::Limits;
+use retrograph_server::Database;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::session::Session;
+
+/// How long connections may take to end when the server stops.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// How long to wait when no connection can be accepted, as when there are too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a server serves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where it listens. A loopback address, as nobody is asked who they are.
+    pub listen: SocketAddr,
+    /// What clients are told about where to find it; what they came by if absent.
+    pub advertised: Option<String>,
+    /// The name and version that clients are told.
+    pub agent: String,
+    /// The graph of clients that name none; if absent, the only one there is.
+    pub default_graph: Option<String>,
+    /// Who commits, as is recorded: there are no users yet.
+    pub actor: Arc<str>,
+    /// How many connections there may be.
+    pub connections_max: usize,
+    /// How many of them may have something running or open.
+    pub workers_max: usize,
+    /// How much the rows of a transaction may take that are kept of unread results while its next query
+    /// runs.
+    pub kept_bytes_max: usize,
+    /// What a connection may do.
+    pub limits: Limits,
+}
+
+impl Options {
+    /// The usual ones.
+    #[must_use]
+    pub fn new(listen: SocketAddr, actor: Arc<str>) -> Self {
+        Self {
+            listen,
+            advertised: None,
+            agent: concat!("Retrograph/", env!("CARGO_PKG_VERSION")).to_owned(),
+            default_graph: None,
+            actor,
+            connections_max: 10_000,
+            workers_max: 1_000,
+            kept_bytes_max: 64 << 20,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Goes by a name that those drivers accept that accept one vendor's only.
+    #[must_use]
+    pub fn with_compatible_agent(mut self) -> Self {
+        self.agent = format!("Neo4j/5.26.0 compatible ({})", self.agent);
+        self
+    }
+}
+
+/// The server cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The address can be reached from elsewhere.
+    #[error(
+        "{0} can be reached from other machines, and there is no authentication yet: listen on a \
+         loopback address such as 127.0.0.1:7687"
+    )]
+    Exposed(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// No threads can be started.
+    #[error("cannot start the threads of the server")]
+    Runtime(#[source] io::Error),
+}
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) database: Arc<Database>,
+    pub(super) options: Options,
+    pub(super) address: SocketAddr,
+    pub(super) workers: AtomicUsize,
+}
+
+/// A server that listens.
+pub struct Server {
+    runtime: Runtime,
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+}
+
+/// Stops a server from another thread.
+#[derive(Clone)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Stop {
+    /// Stops it: no new connections, and those there are end.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Server {
+    /// Listens; clients can connect from now on, and are served by [`Self::run`].
+    ///
+    /// # Errors
+    /// If the address is not one of this machine alone, or cannot be had.
+    pub fn listen(database: Arc<Database>, options: Options) -> Result<Self, ListenError> {
+        let address = options.listen;
+        if !address.ip().is_loopback() {
+            return Err(ListenError::Exposed(address));
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("retrograph-net")
+            .enable_all()
+            .build()
+            .map_err(ListenError::Runtime)?;
+        let unusable = |source| ListenError::Address { address, source };
+        let listener = runtime
+            .block_on(TcpListener::bind(address))
+            .map_err(unusable)?;
+        let address = listener.local_addr().map_err(unusable)?;
+        Ok(Self {
+            runtime,
+            listener,
+            shared: Arc::new(Shared {
+                database,
+                options,
+                address,
+                workers: AtomicUsize::new(0),
+            }),
+            stop: watch::channel(false).0,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// How it is stopped.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        Stop(self.stop.clone())
+    }
+
+    /// Serves until it is stopped.
+    pub fn run(self) {
+        let Self {
+            runtime,
+            listener,
+            shared,
+            stop,
+        } = self;
+        let stopped = stop.subscribe();
+        let open = Arc::new(AtomicUsize::new(0));
+        runtime.block_on(async {
+            accept(&listener, &shared, stopped, &open).await;
+            drop(listener);
+            // Connections see the stop as well; they roll back what is open.
+            let ends = tokio::time::Instant::now() + STOP_TIME;
+            while open.load(Ordering::Acquire) > 0 || shared.workers.load(Ordering::Acquire) > 0 {
+                if tokio::time::Instant::now() >= ends {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        runtime.shutdown_timeout(STOP_TIME);
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    shared: &Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+    open: &Arc<AtomicUsize>,
+) {
+    let number = AtomicU64::new(1);
+    while !*stopped.borrow() {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.changed() => continue,
+        };
+        let Ok((socket, _)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let place = OpenConnection::of(open);
+        if open.load(Ordering::Relaxed) > shared.options.connections_max {
+            // Closed at once: there is no version yet in which to say why.
+            continue;
+        }
+        let id = format!("bolt-{}", number.fetch_add(1, Ordering::Relaxed));
+        let session = Session::new(Arc::clone(shared), id);
+        let stop = stopped.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            session.run(socket, stop).await;
+        });
+    }
+}
+
+/// Counts an open connection.
+struct OpenConnection(Arc<AtomicUsize>);
+
+impl OpenConnection {
+    fn of(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,345 @@
+//! A connection as a task: between the socket and the worker.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use retrograph_bolt::failure::code;
+use retrograph_bolt::value::{Map, map};
+use retrograph_bolt::{Action, Connection, Dialect, Failure, Outcome, Settings, State, Version};
+use retrograph_engine::CancelToken;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::ReadHalf;
+use tokio::sync::{mpsc as replies, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::server::Shared;
+use super::worker::{Client, Command, Reply, Worker};
+
+/// How much is read at once.
+const READ_BYTES: usize = 16 << 10;
+
+/// Replies of the worker are not taken while this much waits to be sent.
+const UNSENT_BYTES_MAX: usize = 256 << 10;
+
+/// How many replies may wait to be taken.
+const REPLIES_MAX: usize = 4;
+
+/// A connection that has nothing open for this long gives its worker back.
+const WORKER_IDLE: Duration = Duration::from_secs(10);
+
+/// A client that takes nothing of what is to be sent for this long is gone.
+const STALL: Duration = Duration::from_secs(600);
+
+/// How long, and for how many bytes, a connection that is over is read on.
+const LINGER: Duration = Duration::from_millis(500);
+const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// The worker's stack: queries may be nested deeply.
+const STACK_BYTES: usize = 8 << 20;
+
+/// The other end of a worker.
+struct Handle {
+    commands: mpsc::Sender<Command>,
+    replies: replies::Receiver<Reply>,
+}
+
+/// See the module.
+pub struct Session {
+    shared: Arc<Shared>,
+    connection: Connection,
+    worker: Option<Handle>,
+    /// Stops the query that is running, if any.
+    cancel: CancelToken,
+    authentication_ends: Option<Instant>,
+}
+
+/// Why a connection's loop turns.
+enum Event {
+    Read(io::Result<usize>),
+    Written(io::Result<usize>),
+    Reply(Option<Reply>),
+    /// The client did not authenticate in time, or does not read.
+    Late,
+    Idle,
+    Stop,
+}
+
+impl Session {
+    pub fn new(shared: Arc<Shared>, connection_id: String) -> Self {
+        let connection = Connection::new(Settings {
+            agent: shared.options.agent.clone(),
+            connection_id,
+            hints: Map::new(),
+            limits: shared.options.limits,
+        });
+        Self {
+            shared,
+            connection,
+            worker: None,
+            cancel: CancelToken::new(),
+            authentication_ends: None,
+        }
+    }
+
+    /// Serves the connection until it is over.
+    pub async fn run(mut self, mut socket: TcpStream, mut stop: watch::Receiver<bool>) {
+        // Answers are short and waited for.
+        let _ = socket.set_nodelay(true);
+        let (mut reader, mut writer) = socket.split();
+        let mut input = vec![0; READ_BYTES];
+        let mut unsent: Vec<u8> = Vec::new();
+        let mut sent = 0;
+        let mut moved = Instant::now();
+        loop {
+            self.act();
+            if sent == unsent.len() {
+                unsent = self.connection.take_output();
+                sent = 0;
+                moved = Instant::now();
+            }
+            let is_sending = sent < unsent.len();
+            if self.connection.is_closed() && !is_sending {
+                break;
+            }
+            let is_idle = self.worker.is_some()
+                && !is_sending
+                && self.connection.state() == Some(State::Ready);
+            let event = {
+                let worker = self.worker.as_mut();
+                let takes_reply = worker.is_some() && unsent.len() - sent < UNSENT_BYTES_MAX;
+                let reply = async {
+                    match worker {
+                        Some(worker) => worker.replies.recv().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let late = async {
+                    match self.authentication_ends {
+                        Some(at) => sleep_until(at).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let (reply, late) = (pin!(reply), pin!(late));
+                tokio::select! {
+                    _ = stop.changed() => Event::Stop,
+                    written = writer.write(&unsent[sent..]), if is_sending => Event::Written(written),
+                    reply = reply, if takes_reply => Event::Reply(reply),
+                    read = reader.read(&mut input), if self.connection.wants_input() => {
+                        Event::Read(read)
+                    }
+                    () = late => Event::Late,
+                    () = sleep_until(moved + STALL), if is_sending => Event::Late,
+                    () = sleep_until(moved + WORKER_IDLE), if is_idle => Event::Idle,
+                }
+            };
+            match event {
+                Event::Read(Ok(0) | Err(_)) | Event::Written(Ok(0) | Err(_)) => break,
+                Event::Stop | Event::Late => break,
+                Event::Read(Ok(read)) => {
+                    moved = Instant::now();
+                    self.connection.receive(&input[..read]);
+                }
+                Event::Written(Ok(written)) => {
+                    moved = Instant::now();
+                    sent += written;
+                }
+                Event::Reply(Some(reply)) => {
+                    self.connection.records(&reply.records);
+                    if let Some(outcome) = reply.outcome {
+                        self.connection.complete(outcome);
+                    }
+                    // What waits is sent before more is asked for; what comes now goes behind it.
+                    if sent > 0 {
+                        unsent.drain(..sent);
+                        sent = 0;
+                    }
+                    unsent.append(&mut self.connection.take_output());
+                }
+                Event::Reply(None) => {
+                    self.worker = None;
+                    let failure = Failure::new(
+                        code::UNKNOWN_ERROR,
+                        "the thread that ran the query has failed",
+                    );
+                    self.connection.complete(Outcome::Failed(failure));
+                }
+                Event::Idle => self.worker = None,
+            }
+        }
+        // The worker sees that nobody waits any more, and rolls back.
+        self.cancel.cancel();
+        let _ = writer.shutdown().await;
+        linger(&mut reader, &mut input).await;
+    }
+
+    /// Does what is to be done.
+    fn act(&mut self) {
+        while let Some(action) = self.connection.next_action() {
+            let command = match action {
+                Action::StartTimer(time) => {
+                    self.authentication_ends = Some(Instant::now() + time);
+                    continue;
+                }
+                Action::StopTimer => {
+                    self.authentication_ends = None;
+                    continue;
+                }
+                Action::Authenticate(_) => {
+                    // There are no users yet: see the module `bolt`.
+                    let answer = self.logged_in();
+                    self.connection.complete(Outcome::Done(answer));
+                    continue;
+                }
+                Action::Logoff => {
+                    self.connection.complete(Outcome::Done(Map::new()));
+                    continue;
+                }
+                Action::Interrupt => {
+                    self.cancel.cancel();
+                    continue;
+                }
+                Action::Close { .. } => continue,
+                Action::Run { run, result } => {
+                    self.cancel = CancelToken::new();
+                    Command::Run {
+                        run,
+                        result,
+                        cancel: self.cancel.clone(),
+                    }
+                }
+                Action::Pull { rows, result } => Command::Pull { rows, result },
+                Action::Discard { rows, result } => Command::Discard { rows, result },
+                Action::Begin(extra) => Command::Begin(extra),
+                Action::Commit => Command::Commit,
+                Action::Rollback => Command::Rollback,
+                Action::Route(route) => Command::Route(route),
+                Action::Reset if self.worker.is_none() => {
+                    // Nothing is open.
+                    self.connection.complete(Outcome::Done(Map::new()));
+                    continue;
+                }
+                Action::Reset => Command::Reset,
+            };
+            self.command(command);
+        }
+    }
+
+    fn logged_in(&self) -> Map {
+        match (&self.shared.options.advertised, self.connection.version()) {
+            (Some(address), Some(version)) if version.has_home_database() => {
+                map([("advertised_address", address.as_str())])
+            }
+            _ => Map::new(),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let worker = match self.worker.take() {
+            Some(worker) => Some(worker),
+            None => self.start_worker(),
+        };
+        let Some(worker) = worker else {
+            let failure = Failure::new(
+                code::DATABASE_UNAVAILABLE,
+                "too many connections run queries at the same time; try again",
+            );
+            self.connection.complete(Outcome::Failed(failure));
+            return;
+        };
+        // If the worker has failed, the end of its replies says so.
+        let _ = worker.commands.send(command);
+        self.worker = Some(worker);
+    }
+
+    fn start_worker(&self) -> Option<Handle> {
+        let (version, dialect) = self.known()?;
+        let place = Place::take(&self.shared)?;
+        let client = Client {
+            version,
+            dialect,
+            user_agent: self
+                .connection
+                .hello()
+                .map(|hello| hello.user_agent.clone())
+                .unwrap_or_default(),
+            advertised: self.shared.options.advertised.clone(),
+            found: self.found(),
+            kept_bytes_max: self.shared.options.kept_bytes_max,
+        };
+        let (command_sender, commands) = mpsc::channel();
+        let (reply_sender, replies) = replies::channel(REPLIES_MAX);
+        let worker = Worker::new(
+            Arc::clone(&self.shared.database),
+            self.shared.options.default_graph.clone(),
+            Arc::clone(&self.shared.options.actor),
+            client,
+            commands,
+            reply_sender,
+        );
+        let spawned = std::thread::Builder::new()
+            .name("retrograph-bolt".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                let _place = place;
+                worker.run();
+            });
+        spawned.ok().map(|_| Handle {
+            commands: command_sender,
+            replies,
+        })
+    }
+
+    fn known(&self) -> Option<(Version, Dialect)> {
+        Some((self.connection.version()?, self.connection.dialect()?))
+    }
+
+    /// Where the client found the server.
+    fn found(&self) -> String {
+        let routing = self
+            .connection
+            .hello()
+            .and_then(|hello| hello.routing.as_ref());
+        match routing.and_then(|routing| routing.get("address")) {
+            Some(retrograph_bolt::Value::String(address)) => address.clone(),
+            _ => self.shared.address.to_string(),
+        }
+    }
+}
+
+/// Reads on for a moment: a socket that is closed with bytes unread takes back what it has just sent, and
+/// the client would not learn what was wrong.
+async fn linger(reader: &mut ReadHalf<'_>, input: &mut [u8]) {
+    let read_all = async {
+        let mut read = 0;
+        while read < LINGER_BYTES_MAX {
+            match reader.read(input).await {
+                Ok(0) | Err(_) => break,
+                Ok(bytes) => read += bytes,
+            }
+        }
+    };
+    let _ = timeout(LINGER, read_all).await;
+}
+
+/// One of the workers that there may be.
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let place = Self(Arc::clone(shared));
+        let before = shared.workers.fetch_add(1, Ordering::Relaxed);
+        // Dropping gives it back.
+        (before < shared.options.workers_max).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.workers.fetch_sub(1, Ordering::Relaxed);
+    }
+}

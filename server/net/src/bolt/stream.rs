@@ -1,0 +1,320 @@
+//! A result on its way from the engine to the client.
+//!
+//! The engine calls [`Stream`] for each row, on the worker's thread. What to do with a row depends on
+//! what the client asked for; when it has what it asked for, the call does not return until it asks for
+//! more. So the engine holds one row at a time, and a query begins to run when its first row is wanted.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use retrograph_bolt::value::{Map, map};
+use retrograph_bolt::{Dialect, Failure, Outcome, Records, Value as Sent};
+use retrograph_engine::{Control, QueryError, RowSink, Views};
+use retrograph_graph::value::Value;
+
+use super::records;
+use super::worker::{Command, Inbox, Outbox, Waited};
+
+/// Rows are handed on once they have this many bytes.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// The open results of a transaction whose queries have run to their end.
+pub type Finished = BTreeMap<i64, Rest>;
+
+/// What is left of a result whose query has run to its end.
+#[derive(Default)]
+pub struct Rest {
+    bytes: Vec<u8>,
+    /// Where each row ends.
+    ends: VecDeque<usize>,
+    sent: usize,
+    summary: Map,
+}
+
+impl Rest {
+    fn kept_bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * size_of::<usize>()
+    }
+
+    /// Sends or passes over rows; tells whether there are more.
+    pub fn portion(&mut self, rows: Option<u64>, is_sent: bool) -> (Vec<u8>, Outcome) {
+        let start = self.sent;
+        let rows = rows.map_or(usize::MAX, |rows| {
+            usize::try_from(rows).unwrap_or(usize::MAX)
+        });
+        let mut taken = self.ends.drain(..rows.min(self.ends.len()));
+        self.sent = taken.next_back().unwrap_or(start);
+        drop(taken);
+        let bytes = if is_sent {
+            self.bytes[start..self.sent].to_vec()
+        } else {
+            Vec::new()
+        };
+        let has_more = !self.ends.is_empty();
+        let metadata = if has_more {
+            Map::new()
+        } else {
+            std::mem::take(&mut self.summary)
+        };
+        (bytes, Outcome::Portion { has_more, metadata })
+    }
+}
+
+/// What the client wants of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// So many, or all.
+    Send(Option<u64>),
+    /// So many are to be passed over.
+    Skip(u64),
+    /// Nothing more.
+    Drop,
+    /// Later, but another query is to run now.
+    Keep,
+}
+
+/// What the end of a query leaves to do.
+pub enum Ended {
+    /// The client has been told, or has not asked.
+    Told,
+    /// The rest of the result, which the client may still ask for.
+    Kept(Rest),
+}
+
+/// See the module.
+pub struct Stream<'w> {
+    pub inbox: &'w mut Inbox,
+    pub outbox: &'w Outbox,
+    pub finished: &'w mut Finished,
+    pub result: Option<i64>,
+    pub database: Arc<str>,
+    /// The client named no database and is told which it is.
+    pub tells_database: bool,
+    /// When the transaction ends at the latest, and how long it may take.
+    pub deadline: Option<(Instant, Duration)>,
+    pub started: Instant,
+    /// How much the rows of the transaction may take that are kept because other queries ran on.
+    pub kept_bytes_max: usize,
+    records: Records,
+    wish: Wish,
+    /// Whether the client waits for an answer.
+    is_awaited: bool,
+    kept: Rest,
+}
+
+impl<'w> Stream<'w> {
+    /// A stream for a query that is about to be compiled.
+    pub fn new(
+        inbox: &'w mut Inbox,
+        outbox: &'w Outbox,
+        finished: &'w mut Finished,
+        dialect: Dialect,
+        database: Arc<str>,
+    ) -> Self {
+        Self {
+            inbox,
+            outbox,
+            finished,
+            result: None,
+            database,
+            tells_database: false,
+            deadline: None,
+            started: Instant::now(),
+            kept_bytes_max: 0,
+            records: Records::new(dialect),
+            wish: Wish::Drop,
+            is_awaited: true,
+            kept: Rest::default(),
+        }
+    }
+
+    /// The query has run to its end.
+    pub fn end(mut self, summary: Map) -> Ended {
+        if self.wish == Wish::Keep {
+            self.kept.summary = summary;
+            return Ended::Kept(self.kept);
+        }
+        self.answer(Outcome::Portion {
+            has_more: false,
+            metadata: summary,
+        });
+        Ended::Told
+    }
+
+    /// The query has failed. Who waits is told: for the result, or for what stands behind it. If nobody
+    /// waits, the failure is returned.
+    pub fn fail(mut self, failure: Failure) -> Option<Failure> {
+        if !self.is_awaited {
+            match self.inbox.next_command() {
+                Some(Command::Run { .. } | Command::Commit) => {
+                    self.inbox.drop_next();
+                    self.is_awaited = true;
+                }
+                _ => return Some(failure),
+            }
+        }
+        self.answer(Outcome::Failed(failure));
+        None
+    }
+
+    fn answer(&mut self, outcome: Outcome) {
+        if self.is_awaited {
+            self.is_awaited = false;
+            // If nobody is there any more, the next wait says so.
+            let _ = self.outbox.send(self.records.take(), Some(outcome));
+        }
+    }
+
+    /// Waits for what the client wants.
+    fn wait(&mut self) -> Result<(), QueryError> {
+        loop {
+            let command = match self.inbox.wait(self.deadline.map(|(at, _)| at)) {
+                Waited::Command(command) => command,
+                Waited::Gone => return Err(QueryError::Cancelled),
+                Waited::TimedOut => {
+                    let limit = self.deadline.map_or(Duration::ZERO, |(_, limit)| limit);
+                    return Err(QueryError::TimedOut {
+                        limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+                    });
+                }
+            };
+            match command {
+                Command::Pull { rows, result } if result == self.result => {
+                    self.is_awaited = true;
+                    self.wish = Wish::Send(rows);
+                    return Ok(());
+                }
+                Command::Discard { rows, result } if result == self.result => {
+                    self.is_awaited = true;
+                    self.wish = rows.map_or(Wish::Drop, Wish::Skip);
+                    return Ok(());
+                }
+                Command::Pull { rows, result } => self.portion_of_other(rows, result, true)?,
+                Command::Discard { rows, result } => self.portion_of_other(rows, result, false)?,
+                command @ Command::Run { .. } => {
+                    self.inbox.put_back(command);
+                    self.wish = Wish::Keep;
+                    return Ok(());
+                }
+                command @ Command::Commit => {
+                    self.inbox.put_back(command);
+                    self.wish = Wish::Drop;
+                    return Ok(());
+                }
+                other => {
+                    self.inbox.put_back(other);
+                    return Err(QueryError::Cancelled);
+                }
+            }
+        }
+    }
+
+    fn portion_of_other(
+        &mut self,
+        rows: Option<u64>,
+        result: Option<i64>,
+        is_sent: bool,
+    ) -> Result<(), QueryError> {
+        let (bytes, outcome) = portion(self.finished, rows, result, is_sent);
+        self.outbox.send(bytes, Some(outcome))
+    }
+
+    fn has_enough(&mut self) -> Result<(), QueryError> {
+        self.answer(Outcome::Portion {
+            has_more: true,
+            metadata: Map::new(),
+        });
+        self.wait()
+    }
+
+    fn encode(&mut self, row: &[Value], views: &Views) -> Result<(), QueryError> {
+        let added = self.records.add(row.len(), |encoder, dialect| {
+            row.iter()
+                .try_for_each(|value| records::write(encoder, value, views, dialect))
+        });
+        Ok(added?)
+    }
+
+    fn keep(&mut self) -> Result<(), QueryError> {
+        let bytes = self.records.take();
+        self.kept.bytes.extend_from_slice(&bytes);
+        self.kept.ends.push_back(self.kept.bytes.len());
+        let others: usize = self.finished.values().map(Rest::kept_bytes).sum();
+        if others + self.kept.kept_bytes() > self.kept_bytes_max {
+            return Err(QueryError::OutOfMemory {
+                operator: "a result left open while another query ran",
+                limit_bytes: self.kept_bytes_max,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A portion of a result whose query has run to its end.
+pub fn portion(
+    finished: &mut Finished,
+    rows: Option<u64>,
+    result: Option<i64>,
+    is_sent: bool,
+) -> (Vec<u8>, Outcome) {
+    let Some((result, rest)) = result.and_then(|result| Some((result, finished.get_mut(&result)?)))
+    else {
+        let failure = Failure::invalid("there is no such result");
+        return (Vec::new(), Outcome::Failed(failure));
+    };
+    let (bytes, outcome) = rest.portion(rows, is_sent);
+    if matches!(
+        outcome,
+        Outcome::Portion {
+            has_more: false,
+            ..
+        }
+    ) {
+        finished.remove(&result);
+    }
+    (bytes, outcome)
+}
+
+impl RowSink for Stream<'_> {
+    fn columns(&mut self, columns: &[Arc<str>]) -> Result<(), QueryError> {
+        let fields: Vec<Sent> = columns.iter().map(|name| (&**name).into()).collect();
+        let milliseconds = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let mut metadata = map([
+            ("fields", Sent::from(fields)),
+            ("t_first", milliseconds.into()),
+        ]);
+        if self.tells_database {
+            metadata.insert("db".to_owned(), (&*self.database).into());
+        }
+        self.answer(Outcome::Done(metadata));
+        self.wait()
+    }
+
+    fn row(&mut self, row: &[Value], views: &Views) -> Result<Control, QueryError> {
+        loop {
+            match self.wish {
+                Wish::Send(Some(0)) | Wish::Skip(0) => self.has_enough()?,
+                Wish::Send(rows) => {
+                    self.encode(row, views)?;
+                    self.wish = Wish::Send(rows.map(|rows| rows - 1));
+                    if self.records.bytes().len() >= BATCH_BYTES {
+                        self.outbox.send(self.records.take(), None)?;
+                    }
+                    return Ok(Control::Continue);
+                }
+                Wish::Skip(rows) => {
+                    self.wish = Wish::Skip(rows - 1);
+                    return Ok(Control::Continue);
+                }
+                Wish::Drop => return Ok(Control::Stop),
+                Wish::Keep => {
+                    self.encode(row, views)?;
+                    self.keep()?;
+                    return Ok(Control::Continue);
+                }
+            }
+        }
+    }
+}

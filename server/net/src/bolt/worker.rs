@@ -1,0 +1,423 @@
+//! The thread on which the queries of a connection run, one after the other.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use retrograph_bolt::failure::code;
+use retrograph_bolt::message::request::{Extra, NotificationFilter, Route, Run};
+use retrograph_bolt::value::{Map, map};
+use retrograph_bolt::{Dialect, Failure, Outcome, Value, Version};
+use retrograph_engine::{AsOf, CancelToken, OpenTransaction, QueryError, RunOptions, Summary};
+use retrograph_server::Database;
+use tokio::sync::mpsc::Sender;
+
+use super::stream::{self, Ended, Finished, Stream};
+use super::target::{Target, Targets, options};
+use super::{bookmark, failures, parameters, summaries};
+
+/// How long clients may keep a routing table.
+const ROUTING_TABLE_SECONDS: i64 = 300;
+
+/// What the client wants done.
+pub enum Command {
+    Run {
+        run: Box<Run>,
+        result: Option<i64>,
+        /// Set when the client does not want it any more.
+        cancel: CancelToken,
+    },
+    Pull {
+        rows: Option<u64>,
+        result: Option<i64>,
+    },
+    Discard {
+        rows: Option<u64>,
+        result: Option<i64>,
+    },
+    Begin(Box<Extra>),
+    Commit,
+    Rollback,
+    Route(Box<Route>),
+    Reset,
+}
+
+/// Rows to be sent, and what came of the command if that is known.
+pub struct Reply {
+    pub records: Vec<u8>,
+    pub outcome: Option<Outcome>,
+}
+
+/// Commands, with one that was looked at before its turn.
+pub struct Inbox {
+    commands: Receiver<Command>,
+    next: Option<Command>,
+}
+
+/// What came of waiting for a command.
+pub enum Waited {
+    Command(Command),
+    TimedOut,
+    /// The connection is gone.
+    Gone,
+}
+
+impl Inbox {
+    pub fn wait(&mut self, deadline: Option<Instant>) -> Waited {
+        if let Some(command) = self.next.take() {
+            return Waited::Command(command);
+        }
+        let received = match deadline {
+            None => self
+                .commands
+                .recv()
+                .map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => self
+                .commands
+                .recv_timeout(at.saturating_duration_since(Instant::now())),
+        };
+        match received {
+            Ok(command) => Waited::Command(command),
+            Err(RecvTimeoutError::Timeout) => Waited::TimedOut,
+            Err(RecvTimeoutError::Disconnected) => Waited::Gone,
+        }
+    }
+
+    pub fn put_back(&mut self, command: Command) {
+        self.next = Some(command);
+    }
+
+    pub const fn next_command(&self) -> Option<&Command> {
+        self.next.as_ref()
+    }
+
+    pub fn drop_next(&mut self) {
+        self.next = None;
+    }
+}
+
+/// Where replies go. Sending waits while the client does not read.
+pub struct Outbox(pub Sender<Reply>);
+
+impl Outbox {
+    pub fn send(&self, records: Vec<u8>, outcome: Option<Outcome>) -> Result<(), QueryError> {
+        let reply = Reply { records, outcome };
+        self.0
+            .blocking_send(reply)
+            .map_err(|_| QueryError::Cancelled)
+    }
+}
+
+/// What a worker knows of its connection.
+#[derive(Clone)]
+pub struct Client {
+    pub version: Version,
+    pub dialect: Dialect,
+    pub user_agent: String,
+    /// Where clients are told to find this server.
+    pub advertised: Option<String>,
+    /// Where this one found it.
+    pub found: String,
+    /// How much the rows may take that are kept of unread results.
+    pub kept_bytes_max: usize,
+}
+
+struct Transaction {
+    open: OpenTransaction,
+    target: Target,
+    /// When it ends at the latest, and how long it may take.
+    deadline: Option<(Instant, Duration)>,
+    notifications: NotificationFilter,
+}
+
+/// See the module.
+pub struct Worker {
+    database: Arc<Database>,
+    targets: Targets,
+    actor: Arc<str>,
+    client: Client,
+    inbox: Inbox,
+    outbox: Outbox,
+    transaction: Option<Transaction>,
+    /// Why the open transaction was given up, if the client has not been told yet.
+    untold: Option<Failure>,
+    finished: Finished,
+}
+
+impl Worker {
+    pub fn new(
+        database: Arc<Database>,
+        default: Option<String>,
+        actor: Arc<str>,
+        client: Client,
+        commands: Receiver<Command>,
+        replies: Sender<Reply>,
+    ) -> Self {
+        Self {
+            targets: Targets::new(Arc::clone(&database), default),
+            database,
+            actor,
+            client,
+            inbox: Inbox {
+                commands,
+                next: None,
+            },
+            outbox: Outbox(replies),
+            transaction: None,
+            untold: None,
+            finished: Finished::new(),
+        }
+    }
+
+    /// Works until the connection is gone. What is open then is rolled back.
+    pub fn run(mut self) {
+        loop {
+            let deadline = self.transaction.as_ref().and_then(|it| it.deadline);
+            match self.inbox.wait(deadline.map(|(at, _)| at)) {
+                Waited::Gone => return,
+                Waited::TimedOut => {
+                    self.give_up();
+                    self.untold = deadline.map(|(_, limit)| timed_out(limit));
+                }
+                Waited::Command(command) => {
+                    if self.execute(command).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.finished.clear();
+        if let Some(transaction) = self.transaction.take() {
+            transaction.open.rollback();
+        }
+    }
+
+    fn execute(&mut self, command: Command) -> Result<(), QueryError> {
+        let needs_transaction = !matches!(command, Command::Rollback | Command::Reset);
+        if needs_transaction && let Some(failure) = self.untold.take() {
+            return self.outbox.send(Vec::new(), Some(Outcome::Failed(failure)));
+        }
+        let outcome = match command {
+            Command::Run {
+                run,
+                result,
+                cancel,
+            } => return self.query(*run, result, cancel),
+            Command::Pull { rows, result } => {
+                let (bytes, outcome) = stream::portion(&mut self.finished, rows, result, true);
+                return self.outbox.send(bytes, Some(outcome));
+            }
+            Command::Discard { rows, result } => {
+                stream::portion(&mut self.finished, rows, result, false).1
+            }
+            Command::Begin(extra) => done(self.begin(&extra)),
+            Command::Commit => done(self.commit()),
+            Command::Route(route) => done(self.route(&route)),
+            Command::Rollback | Command::Reset => {
+                self.give_up();
+                self.untold = None;
+                Outcome::Done(Map::new())
+            }
+        };
+        self.outbox.send(Vec::new(), Some(outcome))
+    }
+
+    /// The target of a transaction and how it is run.
+    fn prepare(&mut self, extra: &Extra) -> Result<(Target, RunOptions), Failure> {
+        let target = self.targets.find(extra.database.as_deref())?;
+        bookmark::check(&target.graph, &extra.bookmarks)?;
+        let options = options(&target, extra, &self.actor, &self.client.user_agent)?;
+        // Told at once rather than with the first row.
+        let exists = match options.as_of {
+            None => Ok(()),
+            Some(AsOf::Version(version)) => target.graph.read_at(version).map(|_| ()),
+            Some(AsOf::Time(time)) => target.graph.resolve(time).map(|_| ()),
+        };
+        exists.map_err(|error| failures::of_graph(&error))?;
+        Ok((target, options))
+    }
+
+    fn begin(&mut self, extra: &Extra) -> Result<Map, Failure> {
+        let (target, options) = self.prepare(extra)?;
+        let deadline = options
+            .timeout
+            .and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        let open = self
+            .database
+            .engine()
+            .begin(&target.graph, options)
+            .map_err(|error| failures::of_query(&error, ""))?;
+        let mut answer = Map::new();
+        if self.tells_database(extra) {
+            answer.insert("db".to_owned(), (&*target.name).into());
+        }
+        self.transaction = Some(Transaction {
+            open,
+            target,
+            deadline,
+            notifications: extra.notifications.clone(),
+        });
+        Ok(answer)
+    }
+
+    fn tells_database(&self, extra: &Extra) -> bool {
+        self.client.version.has_home_database() && extra.database.is_none()
+    }
+
+    fn commit(&mut self) -> Result<Map, Failure> {
+        self.finished.clear();
+        let Some(transaction) = self.transaction.take() else {
+            return Err(Failure::invalid("no transaction is open"));
+        };
+        let committed = transaction
+            .open
+            .commit()
+            .map_err(|error| failures::of_query(&error, ""))?;
+        let mut answer = Map::new();
+        if let Some(bookmark) = bookmark::of(&transaction.target.graph, committed.version) {
+            answer.insert("bookmark".to_owned(), bookmark.into());
+        }
+        answer.insert(
+            "version".to_owned(),
+            Value::Int(committed.version.0.cast_signed()),
+        );
+        Ok(answer)
+    }
+
+    /// One member serves everything.
+    fn route(&mut self, route: &Route) -> Result<Map, Failure> {
+        let target = self.targets.find(route.database.as_deref())?;
+        bookmark::check(&target.graph, &route.bookmarks)?;
+        let address = match (&self.client.advertised, route.context.get("address")) {
+            (Some(address), _) | (None, Some(Value::String(address))) => address,
+            _ => &self.client.found,
+        };
+        let servers = ["ROUTE", "READ", "WRITE"].map(|role| {
+            let addresses = Value::List(vec![address.as_str().into()]);
+            Value::from(map([("addresses", addresses), ("role", role.into())]))
+        });
+        let table = map([
+            ("ttl", Value::Int(ROUTING_TABLE_SECONDS)),
+            ("db", (&*target.name).into()),
+            ("servers", Value::List(servers.to_vec())),
+        ]);
+        Ok(map([("rt", table)]))
+    }
+
+    /// Runs a query by itself or in the open transaction.
+    fn query(
+        &mut self,
+        run: Run,
+        result: Option<i64>,
+        cancel: CancelToken,
+    ) -> Result<(), QueryError> {
+        let failed =
+            |outbox: &Outbox, failure| outbox.send(Vec::new(), Some(Outcome::Failed(failure)));
+        let parameters = match parameters::read_all(run.parameters) {
+            Ok(parameters) => parameters,
+            Err(failure) => {
+                self.give_up();
+                return failed(&self.outbox, failure);
+            }
+        };
+        let autocommit = match &self.transaction {
+            Some(_) => None,
+            None => match self.prepare(&run.extra) {
+                Ok(prepared) => Some(prepared),
+                Err(failure) => return failed(&self.outbox, failure),
+            },
+        };
+        let tells_database = autocommit.is_some() && self.tells_database(&run.extra);
+        let engine = self.database.engine();
+        let (target, filter) = match (&autocommit, &self.transaction) {
+            (Some((target, _)), _) => (target, &run.extra.notifications),
+            (None, Some(transaction)) => (&transaction.target, &transaction.notifications),
+            (None, None) => return failed(&self.outbox, Failure::invalid("nothing is open")),
+        };
+        let mut stream = Stream::new(
+            &mut self.inbox,
+            &self.outbox,
+            &mut self.finished,
+            self.client.dialect,
+            Arc::clone(&target.name),
+        );
+        stream.result = result;
+        stream.tells_database = tells_database;
+        stream.kept_bytes_max = self.client.kept_bytes_max;
+        let ran: Result<Summary, QueryError> = match (&autocommit, &self.transaction) {
+            (Some((target, options)), _) => {
+                let options = RunOptions {
+                    cancel: Some(cancel),
+                    ..options.clone()
+                };
+                stream.deadline = options
+                    .timeout
+                    .and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+                engine.run(
+                    &target.graph,
+                    &run.query,
+                    &parameters,
+                    &options,
+                    &mut stream,
+                )
+            }
+            (None, Some(transaction)) => {
+                stream.deadline = transaction.deadline;
+                let options = RunOptions {
+                    cancel: Some(cancel),
+                    timeout: transaction
+                        .deadline
+                        .map(|(at, _)| at.saturating_duration_since(Instant::now())),
+                    ..RunOptions::default()
+                };
+                engine.run_in(
+                    &transaction.open,
+                    &run.query,
+                    &parameters,
+                    &options,
+                    &mut stream,
+                )
+            }
+            (None, None) => Err(QueryError::Cancelled),
+        };
+        match ran {
+            Ok(summary) => {
+                let summary = summaries::of(
+                    &summary,
+                    target,
+                    self.client.version,
+                    filter,
+                    autocommit.is_some(),
+                );
+                if let (Ended::Kept(rest), Some(result)) = (stream.end(summary), result) {
+                    self.finished.insert(result, rest);
+                }
+            }
+            Err(error) => {
+                self.untold = stream.fail(failures::of_query(&error, &run.query));
+                self.give_up();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn timed_out(limit: Duration) -> Failure {
+    Failure::new(
+        code::TRANSACTION_TIMED_OUT,
+        format!(
+            "the transaction was given up, as it took longer than {} ms",
+            limit.as_millis()
+        ),
+    )
+}
+
+fn done(result: Result<Map, Failure>) -> Outcome {
+    match result {
+        Ok(answer) => Outcome::Done(answer),
+        Err(failure) => Outcome::Failed(failure),
+    }
+}

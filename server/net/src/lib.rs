@@ -1,0 +1,3 @@
+//! What a server listens on. So far [`bolt`].
+
+pub mod bolt;
