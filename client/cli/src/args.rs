@@ -144,6 +144,9 @@ pub struct QueryArguments {
     pub params: Option<PathBuf>,
     #[command(flatten)]
     pub moment: MomentArguments,
+    /// The folder whose files LOAD CSV may read, as file:///name.csv
+    #[arg(long, value_name = "DIR")]
+    pub import_dir: Option<PathBuf>,
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub output: Format,
@@ -167,6 +170,9 @@ pub struct ShellArguments {
     pub graph: Option<String>,
     #[command(flatten)]
     pub moment: MomentArguments,
+    /// The folder whose files LOAD CSV may read, as file:///name.csv
+    #[arg(long, value_name = "DIR")]
+    pub import_dir: Option<PathBuf>,
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub output: Format,

@@ -12,6 +12,7 @@ use retrograph_engine::{
 use retrograph_graph::Graph;
 use retrograph_graph::commit::CommitInfo;
 use retrograph_graph::value::Value;
+use retrograph_ingest::ImportFolder;
 use retrograph_server::{Database, OpenOptions};
 
 use crate::failure::Failure;
@@ -26,6 +27,21 @@ pub fn open(data: &Path) -> Result<Arc<Database>, Failure> {
 /// Opens a data directory, or makes it.
 pub fn open_or_create(data: &Path) -> Result<Arc<Database>, Failure> {
     Ok(Database::open(data, OpenOptions { create: true })?)
+}
+
+/// Lets queries read the files of a folder.
+pub fn read_csv_from(database: &Database, folder: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = folder else {
+        return Ok(());
+    };
+    let folder = ImportFolder::new(path).map_err(|error| {
+        Failure::new(format!(
+            "cannot use {} as import folder: {error}",
+            path.display()
+        ))
+    })?;
+    database.engine().read_csv_from(Arc::new(folder));
+    Ok(())
 }
 
 /// Who acts when nobody is named: the user of the system.

@@ -248,3 +248,69 @@ fn explain_prints_a_plan_and_runs_nothing() {
         "n\n0\n"
     );
 }
+
+#[test]
+fn load_csv_reads_the_import_folder_and_nothing_else() {
+    let retrograph = Retrograph::with_graph();
+    let folder = tempfile::tempdir().expect("a directory can be made");
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file can be written");
+    };
+    file("people.csv", "name;age\n\"Ada; L\";36\nBob;\n");
+    file("bad.csv", "a,b\n1,\"x\n");
+    file("wide.csv", "a\n1\n2,3\n");
+    let directory = folder.path().to_str().expect("the path is UTF-8");
+    let run = |text: &str| {
+        retrograph.run(&[
+            "query",
+            "g",
+            text,
+            "--output",
+            "csv",
+            "--import-dir",
+            directory,
+        ])
+    };
+    let load = "LOAD CSV WITH HEADERS FROM 'file:///people.csv' AS row FIELDTERMINATOR ';' ";
+    let rows = run(&format!(
+        "{load} RETURN row.name AS name, toInteger(row.age) AS age, linenumber() AS line, file() AS file"
+    ));
+    assert_eq!(
+        rows.success(),
+        "name,age,line,file\nAda; L,36,2,file:///people.csv\nBob,,3,file:///people.csv\n"
+    );
+    run(&format!(
+        "{load} CALL (row) {{ CREATE (:Person {{name: row.name, line: linenumber()}}) }} \
+         IN TRANSACTIONS OF 1 ROWS"
+    ))
+    .success();
+    let made = retrograph.query("MATCH (p:Person) RETURN p.name, p.line ORDER BY p.line");
+    assert_eq!(made.success(), "p.name,p.line\nAda; L,2\nBob,3\n");
+    let lists = run("LOAD CSV FROM 'file:///wide.csv' AS row RETURN size(row) AS n, row[0] AS a");
+    assert_eq!(lists.success(), "n,a\n1,a\n1,1\n2,2\n");
+
+    for (url, reason) in [
+        (
+            "file:///bad.csv",
+            "file:///bad.csv:2:3: the quote opened here is never closed",
+        ),
+        (
+            "file:///wide.csv",
+            "line 3 has 2 fields, but the header names 1",
+        ),
+        (
+            "file:///nope.csv",
+            "there is no file `nope.csv` in the import folder",
+        ),
+        ("file:///../etc/passwd", "leads out of the import folder"),
+        ("https://example.com/a.csv", "does not read over a network"),
+    ] {
+        let text = format!("LOAD CSV WITH HEADERS FROM '{url}' AS row RETURN row");
+        let error = run(&text).failure(1);
+        assert!(error.contains(reason), "{url}: {error}");
+    }
+    let error = retrograph
+        .query("LOAD CSV FROM 'file:///people.csv' AS row RETURN row")
+        .failure(1);
+    assert!(error.contains("none is configured"), "{error}");
+}

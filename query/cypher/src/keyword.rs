@@ -50,7 +50,7 @@ keywords! {
     Else = "ELSE", End = "END", Ends = "ENDS", Exists = "EXISTS", Explain = "EXPLAIN",
     False = "FALSE", Filter = "FILTER", Finish = "FINISH", For = "FOR", Foreach = "FOREACH", From = "FROM", If = "IF", In = "IN",
     Index = "INDEX", Indexes = "INDEXES", Insert = "INSERT", Is = "IS", Let = "LET",
-    Limit = "LIMIT", Match = "MATCH",
+    Limit = "LIMIT", Load = "LOAD", Match = "MATCH",
     Merge = "MERGE", None = "NONE", Not = "NOT", Null = "NULL", Of = "OF", Offset = "OFFSET",
     On = "ON", Optional = "OPTIONAL", Or = "OR", Order = "ORDER", Profile = "PROFILE",
     Reduce = "REDUCE", Remove = "REMOVE", Require = "REQUIRE", Return = "RETURN", Set = "SET",
@@ -105,7 +105,7 @@ impl Keyword {
         self.is_reserved_clause_start()
             || matches!(
                 self,
-                Filter | Finish | Insert | Let | Limit | Offset | Order | Skip
+                Filter | Finish | Insert | Let | Limit | Load | Offset | Order | Skip
             )
     }
 

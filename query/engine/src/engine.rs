@@ -22,6 +22,7 @@ use retrograph_graph::{Committed, Graph, GraphRead, Transaction};
 
 use crate::activity::Registration;
 use crate::cache::PlanCache;
+use crate::csv::CsvSource;
 use crate::error::{QueryError, RuntimeError};
 use crate::exec::batch::Batch;
 use crate::exec::context::{Commits, Context, Limits, Times, read_only};
@@ -108,6 +109,7 @@ pub struct Engine {
     settings: EngineSettings,
     cache: PlanCache,
     procedures: RwLock<Arc<Procedures>>,
+    csv: RwLock<Option<Arc<dyn CsvSource>>>,
     host: Arc<Host>,
 }
 
@@ -186,8 +188,14 @@ impl Engine {
             settings,
             cache,
             procedures: RwLock::new(Arc::new(Procedures::new(Arc::clone(&host)))),
+            csv: RwLock::default(),
             host,
         }
+    }
+
+    /// Lets LOAD CSV read the files of a source; none before.
+    pub fn read_csv_from(&self, source: Arc<dyn CsvSource>) {
+        *self.csv.write() = Some(source);
     }
 
     /// Says which program runs the engine, for statements that ask.
@@ -502,6 +510,9 @@ impl Run<'_> {
             last: None,
             count: 0,
         });
+        if plan.reads_csv {
+            context.csv.clone_from(&self.engine.csv.read());
+        }
         self.limits.check()?;
         let mut working = prepared.working();
         context.subqueries = std::mem::take(&mut working.subqueries);

@@ -6,6 +6,7 @@
 mod activity;
 pub mod bind;
 mod cache;
+pub mod csv;
 pub mod engine;
 pub mod error;
 mod exec;
@@ -21,6 +22,7 @@ pub mod surroundings;
 pub mod types;
 
 pub use bind::{Compiled, compile, compile_with};
+pub use csv::{CsvFile, CsvSource};
 pub use engine::{Engine, EngineSettings, OpenTransaction};
 pub use error::{QueryError, RuntimeError, RuntimeKind};
 pub use exec::CancelToken;

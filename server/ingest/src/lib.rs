@@ -7,6 +7,7 @@ pub mod change;
 pub mod csv;
 mod existing;
 pub mod export;
+mod folder;
 pub mod git;
 mod ids;
 pub mod json;
@@ -18,5 +19,6 @@ mod writer;
 
 pub use change::{Change, ExternalId, Mode};
 pub use existing::ExistingSpace;
+pub use folder::ImportFolder;
 pub use loader::{LoadError, LoadOptions, LoadReport, Observer, load};
 pub use source::{Event, Item, Place, Progress, Reject, Source, SourceError};

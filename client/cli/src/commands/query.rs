@@ -9,7 +9,7 @@ use retrograph_engine::Summary;
 use crate::args::QueryArguments;
 use crate::failure::Failure;
 use crate::output::{Format, Printer};
-use crate::session::{Origin, Session, actor, open};
+use crate::session::{Origin, Session, actor, open, read_csv_from};
 use crate::terminal;
 
 /// Runs the statements one after the other, up to the first that fails.
@@ -19,7 +19,9 @@ pub fn run(data: &Path, arguments: QueryArguments) -> Result<(), Failure> {
     if statements.is_empty() {
         return Err(Failure::new(format!("{name} holds no statement")));
     }
-    let mut session = Session::new(open(data)?, actor(arguments.actor.as_deref()));
+    let database = open(data)?;
+    read_csv_from(&database, arguments.import_dir.as_deref())?;
+    let mut session = Session::new(database, actor(arguments.actor.as_deref()));
     session.use_graph(&arguments.graph)?;
     session.travel(arguments.moment.moment())?;
     session.timeout = arguments.timeout;

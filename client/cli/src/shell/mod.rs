@@ -20,7 +20,7 @@ use crate::args::ShellArguments;
 use crate::commands::query::{describe, print};
 use crate::failure::Failure;
 use crate::output::{Format, Printer};
-use crate::session::{Origin, Session, actor, open};
+use crate::session::{Origin, Session, actor, open, read_csv_from};
 use crate::terminal;
 use command::{Command, TransactionStep};
 use completion::{Assistant, Vocabulary};
@@ -32,6 +32,7 @@ const HISTORY_FILE: &str = ".retrograph_history";
 /// Runs the shell until its input ends.
 pub fn run(data: &Path, arguments: ShellArguments) -> Result<(), Failure> {
     let database = open(data)?;
+    read_csv_from(&database, arguments.import_dir.as_deref())?;
     let mut session = Session::new(database, actor(arguments.actor.as_deref()));
     if let Some(name) = arguments.graph {
         session.use_graph(&name)?;

@@ -35,6 +35,8 @@ pub enum Clause {
     Let(Let),
     /// `ORDER BY`, `SKIP` and `LIMIT` that stand alone.
     Page(Page),
+    /// `LOAD CSV`.
+    LoadCsv(LoadCsv),
     /// `FINISH`: the query ends and returns nothing.
     Finish(Span),
 }
@@ -58,6 +60,7 @@ impl Clause {
             Clause::Filter(clause) => clause.span,
             Clause::Let(clause) => clause.span,
             Clause::Page(clause) => clause.span,
+            Clause::LoadCsv(clause) => clause.span,
             Clause::Finish(span) => *span,
         }
     }
@@ -85,6 +88,7 @@ impl Clause {
             Clause::Page(page) if !page.order_by.is_empty() => "ORDER BY",
             Clause::Page(page) if page.skip.is_some() => "SKIP",
             Clause::Page(_) => "LIMIT",
+            Clause::LoadCsv(_) => "LOAD CSV",
             Clause::Finish(_) => "FINISH",
         }
     }
@@ -493,6 +497,21 @@ pub struct Page {
     pub skip: Option<Expression>,
     /// `LIMIT`.
     pub limit: Option<Expression>,
+    /// The clause.
+    pub span: Span,
+}
+
+/// `LOAD CSV [WITH HEADERS] FROM url AS variable [FIELDTERMINATOR 'character']`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LoadCsv {
+    /// The first line names the fields, and rows are maps; else rows are lists.
+    pub headers: bool,
+    /// Where the file is.
+    pub url: Expression,
+    /// Bound to each row in turn.
+    pub variable: Identifier,
+    /// What stands between fields, an ASCII character; a comma if absent.
+    pub terminator: Option<char>,
     /// The clause.
     pub span: Span,
 }

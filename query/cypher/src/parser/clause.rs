@@ -82,6 +82,7 @@ impl Parser<'_> {
             | Keyword::Finish
             | Keyword::Let
             | Keyword::Limit
+            | Keyword::Load
             | Keyword::Offset
             | Keyword::Order
             | Keyword::Skip => self.linear_clause(keyword, start)?,

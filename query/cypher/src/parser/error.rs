@@ -177,8 +177,8 @@ impl Parser<'_> {
         use Keyword::*;
         let keywords = [
             Match, Return, With, Where, Create, Insert, Merge, Optional, Unwind, Delete, Detach,
-            Remove, Set, Call, Foreach, Filter, Let, Finish, Order, Skip, Limit, Union, And, Or,
-            Xor, In, Is, Contains, Starts, Ends, As, Asc, Desc, Yield, On,
+            Remove, Set, Call, Foreach, Filter, Let, Load, Finish, Order, Skip, Limit, Union, And,
+            Or, Xor, In, Is, Contains, Starts, Ends, As, Asc, Desc, Yield, On,
         ];
         let error = self.unexpected_keyword(expected, &keywords);
         if error.help.is_some() || error.detail != Detail::UnexpectedSyntax {
@@ -197,7 +197,7 @@ impl Parser<'_> {
         use Keyword::*;
         let keywords = [
             Match, Return, With, Create, Insert, Merge, Optional, Unwind, Delete, Detach, Remove,
-            Set, Call, Foreach, Explain, Profile, Show, Drop, As, For,
+            Set, Call, Foreach, Load, Explain, Profile, Show, Drop, As, For,
         ];
         let error = self.unexpected_keyword(expected, &keywords);
         let word = self.text().to_ascii_uppercase();

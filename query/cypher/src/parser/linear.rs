@@ -1,8 +1,9 @@
 //! Clauses that take the rows as they come and keep all variables: `FILTER`, `LET`, `FINISH`, and
-//! `ORDER BY`, `SKIP` and `LIMIT` that stand alone.
+//! `ORDER BY`, `SKIP` and `LIMIT` that stand alone, `LOAD CSV`.
 
 use super::{Parser, Result};
-use crate::ast::{Clause, Expression, Filter, Let, LetItem, Page, SortItem};
+use crate::ast::{Clause, Expression, Filter, Let, LetItem, LoadCsv, Page, SortItem};
+use crate::diagnostic::{Detail, Diagnostic};
 use crate::keyword::Keyword;
 use crate::lexer::TokenKind;
 use crate::span::Span;
@@ -13,6 +14,7 @@ impl Parser<'_> {
         match keyword {
             Keyword::Filter => self.filter(start),
             Keyword::Let => self.let_clause(start),
+            Keyword::Load => self.load_csv(start),
             Keyword::Finish => {
                 self.advance();
                 Ok(Clause::Finish(start))
@@ -36,6 +38,47 @@ impl Parser<'_> {
         let items = self.list(Self::let_item)?;
         Ok(Clause::Let(Let {
             items,
+            span: self.span_from(start),
+        }))
+    }
+
+    fn load_csv(&mut self, start: Span) -> Result<Clause> {
+        self.advance();
+        if !self.eat_word("CSV") {
+            return Err(self.unexpected("`CSV`"));
+        }
+        let headers = self.eat_keyword(Keyword::With);
+        if headers && !self.eat_word("HEADERS") {
+            return Err(self.unexpected("`HEADERS`"));
+        }
+        self.expect_keyword(Keyword::From)?;
+        let url = self.expression()?;
+        self.expect_keyword(Keyword::As)?;
+        let variable = self.identifier("a variable")?;
+        let mut terminator = None;
+        if self.eat_word("FIELDTERMINATOR") {
+            let span = self.span();
+            if !self.is(TokenKind::String) {
+                return Err(self.unexpected("a string"));
+            }
+            let text = self.string()?;
+            let mut characters = text.chars();
+            terminator = match (characters.next(), characters.next()) {
+                (Some(one), None) if one.is_ascii() && !matches!(one, '"' | '\n' | '\r') => {
+                    Some(one)
+                }
+                _ => {
+                    let message = "fields end with one ASCII character, no quote and no line break";
+                    return Err(Diagnostic::error(Detail::UnexpectedSyntax, span, message)
+                        .label("expected a string such as ';'"));
+                }
+            };
+        }
+        Ok(Clause::LoadCsv(LoadCsv {
+            headers,
+            url,
+            variable,
+            terminator,
             span: self.span_from(start),
         }))
     }

@@ -255,7 +255,8 @@ fn check_conclusion(clauses: &[Clause]) -> Result<()> {
         | Clause::With(_)
         | Clause::Filter(_)
         | Clause::Let(_)
-        | Clause::Page(_)),
+        | Clause::Page(_)
+        | Clause::LoadCsv(_)),
     ) = clauses.last()
     else {
         return Ok(());

@@ -294,7 +294,7 @@ fn literal(f: &mut Formatter<'_>, literal: &Literal) -> fmt::Result {
     }
 }
 
-fn string(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
+pub(super) fn string(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('\'')?;
     for character in text.chars() {
         match character {

@@ -188,6 +188,19 @@ fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
             }
             optional(f, &format!("{prefix}LIMIT "), page.limit.as_ref())
         }
+        Clause::LoadCsv(clause) => {
+            if clause.headers {
+                f.write_str("WITH HEADERS ")?;
+            }
+            write!(f, "FROM {} AS {}", clause.url, Name(&clause.variable))?;
+            match clause.terminator {
+                Some(terminator) => {
+                    f.write_str(" FIELDTERMINATOR ")?;
+                    expression::string(f, terminator.encode_utf8(&mut [0; 4]))
+                }
+                None => Ok(()),
+            }
+        }
         Clause::Finish(_) => f.write_str("FINISH"),
     }
 }

@@ -49,6 +49,7 @@ const NAMES: &[&str] = &[
     "typed",
     "normalized",
     "finish",
+    "load",
 ];
 
 const STRINGS: &[&str] = &[
@@ -218,7 +219,7 @@ impl<'b> Generator<'b> {
             return self.updating_clause();
         }
         let span = Span::default();
-        match self.below(8) {
+        match self.below(9) {
             0 => Clause::Match(Match {
                 optional: self.flip(),
                 patterns: self.patterns(Purpose::Find),
@@ -266,8 +267,14 @@ impl<'b> Generator<'b> {
                 }),
                 span,
             }),
-            // Behind `UNWIND`, which takes no part of it.
             7 => self.page(),
+            8 => Clause::LoadCsv(LoadCsv {
+                headers: self.flip(),
+                url: self.expression(),
+                variable: self.name(),
+                terminator: self.maybe(|g| [';', '\t', '|', '\'', '\\'][g.below(5)]),
+                span,
+            }),
             _ => Clause::Call(self.procedure_call(false)),
         }
     }

@@ -35,6 +35,9 @@ impl Binder<'_> {
         if name.eq_ignore_ascii_case("exists") {
             return self.exists(call, written);
         }
+        if name.eq_ignore_ascii_case("linenumber") || name.eq_ignore_ascii_case("file") {
+            return self.csv_place(call, written, &name);
+        }
         let Some(function) = functions::scalar(&name) else {
             return Err(unknown_function(call, &name));
         };
@@ -75,6 +78,29 @@ impl Binder<'_> {
             _ => function.returns.clone(),
         };
         Ok(Typed::new(Expression::Call(function, arguments), ty))
+    }
+
+    /// `linenumber()` and `file()`: where the row was read, null if LOAD CSV did not read it.
+    fn csv_place(
+        &mut self,
+        call: &FunctionCall,
+        written: &ast::Expression,
+        name: &str,
+    ) -> Bound<Typed> {
+        let is_line = name.eq_ignore_ascii_case("linenumber");
+        let (signature, ty) = if is_line {
+            ("linenumber() :: INTEGER", Type::Integer)
+        } else {
+            ("file() :: STRING", Type::String)
+        };
+        check_count(call, written, 0, 0, signature)?;
+        Ok(match self.csv {
+            Some((line, file)) => {
+                let slot = if is_line { line } else { file };
+                Typed::new(Expression::Slot(slot), ty)
+            }
+            None => Typed::new(Expression::Literal(Value::Null), Type::Null),
+        })
     }
 
     /// `NFC` and its kin as the second argument of `normalize()`, where they are words of the language.

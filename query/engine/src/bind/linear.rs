@@ -1,11 +1,13 @@
-//! Clauses that keep all variables: FILTER, LET, and ORDER BY, SKIP and LIMIT that stand alone.
+//! Clauses that keep all variables: FILTER, LET, ORDER BY, SKIP and LIMIT that stand alone, LOAD CSV.
 
-use retrograph_cypher::ast::{Filter, Let, Page, Projection};
+use retrograph_cypher::ast::{Filter, Let, LoadCsv, Page, Projection};
 use retrograph_cypher::{Detail, Diagnostic};
 
 use super::syntax::contains_aggregate;
+use super::typing::check;
 use super::{Binder, Bound, Steps};
-use crate::plan::{Operator, cost};
+use crate::plan::{Operator, cost, operator};
+use crate::types::Type;
 
 impl Binder<'_> {
     pub(super) fn filter(&mut self, clause: &Filter, steps: &mut Steps) -> Bound<()> {
@@ -46,6 +48,34 @@ impl Binder<'_> {
             assignments.push((slot, value.expression));
         }
         steps.push(Operator::Project(assignments), self.clause);
+        Ok(())
+    }
+
+    pub(super) fn load_csv(&mut self, clause: &LoadCsv, steps: &mut Steps) -> Bound<()> {
+        let url = self.expression(&clause.url)?;
+        check(&url.ty, &[Type::String], clause.url.span, "LOAD CSV")?;
+        let ty = if clause.headers {
+            Type::Map
+        } else {
+            Type::List(Box::new(Type::String))
+        };
+        let row = self.declare_new(&clause.variable, ty)?;
+        let (line, file) = (self.slot("line"), self.slot("file"));
+        self.csv = Some((line, file));
+        self.reads_csv = true;
+        steps.rows *= 1000.0;
+        let load = operator::LoadCsv {
+            url: url.expression,
+            headers: clause.headers,
+            // The parser admits ASCII only, and no other character fits.
+            terminator: clause
+                .terminator
+                .map_or(b',', |terminator| terminator as u8),
+            row,
+            line,
+            file,
+        };
+        steps.push(Operator::LoadCsv(Box::new(load)), self.clause);
         Ok(())
     }
 

@@ -92,6 +92,7 @@ pub fn compile_with(
         columns,
         access,
         commits: binder.commits,
+        reads_csv: binder.reads_csv,
         view,
         clauses: binder.clauses,
         parameters: binder.parameters,
@@ -204,6 +205,10 @@ struct Binder<'a> {
     forgotten: Vec<Arc<str>>,
     /// Whether a subquery commits as it goes.
     commits: bool,
+    /// Whether a CSV file is read.
+    reads_csv: bool,
+    /// The line and the file of the LOAD CSV that the rows come from.
+    csv: Option<(Slot, Slot)>,
 }
 
 impl<'a> Binder<'a> {
@@ -232,6 +237,8 @@ impl<'a> Binder<'a> {
             out_of_scope: Vec::new(),
             forgotten: Vec::new(),
             commits: false,
+            reads_csv: false,
+            csv: None,
         }
     }
 

@@ -158,6 +158,7 @@ impl Binder<'_> {
         let calls = std::mem::take(&mut self.calls);
         let substitutions = std::mem::take(&mut self.substitutions);
         let clause = self.clause;
+        let csv = self.csv;
         let bound = self.query(
             query,
             Steps::new(Operator::Argument, 1.0),
@@ -168,6 +169,7 @@ impl Binder<'_> {
         self.calls = calls;
         self.substitutions = substitutions;
         self.clause = clause;
+        self.csv = csv;
         bound
     }
 }

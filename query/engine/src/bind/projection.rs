@@ -73,6 +73,10 @@ impl Binder<'_> {
         for column in &columns {
             after.push(variable(column));
         }
+        if is_grouping || projection.distinct {
+            // A group has no line of its own.
+            self.csv = None;
+        }
         self.limits(projection, steps)?;
         if let Some(predicate) = predicate {
             self.out_of_scope = names_lost(&before, &after);

@@ -72,6 +72,7 @@ impl Binder<'_> {
             return self.single_query(&query.first, steps, place);
         }
         let scope = self.scope.clone();
+        let csv = self.csv;
         let parts =
             std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
         let mut branches: Vec<Pipeline> = Vec::new();
@@ -79,6 +80,7 @@ impl Binder<'_> {
         let (mut rows, mut returns) = (0.0, false);
         for part in parts {
             self.scope = scope.clone();
+            self.csv = csv;
             let argument = Steps::new(Operator::Argument, steps.rows);
             let mut bound = self.single_query(part, argument, place)?;
             if branches.is_empty() {
@@ -162,6 +164,7 @@ impl Binder<'_> {
                 Clause::Filter(clause) => self.filter(clause, &mut steps)?,
                 Clause::Let(clause) => self.let_clause(clause, &mut steps)?,
                 Clause::Page(page) => self.page(page, &mut steps)?,
+                Clause::LoadCsv(clause) => self.load_csv(clause, &mut steps)?,
                 // The rows are taken in, and nothing comes of them.
                 Clause::Finish(_) => {}
                 updating => self.updating_clause(updating, &mut steps)?,

@@ -29,12 +29,14 @@ impl Binder<'_> {
         let outside = self.scope.clone();
         self.scope = self.imports(call, &outside)?;
         let own_clause = self.clause;
+        let csv = self.csv;
         let bound = self.query(
             &call.query,
             Steps::new(Operator::Argument, 1.0),
             Place::Call,
         );
         self.scope = outside;
+        self.csv = csv;
         let bound = bound?;
         let clause = own_clause;
         if let Some(transactions) = &call.transactions {

@@ -15,6 +15,7 @@ use retrograph_graph::value::Value;
 use retrograph_graph::{Committed, GraphRead, Sequence, Transaction};
 
 use super::pipeline::State;
+use crate::csv::CsvSource;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::functions::CallContext;
 use crate::options::RunOptions;
@@ -111,6 +112,8 @@ pub(crate) struct Context<'a> {
     pub(crate) subqueries: Subqueries,
     /// The number of slots of a row.
     pub(crate) width: usize,
+    /// The files that LOAD CSV may read.
+    pub(crate) csv: Option<Arc<dyn CsvSource>>,
     /// How subqueries in transactions of their own commit; `None` within a transaction.
     pub(crate) commits: Option<Commits<'a>>,
     limits: &'a Limits,
@@ -206,6 +209,7 @@ impl<'a> Context<'a> {
             deleted: None,
             subqueries: Subqueries::default(),
             width,
+            csv: None,
             commits: None,
             limits,
             memory_bytes: 0,
@@ -246,6 +250,7 @@ impl<'a> Context<'a> {
             deleted: None,
             subqueries: std::mem::take(&mut self.subqueries),
             width: self.width,
+            csv: self.csv.clone(),
             commits: None,
             caller: self.caller,
             limits: self.limits,

@@ -235,6 +235,7 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
         Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => {
             slots.extend(pipeline_slots(inner));
         }
+        Operator::LoadCsv(load) => expression_slots(&load.url, slots),
         Operator::InTransactions(call) => {
             slots.extend(pipeline_slots(&call.inner));
             call.rows

@@ -8,6 +8,7 @@
 //! | `scan`, `expand`, `trail`, `shortest` | reading the graph |
 //! | `aggregate`, `distinct`, `sort` | operators that hold rows back |
 //! | `nested` | OPTIONAL MATCH, subqueries, UNION, procedures |
+//! | `csv` | LOAD CSV |
 //! | `transactions` | CALL { … } IN TRANSACTIONS |
 //! | `write` | CREATE, MERGE, SET, DELETE, FOREACH, schema |
 //! | `expression`, `kernels`, `elements`, `lists`, `subquery` | expressions over batches |
@@ -20,6 +21,7 @@
 mod aggregate;
 pub(crate) mod batch;
 pub(crate) mod context;
+mod csv;
 mod distinct;
 mod elements;
 mod expand;

@@ -22,7 +22,7 @@ use super::liveness::live_after;
 use super::sort::SortState;
 use super::transactions::TransactionsState;
 use super::vector::Vector;
-use super::{expand, kernels, nested, scan, shortest, trail, write};
+use super::{csv, expand, kernels, nested, scan, shortest, trail, write};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::plan::{Expression, Operator, Pipeline, Slot, Step};
 
@@ -572,6 +572,7 @@ fn operate(
                 rest,
             )
         }
+        Operator::LoadCsv(load) => csv::load(load, &batch, live, context, rest),
         Operator::InTransactions(call) => {
             let Kind::Transactions(state) = kind else {
                 return Ok(Flow::More);

@@ -127,6 +127,11 @@ impl Table<'_> {
     fn describe(&self, operator: &Operator) -> (&'static str, String) {
         let texts = &self.texts;
         match operator {
+            Operator::LoadCsv(load) => {
+                let (url, row) = (texts.expression(&load.url), texts.slot(load.row));
+                let headers = if load.headers { "WITH HEADERS " } else { "" };
+                ("LoadCsv", format!("{headers}FROM {url} AS {row}"))
+            }
             Operator::InTransactions(call) => {
                 let rows = call.rows.as_ref();
                 let rows = rows.map_or("1000".to_owned(), |rows| texts.expression(rows));

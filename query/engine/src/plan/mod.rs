@@ -50,6 +50,8 @@ pub struct Plan {
     pub columns: Vec<(Arc<str>, Slot)>,
     /// Whether the plan may write.
     pub access: Access,
+    /// Whether it reads CSV files.
+    pub reads_csv: bool,
     /// Whether a subquery commits as it goes, so that the plan cannot run in a transaction.
     pub commits: bool,
     /// The view of the whole query where the text names one.

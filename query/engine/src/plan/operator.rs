@@ -135,6 +135,23 @@ pub enum Update {
     RemoveLabels(Slot, Vec<LabelToken>),
 }
 
+/// The rows of a CSV file.
+#[derive(Clone, Debug)]
+pub struct LoadCsv {
+    /// Where the file is.
+    pub url: Expression,
+    /// Whether the first line names the fields.
+    pub headers: bool,
+    /// What stands between fields.
+    pub terminator: u8,
+    /// The row: a map with headers, else a list.
+    pub row: Slot,
+    /// The number of the line on which it begins.
+    pub line: Slot,
+    /// The file as the source names it.
+    pub file: Slot,
+}
+
 /// A subquery that commits as it goes.
 #[derive(Clone, Debug)]
 pub struct InTransactions {
@@ -361,6 +378,8 @@ pub enum Operator {
     /// The rows of each branch for each row, one branch after the other. Every branch leaves its
     /// columns in the same slots; DISTINCT is a step of its own.
     Union(Vec<Pipeline>),
+    /// The rows of a CSV file for each row.
+    LoadCsv(Box<LoadCsv>),
     /// The rows a procedure yields for each row.
     CallProcedure {
         /// The procedure.

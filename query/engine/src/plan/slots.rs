@@ -223,6 +223,10 @@ impl Uses {
                         .for_each(|version| self.expression(version));
                 }
             }
+            Operator::LoadCsv(load) => {
+                self.expression(&load.url);
+                self.fills.extend([load.row, load.line, load.file]);
+            }
             Operator::InTransactions(call) => {
                 self.pipeline(&call.inner);
                 call.rows.iter().for_each(|rows| self.expression(rows));
@@ -324,6 +328,7 @@ pub fn operator_expressions<'o>(operator: &'o Operator, f: &mut dyn FnMut(&'o Ex
             }
         },
         Operator::InTransactions(call) => call.rows.iter().for_each(f),
+        Operator::LoadCsv(load) => f(&load.url),
         Operator::SeekNodeIds { ids, .. } => f(ids),
         Operator::ExpandVariable {
             each: Some((_, predicate)),

@@ -4,7 +4,7 @@
 //! because the files of a set are in no common order; rows without a time come first.
 
 mod header;
-mod reader;
+pub(crate) mod reader;
 mod value;
 
 use std::fs::File;
