@@ -8,6 +8,8 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DATA ?= ./demo-data
 SIZE ?= small
+SEED ?= 1
+COUNT ?= 100000
 TCK_DIR ?= ../shared/tck
 DATA_DIR ?= ../shared/data
 export TCK_DIR DATA_DIR
@@ -19,7 +21,7 @@ export CC := ccache gcc
 export CXX := ccache g++
 endif
 
-.PHONY: help setup build demo test test-rust tck crash check-data bench lint fmt fuzz clean
+.PHONY: help setup build demo test test-rust tck differential crash check-data bench lint fmt fuzz clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +42,9 @@ test-rust:
 
 tck: setup ## Run the openCypher TCK scenarios under TCK_DIR with the strict comparator
 	$(CARGO) run -p retrograph-tck -- --dir "$(TCK_DIR)" --json $(TARGET)/tck.json
+
+differential: setup ## Compare the engine with a naive evaluator on COUNT random queries from SEED
+	$(CARGO) run --release -p retrograph-differential -- --seed $(SEED) --count $(COUNT)
 
 crash: setup ## Long crash tests: kill, power cut and full disk (as root), bit rot
 	$(CARGO) run --release -p retrograph-jepsen

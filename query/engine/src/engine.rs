@@ -33,7 +33,7 @@ use crate::exec::{count_steps, resolve_view};
 use crate::functions::{Procedure, Procedures};
 use crate::options::{AsOf, Parameters, RunOptions};
 use crate::output::{Control, RowSink, Views};
-use crate::plan::{Access, explain};
+use crate::plan::{Access, Rewrites, explain};
 use crate::prepared::Prepared;
 use crate::show::Host;
 use crate::summary::{Counters, StepProfile, Summary};
@@ -52,6 +52,9 @@ pub struct EngineSettings {
     pub retries_max: u32,
     /// The source of `datetime()` and its kin.
     pub clock: Arc<dyn Clock>,
+    /// Which rewrites the planner makes. The rows are the same with any of them: leaving some out is
+    /// for tests and for finding out which one makes a plan what it is.
+    pub rewrites: Rewrites,
 }
 
 impl Default for EngineSettings {
@@ -62,6 +65,7 @@ impl Default for EngineSettings {
             timeout: None,
             retries_max: 16,
             clock: Arc::new(MachineClock),
+            rewrites: Rewrites::default(),
         }
     }
 }
@@ -404,7 +408,8 @@ impl Engine {
         let epoch = graph.schema_epoch();
         self.cache.get(graph, text, epoch, || {
             let procedures = Arc::clone(&self.procedures.read());
-            Prepared::new(text, &graph.read_latest(), epoch, &procedures)
+            let read = graph.read_latest();
+            Prepared::new(text, &read, epoch, &procedures, self.settings.rewrites)
         })
     }
 

@@ -9,14 +9,14 @@ use retrograph_graph::ids::{KeyId, LabelId, SystemTime, TypeId, Version};
 use retrograph_graph::value::Value;
 use smallvec::SmallVec;
 
-use crate::bind::compile;
+use crate::bind::compile_with;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::exec::context::Subqueries;
 use crate::exec::pipeline::{State, states_of};
 use crate::functions::Procedures;
 use crate::options::Parameters;
 use crate::plan::schema::{IndexInfo, NameKind, Schema};
-use crate::plan::{Plan, Slot};
+use crate::plan::{Plan, Rewrites, Slot};
 
 /// How many sets of idle states are kept for one plan.
 const IDLE_STATES_MAX: usize = 8;
@@ -57,9 +57,16 @@ impl Prepared {
         read: &GraphRead,
         epoch: u64,
         procedures: &Procedures,
+        rewrites: Rewrites,
     ) -> Result<Self, QueryError> {
         let statement = retrograph_cypher::parse(text)?;
-        let compiled = compile(&statement, text, &ViewSchema::new(read), procedures)?;
+        let compiled = compile_with(
+            &statement,
+            text,
+            &ViewSchema::new(read),
+            procedures,
+            rewrites,
+        )?;
         let plan = compiled.plan;
         Ok(Self {
             text: text.into(),

@@ -87,11 +87,13 @@ impl Binder<'_> {
             let slot = self.relationship_variable(relationship, is_list, names, elements)?;
             let right = self.node_pattern(&step.node, names, graph, elements)?;
             let length = length_of(relationship.length.as_ref(), pattern.selector)?;
-            let types = relationship
-                .types
-                .iter()
-                .map(|name| self.type_read(name))
-                .collect();
+            // A type named twice counts once, also where plans add up per type.
+            let mut types: Vec<crate::plan::expression::TypeToken> = Vec::new();
+            for name in &relationship.types {
+                if types.iter().all(|known| known.name != name.name) {
+                    types.push(self.type_read(name));
+                }
+            }
             graph.relationships.push(PatternRelationship {
                 slot,
                 left,

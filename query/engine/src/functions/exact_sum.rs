@@ -367,6 +367,9 @@ impl ExactSum {
         if let Some(special) = self.special() {
             return special;
         }
+        if self.only_negative_zeros {
+            return -0.0;
+        }
         match self.reduced() {
             Reduced::Plain(parts) => round(&parts) / count,
             Reduced::Scaled(parts) => round(&parts) / count * SCALE_UP,

@@ -1,0 +1,248 @@
+//! Queries, unions and reading clauses.
+
+use std::sync::Arc;
+
+use retrograph_cypher::ast::{self, Clause, SubqueryScope};
+use retrograph_graph::value::Value;
+
+use super::value::{equivalent, is_poison};
+use super::{Eagerness, Evaluated, Evaluator, Row, Stop, Table};
+
+impl Evaluator<'_> {
+    /// A query inside another: its own time clause, its union, then its parts, all for one row.
+    fn inner_query(&mut self, query: &ast::Query, base: &Row, imported: Row) -> Evaluated<Table> {
+        let view = self.view;
+        if let Some(time) = &query.time {
+            let Some(state) = self.state_of(time)? else {
+                return Err(Stop::Unsupported("a subquery without a state".to_owned()));
+            };
+            let known = self
+                .views
+                .iter()
+                .position(|other| Arc::ptr_eq(other, &state));
+            let place = known.unwrap_or_else(|| {
+                self.views.push(state);
+                self.views.len() - 1
+            });
+            self.view = u8::try_from(place + 1).map_err(|_| Stop::TooMuch)?;
+        }
+        let outside = std::mem::replace(&mut self.imported, imported);
+        let table = self.parts(query, base);
+        self.imported = outside;
+        self.view = view;
+        table
+    }
+
+    /// The parts of a union.
+    pub(super) fn parts(&mut self, query: &ast::Query, base: &Row) -> Evaluated<Table> {
+        let mut table = self.single(&query.first, base)?;
+        if query.unions.is_empty() {
+            return Ok(table);
+        }
+        table.places = None;
+        let mut distinct = false;
+        for union in &query.unions {
+            distinct |= !union.all;
+            let part = self.single(&union.query, base)?;
+            table.rows.extend(part.rows);
+        }
+        if distinct {
+            let columns = table.columns.clone().unwrap_or_default();
+            table.rows = self.arranged(table.rows);
+            table.rows = self.distinct(table.rows, &columns);
+        }
+        Ok(table)
+    }
+
+    /// The rows without those whose columns are equivalent to those of an earlier one.
+    pub(super) fn distinct(&mut self, rows: Vec<Row>, columns: &[Arc<str>]) -> Vec<Row> {
+        let mut kept: Vec<Row> = Vec::new();
+        for row in rows {
+            self.is_tainted |= columns.iter().any(|name| is_poison(&row[name]));
+            let is_known = kept.iter().any(|other| {
+                let mut columns = columns.iter();
+                columns.all(|name| equivalent(&row[name], &other[name]))
+            });
+            if !is_known {
+                kept.push(row);
+            }
+        }
+        kept
+    }
+
+    fn single(&mut self, query: &ast::SingleQuery, base: &Row) -> Evaluated<Table> {
+        let mut table = Table {
+            columns: None,
+            rows: vec![base.clone()],
+            places: None,
+        };
+        for clause in &query.clauses {
+            table = self.clause(clause, table.rows)?;
+        }
+        Ok(table)
+    }
+
+    fn clause(&mut self, clause: &Clause, rows: Vec<Row>) -> Evaluated<Table> {
+        let plain = |rows| Table {
+            columns: None,
+            rows,
+            places: None,
+        };
+        Ok(match clause {
+            Clause::Match(of) => plain(self.match_clause(of, rows)?),
+            Clause::Unwind(of) => plain(self.unwind(of, rows)?),
+            Clause::With(of) => {
+                let (table, kept) = self.project(&of.projection, of.predicate.as_ref(), rows)?;
+                drop(table);
+                plain(kept)
+            }
+            Clause::Return(of) => self.project(&of.projection, None, rows)?.0,
+            Clause::Subquery(of) => plain(self.call_subquery(of, rows)?),
+            Clause::Create(of) => plain(self.create(of, rows)?),
+            Clause::Merge(of) => plain(self.merge(of, rows)?),
+            Clause::Set(of) => plain(self.set_clause(of, rows)?),
+            Clause::Remove(of) => plain(self.remove(of, rows)?),
+            Clause::Delete(of) => plain(self.delete(of, rows)?),
+            Clause::Foreach(of) => {
+                for row in &rows {
+                    let list = self.eval(&of.list, row)?;
+                    for item in self.items_of(&list) {
+                        let mut inner = row.clone();
+                        inner.insert(of.variable.name.clone(), item);
+                        let mut inner = vec![inner];
+                        for clause in &of.clauses {
+                            inner = self.clause(clause, inner)?.rows;
+                        }
+                    }
+                }
+                plain(rows)
+            }
+            other => return Err(Stop::Unsupported(other.keyword().to_owned())),
+        })
+    }
+
+    /// What UNWIND, FOREACH and list functions make of a value used as a list.
+    pub(super) fn items_of(&mut self, list: &Value) -> Vec<Value> {
+        match list {
+            Value::Null => Vec::new(),
+            list if is_poison(list) => Vec::new(),
+            Value::List(items) => items.to_vec(),
+            _ => {
+                self.fail("TypeError");
+                Vec::new()
+            }
+        }
+    }
+
+    fn unwind(&mut self, of: &ast::Unwind, rows: Vec<Row>) -> Evaluated<Vec<Row>> {
+        let mut found = Vec::new();
+        for row in rows {
+            let list = self.eval(&of.list, &row)?;
+            let items = match list {
+                // A value that is no list stands for the list of it.
+                value @ (Value::Bool(_)
+                | Value::Int(_)
+                | Value::Float(_)
+                | Value::String(_)
+                | Value::Map(_)
+                | Value::Node(_)
+                | Value::Relationship(_)) => vec![value],
+                list => self.items_of(&list),
+            };
+            for item in items {
+                self.step()?;
+                let mut row = row.clone();
+                row.insert(of.variable.name.clone(), item);
+                found.push(row);
+            }
+        }
+        Ok(found)
+    }
+
+    fn match_clause(&mut self, of: &ast::Match, rows: Vec<Row>) -> Evaluated<Vec<Row>> {
+        let mut found = Vec::new();
+        for row in rows {
+            if self.eagerness == Eagerness::Partial {
+                self.try_predicates(&of.patterns, of.predicate.as_ref(), &row)?;
+            }
+            let mut matches = Vec::new();
+            for candidate in self.matches(&of.patterns, &row)? {
+                if self.holds(of.predicate.as_ref(), &candidate)? {
+                    matches.push(candidate);
+                }
+            }
+            if matches.is_empty() && of.optional {
+                let mut row = row;
+                for name in super::pattern::variables(&of.patterns) {
+                    row.entry(name).or_insert(Value::Null);
+                }
+                matches.push(row);
+            }
+            found.extend(matches);
+        }
+        Ok(self.arranged(found))
+    }
+
+    fn call_subquery(&mut self, of: &ast::SubqueryCall, rows: Vec<Row>) -> Evaluated<Vec<Row>> {
+        let mut found = Vec::new();
+        for row in rows {
+            let (base, imported) = match &of.scope {
+                Some(SubqueryScope::All) => (row.clone(), row.clone()),
+                Some(SubqueryScope::Variables(names)) => {
+                    let seen: Row = names
+                        .iter()
+                        .map(|name| {
+                            let value = row.get(&name.name).cloned().unwrap_or_default();
+                            (name.name.clone(), value)
+                        })
+                        .collect();
+                    (seen.clone(), seen)
+                }
+                None => {
+                    let imports = matches!(of.query.first.clauses.first(), Some(Clause::With(_)));
+                    let base = if imports { row.clone() } else { Row::new() };
+                    (base, Row::new())
+                }
+            };
+            let table = self.inner_query(&of.query, &base, imported)?;
+            let Some(columns) = table.columns else {
+                found.push(row);
+                continue;
+            };
+            for inner in table.rows {
+                let mut row = row.clone();
+                for name in &columns {
+                    row.insert(name.clone(), inner.get(name).cloned().unwrap_or_default());
+                }
+                found.push(row);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The number of rows of an EXISTS or COUNT subquery.
+    pub(super) fn subquery_rows(
+        &mut self,
+        body: &ast::SubqueryBody,
+        row: &Row,
+    ) -> Evaluated<usize> {
+        match body {
+            ast::SubqueryBody::Patterns {
+                patterns,
+                predicate,
+            } => {
+                if self.eagerness == Eagerness::Partial {
+                    self.try_predicates(patterns, predicate.as_deref(), row)?;
+                }
+                let mut count = 0;
+                for found in self.matches(patterns, row)? {
+                    count += usize::from(self.holds(predicate.as_deref(), &found)?);
+                }
+                Ok(count)
+            }
+            ast::SubqueryBody::Query(query) => {
+                Ok(self.inner_query(query, row, row.clone())?.rows.len())
+            }
+        }
+    }
+}

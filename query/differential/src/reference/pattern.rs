@@ -1,0 +1,418 @@
+//! Pattern matching: every way to lay the patterns of one clause over the graph, no relationship used
+//! twice.
+
+use std::sync::Arc;
+
+use retrograph_cypher::ast::{
+    Direction, Expression, ExpressionKind, LogicalOperator, NodePattern, PathPattern, PathSelector,
+    RelationshipPattern,
+};
+use retrograph_graph::ids::{NodeId, RelationshipId};
+use retrograph_graph::value::{Path, Value};
+
+use super::expression::admits;
+use super::value::{equals, is_poison};
+use super::{Evaluated, Evaluator, Row, Stop};
+
+/// The names that patterns bind.
+pub(super) fn variables(patterns: &[PathPattern]) -> Vec<Arc<str>> {
+    let mut names = Vec::new();
+    for pattern in patterns {
+        names.extend(pattern.variable.iter());
+        names.extend(pattern.start.variable.iter());
+        for step in &pattern.steps {
+            names.extend(step.relationship.variable.iter());
+            names.extend(step.node.variable.iter());
+        }
+    }
+    names.into_iter().map(|name| name.name.clone()).collect()
+}
+
+/// The text of an expression, to find names in.
+fn expression_text(of: &Expression) -> String {
+    of.to_string()
+}
+
+/// A pattern laid over the graph up to some place.
+#[derive(Clone)]
+struct Partial {
+    row: Row,
+    /// The relationships used by the clause.
+    used: Vec<u64>,
+    /// The path of the pattern at hand.
+    nodes: Vec<u64>,
+    relationships: Vec<u64>,
+}
+
+impl Evaluator<'_> {
+    /// The rows that a row becomes.
+    pub(super) fn matches(&mut self, patterns: &[PathPattern], row: &Row) -> Evaluated<Vec<Row>> {
+        let mut partials = vec![Partial {
+            row: row.clone(),
+            used: Vec::new(),
+            nodes: Vec::new(),
+            relationships: Vec::new(),
+        }];
+        for pattern in patterns {
+            let mut next = Vec::new();
+            for partial in partials {
+                next.extend(self.path(pattern, partial)?);
+            }
+            partials = next;
+        }
+        Ok(partials.into_iter().map(|partial| partial.row).collect())
+    }
+
+    /// Tries the predicates of patterns on elements that need not match, for the errors they raise. A
+    /// plan may well test a predicate as soon as it knows what stands in it.
+    pub(super) fn try_predicates(
+        &mut self,
+        patterns: &[PathPattern],
+        predicate: Option<&Expression>,
+        row: &Row,
+    ) -> Evaluated<()> {
+        let mut nodes = Vec::new();
+        let mut relationships = Vec::new();
+        let mut tested: Vec<&Expression> = Vec::new();
+        match predicate.map(|predicate| (predicate, &predicate.kind)) {
+            Some((
+                _,
+                ExpressionKind::Logical {
+                    operator: LogicalOperator::And,
+                    operands,
+                },
+            )) => tested.extend(operands),
+            Some((predicate, _)) => tested.push(predicate),
+            None => {}
+        }
+        for pattern in patterns {
+            let steps = pattern.steps.iter();
+            for node in std::iter::once(&pattern.start).chain(steps.clone().map(|s| &s.node)) {
+                nodes.extend(&node.variable);
+                tested.extend(node.properties.as_deref());
+                tested.extend(node.predicate.as_deref());
+            }
+            for relationship in steps.map(|step| &step.relationship) {
+                if relationship.length.is_none() {
+                    relationships.extend(&relationship.variable);
+                }
+                tested.extend(relationship.properties.as_deref());
+                tested.extend(relationship.predicate.as_deref());
+            }
+        }
+        let mut places: Vec<(Arc<str>, Vec<Value>)> = Vec::new();
+        for (names, is_node) in [(nodes, true), (relationships, false)] {
+            for name in names {
+                let is_known = places.iter().any(|(known, _)| *known == name.name);
+                if row.contains_key(&name.name) || is_known {
+                    continue;
+                }
+                let graph = self.current();
+                let ids: Vec<u64> = if is_node {
+                    graph.nodes.keys().copied().collect()
+                } else {
+                    graph.relationships.keys().copied().collect()
+                };
+                let values = ids.into_iter().map(|id| match is_node {
+                    true => self.node(id),
+                    false => self.relationship(id),
+                });
+                places.push((name.name.clone(), values.collect()));
+            }
+        }
+        for expression in tested {
+            let text = expression_text(expression);
+            let places = places.iter().filter(|(name, _)| text.contains(&**name));
+            let mut rows = vec![row.clone()];
+            for (name, values) in places {
+                let mut more = Vec::new();
+                for row in &rows {
+                    for value in values {
+                        self.step()?;
+                        let mut row = row.clone();
+                        row.insert(name.clone(), value.clone());
+                        more.push(row);
+                    }
+                }
+                rows = more;
+            }
+            for row in rows {
+                match self.eval(expression, &row) {
+                    // What stands in it may be bound by nothing but a whole match: a path.
+                    Ok(Value::Map(_)) | Err(Stop::Unsupported(_)) => {}
+                    Ok(value) => _ = self.truth_of(&value),
+                    Err(stop) => return Err(stop),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&mut self, pattern: &PathPattern, from: Partial) -> Evaluated<Vec<Partial>> {
+        let mut partials = Vec::new();
+        for node in self.candidates(&pattern.start, &from.row) {
+            let mut partial = from.clone();
+            if self.take_node(&pattern.start, node, &mut partial)? {
+                partial.nodes = vec![node];
+                partial.relationships = Vec::new();
+                partials.push(partial);
+            }
+        }
+        for step in &pattern.steps {
+            let mut next = Vec::new();
+            for partial in partials {
+                next.extend(self.hop(&step.relationship, &step.node, &partial)?);
+            }
+            partials = next;
+        }
+        if let Some(selector) = pattern.selector {
+            partials = self.shortest(selector, partials);
+        }
+        if let Some(name) = &pattern.variable {
+            for partial in &mut partials {
+                let path = self.path_value(&partial.nodes, &partial.relationships);
+                partial.row.insert(name.name.clone(), path);
+            }
+        }
+        Ok(partials)
+    }
+
+    fn path_value(&self, nodes: &[u64], relationships: &[u64]) -> Value {
+        let graph = self.current();
+        let steps = relationships.iter().zip(nodes);
+        Value::Path(Arc::new(Path {
+            nodes: nodes.iter().map(|&id| NodeId(id)).collect(),
+            relationships: steps
+                .map(|(id, before)| {
+                    let along = graph.relationships[id].start == *before;
+                    (RelationshipId(*id), along)
+                })
+                .collect(),
+            view: self.view,
+        }))
+    }
+
+    /// Of the paths between two nodes, the shortest: any one, or all.
+    fn shortest(&mut self, selector: PathSelector, found: Vec<Partial>) -> Vec<Partial> {
+        let ends = |partial: &Partial| {
+            (
+                partial.nodes.first().copied(),
+                partial.nodes.last().copied(),
+            )
+        };
+        let mut kept: Vec<Partial> = Vec::new();
+        for partial in self.arranged(found) {
+            let length = partial.relationships.len();
+            let rivals = kept.iter().filter(|other| ends(other) == ends(&partial));
+            let best = rivals.map(|other| other.relationships.len()).min();
+            let is_taken = match best {
+                None => true,
+                Some(best) if length < best => {
+                    kept.retain(|other| ends(other) != ends(&partial));
+                    true
+                }
+                Some(best) => length == best && selector == PathSelector::AllShortest,
+            };
+            if is_taken {
+                kept.push(partial);
+            }
+        }
+        kept
+    }
+
+    /// The nodes that may stand in a place.
+    fn candidates(&mut self, pattern: &NodePattern, row: &Row) -> Vec<u64> {
+        let bound = pattern
+            .variable
+            .as_ref()
+            .and_then(|name| row.get(&name.name));
+        match bound {
+            Some(Value::Node(node)) => vec![node.id.0],
+            Some(_) => Vec::new(),
+            None => {
+                let ids = self.current().nodes.keys().copied().collect();
+                self.arranged(ids)
+            }
+        }
+    }
+
+    /// Whether a node fits its pattern; binds it.
+    fn take_node(
+        &mut self,
+        pattern: &NodePattern,
+        id: u64,
+        partial: &mut Partial,
+    ) -> Evaluated<bool> {
+        self.step()?;
+        if let Some(name) = &pattern.variable {
+            match partial.row.get(&name.name) {
+                Some(Value::Node(bound)) if bound.id.0 == id => {}
+                Some(_) => return Ok(false),
+                None => {
+                    let node = self.node(id);
+                    partial.row.insert(name.name.clone(), node);
+                }
+            }
+        }
+        // A node bound in another view may be missing in this one.
+        let Some(node) = self.current().nodes.get(&id) else {
+            return Ok(false);
+        };
+        let fits = pattern.labels.as_ref().is_none_or(|labels| {
+            admits(labels, &|label| match label {
+                Some(label) => node.labels.contains(label),
+                None => !node.labels.is_empty(),
+            })
+        });
+        if !fits {
+            return Ok(false);
+        }
+        let properties = node.properties.clone();
+        let row = partial.row.clone();
+        Ok(
+            self.has_properties(pattern.properties.as_deref(), &properties, &row)?
+                && self.holds(pattern.predicate.as_deref(), &row)?,
+        )
+    }
+
+    fn has_properties(
+        &mut self,
+        wanted: Option<&Expression>,
+        properties: &super::graph::Properties,
+        row: &Row,
+    ) -> Evaluated<bool> {
+        let Some(wanted) = wanted else {
+            return Ok(true);
+        };
+        match self.eval(wanted, row)? {
+            Value::Map(wanted) => Ok(wanted.iter().all(|(key, wanted)| {
+                let value = properties.get(key).unwrap_or(&Value::Null);
+                equals(value, wanted) == Some(true)
+            })),
+            wanted if is_poison(&wanted) => Ok(false),
+            _ => Err(Stop::Unsupported(
+                "a pattern's parameter that is no map".to_owned(),
+            )),
+        }
+    }
+
+    fn hop(
+        &mut self,
+        pattern: &RelationshipPattern,
+        node: &NodePattern,
+        from: &Partial,
+    ) -> Evaluated<Vec<Partial>> {
+        let start = from.nodes.last().copied().unwrap_or_default();
+        let mut found = Vec::new();
+        let Some(length) = &pattern.length else {
+            for (id, end) in self.from(pattern, start, &from.used, &from.row)? {
+                let mut partial = from.clone();
+                partial.used.push(id);
+                partial.relationships.push(id);
+                partial.nodes.push(end);
+                if let Some(name) = &pattern.variable {
+                    let value = self.relationship(id);
+                    partial.row.insert(name.name.clone(), value);
+                }
+                let row = partial.row.clone();
+                if self.holds(pattern.predicate.as_deref(), &row)?
+                    && self.take_node(node, end, &mut partial)?
+                {
+                    found.push(partial);
+                }
+            }
+            return Ok(found);
+        };
+        if pattern.predicate.is_some()
+            || pattern
+                .variable
+                .as_ref()
+                .is_some_and(|name| from.row.contains_key(&name.name))
+        {
+            return Err(Stop::Unsupported("this variable-length pattern".to_owned()));
+        }
+        let (min, max) = (length.min.unwrap_or(1), length.max.unwrap_or(u64::MAX));
+        // All walks without a repeated relationship, shorter ones first.
+        let mut walks: Vec<(Vec<u64>, Vec<u64>)> = vec![(Vec::new(), vec![start])];
+        let mut at: u64 = 0;
+        while !walks.is_empty() && at <= max {
+            let mut longer = Vec::new();
+            for (relationships, nodes) in walks {
+                self.step()?;
+                let end = nodes.last().copied().unwrap_or(start);
+                if at < max {
+                    let mut used = from.used.clone();
+                    used.extend(&relationships);
+                    for (id, next) in self.from(pattern, end, &used, &from.row)? {
+                        let mut walk = (relationships.clone(), nodes.clone());
+                        walk.0.push(id);
+                        walk.1.push(next);
+                        longer.push(walk);
+                    }
+                }
+                if at < min {
+                    continue;
+                }
+                let mut partial = from.clone();
+                partial.used.extend(&relationships);
+                partial.nodes.extend(&nodes[1..]);
+                if let Some(name) = &pattern.variable {
+                    let list = relationships.iter().map(|&id| self.relationship(id));
+                    let list = Value::list(list.collect::<Vec<_>>());
+                    partial.row.insert(name.name.clone(), list);
+                }
+                partial.relationships.extend(relationships);
+                if self.take_node(node, end, &mut partial)? {
+                    found.push(partial);
+                }
+            }
+            walks = longer;
+            at += 1;
+        }
+        Ok(found)
+    }
+
+    /// The unused relationships at a node that fit a pattern, with the nodes at their other ends.
+    fn from(
+        &mut self,
+        pattern: &RelationshipPattern,
+        node: u64,
+        used: &[u64],
+        row: &Row,
+    ) -> Evaluated<Vec<(u64, u64)>> {
+        let bound = match &pattern.variable {
+            Some(name) if pattern.length.is_none() => row.get(&name.name).cloned(),
+            _ => None,
+        };
+        let mut found = Vec::new();
+        let ids = self.current().at(node);
+        for id in self.arranged(ids) {
+            self.step()?;
+            let is_bound = match &bound {
+                None => true,
+                Some(Value::Relationship(of)) => of.id.0 == id,
+                Some(_) => false,
+            };
+            let Some(of) = self.current().relationships.get(&id) else {
+                continue;
+            };
+            let is_admitted = pattern.types.is_empty()
+                || pattern.types.iter().any(|name| *name.name == *of.type_name);
+            let end = match pattern.direction {
+                Direction::Outgoing if of.start == node => of.end,
+                Direction::Incoming if of.end == node => of.start,
+                Direction::Either if of.start == node => of.end,
+                Direction::Either => of.start,
+                _ => continue,
+            };
+            if !is_bound || !is_admitted || used.contains(&id) {
+                continue;
+            }
+            let properties = of.properties.clone();
+            if self.has_properties(pattern.properties.as_deref(), &properties, row)? {
+                found.push((id, end));
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,268 @@
+//! Runs a seed: worlds, queries over them, counts of what came out, and small cases of what differs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Instant;
+
+use retrograph_engine::plan::Rewrites;
+
+use crate::case::Case;
+use crate::equivalent;
+use crate::generate::{Generator, parameters};
+use crate::shrink::shrink;
+use crate::world::{Difference, Verdict, World};
+
+/// How many queries are asked of one graph.
+const QUERIES_PER_WORLD: u64 = 100;
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Decides everything.
+    pub seed: u64,
+    /// How many queries to compare.
+    pub count: u64,
+    /// After how many differences to stop.
+    pub differences_max: usize,
+}
+
+/// A difference and what leads to it.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The number of the query.
+    pub number: u64,
+    /// The small case.
+    pub case: Case,
+    /// What differs in it.
+    pub difference: Difference,
+    /// Whether the case shows the difference on a graph made anew.
+    pub is_reproduced: bool,
+}
+
+/// What a run found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Queries by outcome.
+    pub outcomes: BTreeMap<String, u64>,
+    /// The differences.
+    pub findings: Vec<Finding>,
+    /// Queries compared.
+    pub queries: u64,
+    /// Graphs made.
+    pub worlds: u64,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "seed {} query {}: {:?}{}",
+            self.seed,
+            self.number,
+            self.difference.kind,
+            if self.is_reproduced {
+                ""
+            } else {
+                " (not on a graph made anew)"
+            }
+        )?;
+        write!(f, "{}", self.case)?;
+        writeln!(f, "-- engine:\n{}", self.difference.engine)?;
+        writeln!(f, "-- reference:\n{}", self.difference.reference)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} queries on {} graphs", self.queries, self.worlds)?;
+        for (outcome, count) in &self.outcomes {
+            writeln!(f, "{count:>10}  {outcome}")?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "\n{finding}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn count(&mut self, verdict: &Verdict, rows: usize) {
+        let outcome = match verdict {
+            Verdict::Same if rows == 0 => "same: no rows".to_owned(),
+            Verdict::Same => "same rows".to_owned(),
+            Verdict::SameError => "same error".to_owned(),
+            Verdict::Avoided => "same rows, an error avoided".to_owned(),
+            Verdict::Undecided => "undecided: an error in a key or an effect avoided".to_owned(),
+            Verdict::Open => "open: the rows depend on an open order".to_owned(),
+            Verdict::Skipped(reason) => format!("skipped: {reason}"),
+            Verdict::Different(difference) => format!("DIFFERENT: {:?}", difference.kind),
+        };
+        *self.outcomes.entry(outcome).or_default() += 1;
+    }
+}
+
+/// Runs.
+///
+/// # Errors
+/// A world could not be made, or the generator made text that cannot be read.
+pub fn run(settings: Settings, progress: &mut dyn FnMut(&Report)) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    let mut told = Instant::now();
+    while report.queries < settings.count {
+        let first = report.queries;
+        let mut graph = Generator::new(settings.seed, first);
+        let is_mixed = graph.chance(1, 2);
+        graph.set_mixed(is_mixed);
+        let mut world = World::new(parameters())?;
+        report.worlds += 1;
+        for commit in graph.graph() {
+            let verdict = world.commit(&commit)?;
+            if let Verdict::Different(difference) = verdict {
+                let mut case = case_of(&world, String::new(), Rewrites::default());
+                case.query = commit.last().cloned().unwrap_or_default();
+                case.pending = commit[..commit.len() - 1].to_vec();
+                report.find(settings, case, difference);
+            }
+        }
+        let last = settings.count.min(first + QUERIES_PER_WORLD);
+        while report.queries < last {
+            let number = report.queries;
+            report.queries += 1;
+            let mut generator = Generator::new(settings.seed, number + 1);
+            generator.set_mixed(is_mixed);
+            let is_sound = one(&mut report, settings, number, &mut world, &mut generator)?;
+            if report.findings.len() >= settings.differences_max {
+                return Ok(report);
+            }
+            if !is_sound {
+                break;
+            }
+        }
+        report.queries = report.queries.max(last.min(report.queries));
+        if told.elapsed().as_secs() >= 30 {
+            told = Instant::now();
+            progress(&report);
+        }
+    }
+    Ok(report)
+}
+
+fn case_of(world: &World, query: String, rewrites: Rewrites) -> Case {
+    Case {
+        commits: world.commits().to_vec(),
+        pending: Vec::new(),
+        query,
+        parameters: world.parameters().clone(),
+        rewrites,
+    }
+}
+
+/// One query in one of the modes. Gives whether the world can still be used.
+fn one(
+    report: &mut Report,
+    settings: Settings,
+    number: u64,
+    world: &mut World,
+    generator: &mut Generator,
+) -> anyhow::Result<bool> {
+    let rewrites = some_rewrites(generator);
+    let mut case = case_of(world, String::new(), Rewrites::default());
+    let mut verdict;
+    match generator.below(20) {
+        0 | 1 => {
+            let versions = world.versions();
+            let version = versions[generator.below(versions.len())];
+            case.query = format!("AS OF VERSION {version} {}", generator.query());
+            case.rewrites = rewrites;
+            verdict = world.query(&case.query, rewrites)?;
+        }
+        2 | 3 => {
+            case.pending = vec![generator.update()];
+            case.query = generator.query();
+            let pending = case.pending.clone();
+            verdict = world.transaction(&pending, Some(&case.query), case.rewrites, false)?;
+        }
+        4 | 5 => {
+            case.query = generator.update();
+            case.rewrites = rewrites;
+            verdict = world.transaction(&[], Some(&case.query), rewrites, false)?;
+        }
+        6 if world.size() < 40 => {
+            case.query = generator.update();
+            verdict = world.commit(std::slice::from_ref(&case.query))?;
+        }
+        _ => {
+            case.query = generator.query();
+            verdict = world.query(&case.query, case.rewrites)?;
+            if !matches!(verdict, Verdict::Different(_)) {
+                let other = world.query(&case.query, rewrites)?;
+                if matches!(other, Verdict::Different(_)) {
+                    verdict = other;
+                    case.rewrites = rewrites;
+                }
+            }
+            if verdict == Verdict::Same
+                && generator.chance(1, 6)
+                && let Some(other) = equivalent::check(world, &case.query)?
+            {
+                verdict = other;
+            }
+        }
+    }
+    report.count(&verdict, world.rows());
+    let Verdict::Different(difference) = verdict else {
+        return Ok(true);
+    };
+    let is_panic = difference.kind == crate::world::Kind::Panic;
+    report.find_at(settings, number, case, difference);
+    Ok(!is_panic)
+}
+
+/// One rewrite off, or all.
+fn some_rewrites(generator: &mut Generator) -> Rewrites {
+    let mut rewrites = Rewrites::default();
+    match generator.below(7) {
+        0 => rewrites.choose_order = false,
+        1 => rewrites.fold_constants = false,
+        2 => rewrites.drop_unused = false,
+        3 => rewrites.ends_only = false,
+        4 => rewrites.stored_counts = false,
+        5 => rewrites.top_n = false,
+        _ => rewrites = Rewrites::none(),
+    }
+    rewrites
+}
+
+impl Report {
+    fn find(&mut self, settings: Settings, case: Case, difference: Difference) {
+        self.find_at(settings, self.queries, case, difference);
+    }
+
+    fn find_at(&mut self, settings: Settings, number: u64, case: Case, difference: Difference) {
+        let kind = difference.kind;
+        let started = Instant::now();
+        let mut still_fails = |case: &Case| {
+            started.elapsed().as_secs() < 60
+                && matches!(case.check(), Ok(Verdict::Different(found)) if found.kind == kind)
+        };
+        let is_reproduced = still_fails(&case);
+        let small = if is_reproduced {
+            shrink(case, &mut still_fails)
+        } else {
+            case
+        };
+        let difference = match small.check() {
+            Ok(Verdict::Different(difference)) if is_reproduced => difference,
+            _ => difference,
+        };
+        self.findings.push(Finding {
+            seed: settings.seed,
+            number,
+            case: small,
+            difference,
+            is_reproduced,
+        });
+    }
+}

@@ -1,0 +1,642 @@
+//! A graph in the engine and its twin in the reference, and the comparison of what they answer.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use retrograph_cypher::ast::{Clause, Query, Statement, StatementBody};
+use retrograph_cypher::parse;
+use retrograph_engine::plan::Rewrites;
+use retrograph_engine::{
+    Collected, Engine, EngineSettings, OpenTransaction, Parameters, QueryError, RunOptions,
+};
+use retrograph_graph::Graph;
+
+use crate::answer::{Lists, of_graph, of_output, of_value};
+use crate::case::Case;
+use crate::reference::graph::MemoryGraph;
+use crate::reference::value::is_poison;
+use crate::reference::{Answer, Eagerness, Evaluated, Surroundings, Versions, evaluate};
+
+/// How often the reference is asked again, with other open orders, before a difference counts.
+const ORDERS: u64 = 12;
+
+/// What a comparison found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The same rows, and the same order where it is fixed.
+    Same,
+    /// Both fail in the same way.
+    SameError,
+    /// The same rows, although an evaluation in another order may fail.
+    Avoided,
+    /// The reference cannot tell the rows, for a key or an effect failed in it and not in the engine.
+    Undecided,
+    /// The reference gives other rows in other open orders.
+    Open,
+    /// The reference gave up.
+    Skipped(String),
+    /// The two differ.
+    Different(Difference),
+}
+
+/// A difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What differs; shrinking keeps it.
+    pub kind: Kind,
+    /// What the engine answers.
+    pub engine: String,
+    /// What the reference answers.
+    pub reference: String,
+}
+
+/// What differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The rows.
+    Rows,
+    /// The order of the rows.
+    Order,
+    /// Only the engine fails, or it fails in another way.
+    Failure,
+    /// Only the reference fails.
+    MissingFailure,
+    /// The state after writing.
+    State,
+    /// The engine refuses the text.
+    Refused,
+    /// The engine fails for reasons of its own.
+    Internal,
+    /// The engine panics.
+    Panic,
+    /// Two ways to ask the same give different rows.
+    Equivalence,
+}
+
+/// What the engine answers.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Rows.
+    Rows(Collected),
+    /// An error of a kind.
+    Error(String, String),
+    /// A compile-time error.
+    Refused(String),
+    /// Any other error.
+    Internal(String),
+    /// It ran out of time or memory.
+    Limit,
+    /// It panicked.
+    Panic(String),
+}
+
+impl Found {
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Rows(rows) => {
+                let rows = rows.rows.iter();
+                let rows: Vec<String> = rows.map(|row| engine_row(row, Lists::InOrder)).collect();
+                sorted(&rows)
+            }
+            Self::Error(kind, _) => vec![format!("error {kind}")],
+            Self::Refused(text) | Self::Internal(text) | Self::Panic(text) => vec![text.clone()],
+            Self::Limit => vec!["limit".to_owned()],
+        }
+    }
+}
+
+/// A graph on both sides.
+pub struct World {
+    graph: Arc<Graph>,
+    engines: Vec<(Rewrites, Engine)>,
+    versions: Versions,
+    latest: Arc<MemoryGraph>,
+    parameters: Parameters,
+    commits: Vec<Vec<String>>,
+    /// What the engine answered last: sorted rows, or the kind of error.
+    answer: Vec<String>,
+}
+
+impl World {
+    /// An empty graph.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn new(parameters: Parameters) -> anyhow::Result<Self> {
+        let graph = Graph::in_memory()?;
+        let latest = Arc::new(MemoryGraph::default());
+        let version = graph.read_latest().version().0;
+        Ok(Self {
+            graph,
+            engines: Vec::new(),
+            versions: Versions::from([(version, Arc::clone(&latest))]),
+            latest,
+            parameters,
+            commits: Vec::new(),
+            answer: Vec::new(),
+        })
+    }
+
+    /// The versions, oldest first.
+    #[must_use]
+    pub fn versions(&self) -> Vec<u64> {
+        self.versions.keys().copied().collect()
+    }
+
+    /// How many nodes and relationships there are now.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.latest.nodes.len() + self.latest.relationships.len()
+    }
+
+    /// How many rows the engine gave last.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.answer.len()
+    }
+
+    /// The transactions that made the graph.
+    #[must_use]
+    pub fn commits(&self) -> &[Vec<String>] {
+        &self.commits
+    }
+
+    /// The parameters.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn engine(&mut self, rewrites: Rewrites) -> usize {
+        let known = self.engines.iter().position(|(of, _)| *of == rewrites);
+        known.unwrap_or_else(|| {
+            let settings = EngineSettings {
+                rewrites,
+                timeout: Some(Duration::from_secs(20)),
+                memory_bytes_max: 256 << 20,
+                ..EngineSettings::default()
+            };
+            self.engines.push((rewrites, Engine::new(settings)));
+            self.engines.len() - 1
+        })
+    }
+
+    /// Asks the engine alone.
+    pub fn ask(
+        &mut self,
+        text: &str,
+        rewrites: Rewrites,
+        transaction: Option<&OpenTransaction>,
+    ) -> Found {
+        let place = self.engine(rewrites);
+        let engine = &self.engines[place].1;
+        let mut rows = Collected::default();
+        let options = RunOptions::default();
+        let run = AssertUnwindSafe(|| match transaction {
+            Some(transaction) => {
+                engine.run_in(transaction, text, &self.parameters, &options, &mut rows)
+            }
+            None => engine.run(&self.graph, text, &self.parameters, &options, &mut rows),
+        });
+        match catch_unwind(run) {
+            Ok(Ok(_)) => Found::Rows(rows),
+            Ok(Err(QueryError::Runtime(error))) => {
+                Found::Error(format!("{:?}", error.kind), error.message)
+            }
+            Ok(Err(QueryError::Compile(diagnostic))) => Found::Refused(diagnostic.render(text)),
+            Ok(Err(QueryError::TimedOut { .. } | QueryError::OutOfMemory { .. })) => Found::Limit,
+            Ok(Err(other)) => Found::Internal(other.to_string()),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+                Found::Panic(text.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Commits statements on both sides and compares the states.
+    ///
+    /// # Errors
+    /// The statements could not be run, whether the engine is to blame or not.
+    pub fn commit(&mut self, statements: &[String]) -> anyhow::Result<Verdict> {
+        let is_schema = |text: &String| {
+            parse(text).is_ok_and(|statement| matches!(statement.body, StatementBody::Schema(_)))
+        };
+        self.commits.push(statements.to_vec());
+        if let [statement] = statements
+            && is_schema(statement)
+        {
+            if let Found::Error(_, text) | Found::Refused(text) | Found::Internal(text) =
+                self.ask(statement, Rewrites::default(), None)
+            {
+                self.commits.pop();
+                bail!("{statement}: {text}");
+            }
+            let version = self.graph.read_latest().version().0;
+            self.versions.insert(version, Arc::clone(&self.latest));
+            return Ok(Verdict::Same);
+        }
+        let verdict = self.transaction(statements, None, Rewrites::default(), true)?;
+        if verdict != Verdict::Same {
+            self.commits.pop();
+        }
+        Ok(verdict)
+    }
+
+    /// Compares a query alone.
+    ///
+    /// # Errors
+    /// The query could not be run, whether the engine is to blame or not.
+    pub fn query(&mut self, text: &str, rewrites: Rewrites) -> anyhow::Result<Verdict> {
+        let statement = match parse(text) {
+            Ok(statement) => statement,
+            Err(error) => return Ok(different(Kind::Refused, error.render(text), String::new())),
+        };
+        let found = self.ask(text, rewrites, None);
+        self.answer = found.lines();
+        let graph = Arc::clone(&self.latest);
+        Ok(self.compare(&statement, &found, &graph, None)?.0)
+    }
+
+    /// Runs statements in one transaction, comparing each, then perhaps a query, and rolls back or
+    /// commits. After the first that is not the same on both sides, its verdict ends the matter.
+    ///
+    /// # Errors
+    /// The statements could not be run, whether the engine is to blame or not.
+    pub fn transaction(
+        &mut self,
+        statements: &[String],
+        query: Option<&str>,
+        rewrites: Rewrites,
+        commits: bool,
+    ) -> anyhow::Result<Verdict> {
+        let place = self.engine(rewrites);
+        let engine = &self.engines[place].1;
+        let transaction = engine.begin(&self.graph, RunOptions::default())?;
+        let mut graph = Arc::clone(&self.latest);
+        let mut verdict = Verdict::Same;
+        for text in statements.iter().map(String::as_str).chain(query) {
+            let statement = match parse(text) {
+                Ok(statement) => statement,
+                Err(error) => {
+                    return Ok(different(Kind::Refused, error.render(text), String::new()));
+                }
+            };
+            let found = self.ask(text, rewrites, Some(&transaction));
+            self.answer = found.lines();
+            let after = matches!(found, Found::Rows(_)) && writes(&statement);
+            let state = if after {
+                Some(self.state_in(&transaction)?)
+            } else {
+                None
+            };
+            let next;
+            (verdict, next) = self.compare(&statement, &found, &graph, state)?;
+            match verdict {
+                Verdict::Same | Verdict::Avoided => graph = next,
+                Verdict::SameError if !commits => {}
+                _ => break,
+            }
+        }
+        if !commits || !matches!(verdict, Verdict::Same | Verdict::Avoided) {
+            transaction.rollback();
+            return Ok(verdict);
+        }
+        transaction.commit()?;
+        let read = self.graph.read_latest();
+        let after = MemoryGraph::copy_of(&read)?;
+        let (ours, theirs) = (of_graph(&after), of_graph(&graph));
+        if ours != theirs {
+            return Ok(different(Kind::State, ours.join("\n"), theirs.join("\n")));
+        }
+        self.latest = Arc::new(after);
+        self.versions
+            .insert(read.version().0, Arc::clone(&self.latest));
+        Ok(Verdict::Same)
+    }
+
+    /// The state that an open transaction sees.
+    fn state_in(&mut self, transaction: &OpenTransaction) -> anyhow::Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for text in ["MATCH (n) RETURN n", "MATCH (a)-[r]->(b) RETURN a, r, b"] {
+            let Found::Rows(rows) = self.ask(text, Rewrites::default(), Some(transaction)) else {
+                bail!("cannot read the state: {text}");
+            };
+            for row in rows.rows {
+                let cells: Vec<String> = row
+                    .iter()
+                    .map(|cell| of_output(cell, Lists::InOrder))
+                    .collect();
+                lines.push(match &cells[..] {
+                    [a, r, b] => format!("{a}-{r}->{b}"),
+                    cells => cells.concat(),
+                });
+            }
+        }
+        lines.sort();
+        Ok(lines)
+    }
+
+    fn reference(
+        &self,
+        statement: &Statement,
+        graph: &MemoryGraph,
+        order: u64,
+        eagerness: Eagerness,
+    ) -> Evaluated<Answer> {
+        let surroundings = Surroundings {
+            versions: &self.versions,
+            graph,
+            parameters: &self.parameters,
+            read: &self.graph.read_latest(),
+        };
+        evaluate(statement, surroundings, order, eagerness)
+    }
+
+    /// Compares what the engine found with what the reference finds, and gives the state after.
+    fn compare(
+        &self,
+        statement: &Statement,
+        found: &Found,
+        graph: &Arc<MemoryGraph>,
+        state: Option<Vec<String>>,
+    ) -> anyhow::Result<(Verdict, Arc<MemoryGraph>)> {
+        let same_graph = Arc::clone(graph);
+        let answer = match self.reference(statement, graph, 0, Eagerness::Whole) {
+            Ok(answer) => answer,
+            Err(stop) => {
+                let verdict = match found {
+                    Found::Panic(text) => different(Kind::Panic, text.clone(), String::new()),
+                    Found::Internal(text) => different(Kind::Internal, text.clone(), String::new()),
+                    _ => Verdict::Skipped(stop.to_string()),
+                };
+                return Ok((verdict, same_graph));
+            }
+        };
+        let theirs = || show_answer(&answer, &statement.body);
+        let verdict = match found {
+            Found::Limit => Verdict::Skipped("the engine reached a limit".to_owned()),
+            Found::Panic(text) => different(Kind::Panic, text.clone(), theirs()),
+            Found::Internal(text) => different(Kind::Internal, text.clone(), theirs()),
+            Found::Refused(text) => different(Kind::Refused, text.clone(), theirs()),
+            Found::Error(kind, text) => {
+                let mut is_known = answer.errors.contains(kind);
+                if !is_known {
+                    // A plan may test a predicate before the whole pattern is matched.
+                    match self.reference(statement, graph, 0, Eagerness::Partial) {
+                        Ok(answer) => is_known = answer.errors.contains(kind),
+                        Err(stop) => return Ok((Verdict::Skipped(stop.to_string()), same_graph)),
+                    }
+                }
+                for order in 1..ORDERS {
+                    is_known = is_known
+                        || self
+                            .reference(statement, graph, order, Eagerness::Whole)
+                            .is_ok_and(|answer| answer.errors.contains(kind));
+                }
+                if is_known {
+                    Verdict::SameError
+                } else {
+                    different(Kind::Failure, format!("{kind}: {text}"), theirs())
+                }
+            }
+            Found::Rows(rows) => {
+                let verdict = self.compare_rows(statement, rows, &answer, graph, state)?;
+                return Ok((verdict, Arc::new(answer.graph)));
+            }
+        };
+        Ok((verdict, same_graph))
+    }
+
+    fn compare_rows(
+        &self,
+        statement: &Statement,
+        rows: &Collected,
+        answer: &Answer,
+        graph: &Arc<MemoryGraph>,
+        state: Option<Vec<String>>,
+    ) -> anyhow::Result<Verdict> {
+        if answer.is_tainted {
+            return Ok(Verdict::Undecided);
+        }
+        let failed = answer.rows.iter().flatten().any(is_poison)
+            || answer.errors.contains("ConstraintVerificationFailed");
+        let agrees = |answer: &Answer, lists| -> Option<Kind> {
+            let ours: Vec<String> = rows.rows.iter().map(|row| engine_row(row, lists)).collect();
+            let theirs = reference_rows(answer, lists);
+            if sorted(&ours) != sorted(&theirs) {
+                return Some(Kind::Rows);
+            }
+            if let Some(state) = &state
+                && *state != of_graph(&answer.graph)
+            {
+                return Some(Kind::State);
+            }
+            let places = answer.places.as_ref()?;
+            // Rows that share a place may come in any order among themselves.
+            let placed = |rows: &[String]| {
+                let mut placed: Vec<(usize, String)> =
+                    places.iter().copied().zip(rows.iter().cloned()).collect();
+                placed.sort();
+                placed
+            };
+            (placed(&ours) != placed(&theirs)).then_some(Kind::Order)
+        };
+        let Some(kind) = agrees(answer, Lists::InOrder) else {
+            return Ok(if answer.errors.is_empty() {
+                Verdict::Same
+            } else if failed {
+                different(Kind::MissingFailure, String::new(), String::new())
+            } else {
+                Verdict::Avoided
+            });
+        };
+        // Before the difference counts, the reference is asked in other orders.
+        let shape = |answer: &Answer, lists| {
+            let rows = sorted(&reference_rows(answer, lists));
+            (rows, of_graph(&answer.graph))
+        };
+        let mut has_one_answer = true;
+        let mut has_open_lists = false;
+        for order in 1..=ORDERS {
+            let order = order.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let Ok(other) = self.reference(statement, graph, order, Eagerness::Whole) else {
+                continue;
+            };
+            if other.is_tainted {
+                return Ok(Verdict::Undecided);
+            }
+            has_open_lists |= shape(&other, Lists::InOrder) != shape(answer, Lists::InOrder);
+            has_one_answer &= shape(&other, Lists::Sorted) == shape(answer, Lists::Sorted);
+        }
+        if !has_one_answer {
+            return Ok(Verdict::Open);
+        }
+        if has_open_lists && agrees(answer, Lists::Sorted).is_none() {
+            return Ok(Verdict::Same);
+        }
+        let kind = if failed { Kind::MissingFailure } else { kind };
+        let mut ours = rows.rows.iter().map(|row| engine_row(row, Lists::InOrder));
+        let mut engine = ours.by_ref().collect::<Vec<_>>().join("\n");
+        if let Some(state) = state {
+            engine = format!("{engine}\n-- state:\n{}", state.join("\n"));
+        }
+        let reference = show_answer(answer, &statement.body);
+        Ok(different(kind, engine, reference))
+    }
+
+    /// The rows of the engine and whether the reference has one answer for the query, for comparing
+    /// ways to ask.
+    ///
+    /// # Errors
+    /// The text cannot be read.
+    pub fn settled_rows(&mut self, text: &str) -> anyhow::Result<Option<Vec<String>>> {
+        let statement = parse(text).map_err(|error| anyhow!("{}", error.render(text)))?;
+        let Found::Rows(rows) = self.ask(text, Rewrites::default(), None) else {
+            return Ok(None);
+        };
+        let graph = Arc::clone(&self.latest);
+        let mut shapes = Vec::new();
+        for order in 0..4_u64 {
+            match self.reference(&statement, &graph, order, Eagerness::Whole) {
+                Ok(answer) if answer.errors.is_empty() => {
+                    shapes.push(sorted(&reference_rows(&answer, Lists::Sorted)));
+                }
+                _ => return Ok(None),
+            }
+        }
+        shapes.dedup();
+        if shapes.len() > 1 {
+            return Ok(None);
+        }
+        let rows: Vec<String> = rows
+            .rows
+            .iter()
+            .map(|r| engine_row(r, Lists::Sorted))
+            .collect();
+        Ok(Some(sorted(&rows)))
+    }
+}
+
+impl Case {
+    /// Builds the graph anew and compares.
+    ///
+    /// # Errors
+    /// A statement of the setup cannot be run.
+    pub fn check(&self) -> anyhow::Result<Verdict> {
+        let mut world = World::new(self.parameters.clone())?;
+        self.check_in(&mut world)
+    }
+
+    /// Builds the graph anew and compares; gives the engine's rows as well, sorted, or the kind of its
+    /// error.
+    ///
+    /// # Errors
+    /// A statement of the setup cannot be run.
+    pub fn answer(&self) -> anyhow::Result<(Verdict, Vec<String>)> {
+        let mut world = World::new(self.parameters.clone())?;
+        let verdict = self.check_in(&mut world)?;
+        Ok((verdict, world.answer))
+    }
+
+    /// Compares with a reference that has one relationship too many, so that a test can see a
+    /// difference found.
+    ///
+    /// # Errors
+    /// A statement of the setup cannot be run.
+    pub fn check_against_wrong_graph(&self) -> anyhow::Result<Verdict> {
+        let mut world = World::new(self.parameters.clone())?;
+        for commit in &self.commits {
+            world.commit(commit)?;
+        }
+        let mut wrong = (*world.latest).clone();
+        if let Some(relationship) = wrong.relationships.values().next().cloned() {
+            wrong.create_relationship(relationship);
+        }
+        world.latest = Arc::new(wrong);
+        world.query(&self.query, self.rewrites)
+    }
+
+    fn check_in(&self, world: &mut World) -> anyhow::Result<Verdict> {
+        for commit in &self.commits {
+            let verdict = world.commit(commit)?;
+            if verdict != Verdict::Same {
+                return Ok(verdict);
+            }
+        }
+        let statement = parse(&self.query).map_err(|error| anyhow!("{error}"))?;
+        if self.pending.is_empty() && !writes(&statement) {
+            return world.query(&self.query, self.rewrites);
+        }
+        world
+            .transaction(&self.pending, Some(&self.query), self.rewrites, false)
+            .context("in the transaction")
+    }
+}
+
+/// A difference.
+#[must_use]
+pub fn different(kind: Kind, engine: String, reference: String) -> Verdict {
+    Verdict::Different(Difference {
+        kind,
+        engine,
+        reference,
+    })
+}
+
+fn sorted(rows: &[String]) -> Vec<String> {
+    let mut rows = rows.to_vec();
+    rows.sort();
+    rows
+}
+
+fn engine_row(row: &[retrograph_engine::Output], lists: Lists) -> String {
+    let cells: Vec<String> = row.iter().map(|cell| of_output(cell, lists)).collect();
+    cells.join(" | ")
+}
+
+fn reference_rows(answer: &Answer, lists: Lists) -> Vec<String> {
+    let main = Arc::new(answer.graph.clone());
+    let state = |view: u8| match usize::from(view).checked_sub(1) {
+        None => Arc::clone(&main),
+        Some(place) => Arc::clone(&answer.views[place]),
+    };
+    let rows = answer.rows.iter();
+    rows.map(|row| {
+        let cells: Vec<String> = row
+            .iter()
+            .map(|cell| of_value(cell, &state, lists))
+            .collect();
+        cells.join(" | ")
+    })
+    .collect()
+}
+
+fn show_answer(answer: &Answer, body: &StatementBody) -> String {
+    let mut text = reference_rows(answer, Lists::InOrder).join("\n");
+    if !answer.errors.is_empty() {
+        text = format!("{text}\n-- errors: {:?}", answer.errors);
+    }
+    if matches!(body, StatementBody::Query(query) if query_writes(query)) {
+        text = format!("{text}\n-- state:\n{}", of_graph(&answer.graph).join("\n"));
+    }
+    text
+}
+
+/// Whether a statement writes.
+#[must_use]
+pub fn writes(statement: &Statement) -> bool {
+    matches!(&statement.body, StatementBody::Query(query) if query_writes(query))
+}
+
+fn query_writes(query: &Query) -> bool {
+    let parts = std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
+    parts
+        .flat_map(|part| &part.clauses)
+        .any(|clause| match clause {
+            Clause::Subquery(call) => query_writes(&call.query),
+            clause => clause.is_updating(),
+        })
+}
