@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use retrograph_cypher::ast::FunctionCall;
-use retrograph_engine::QueryError;
 use retrograph_engine::functions::{CallContext, scalar};
+use retrograph_engine::{Caller, QueryError};
 use retrograph_graph::ids::{NodeId, RelationshipId};
 use retrograph_graph::value::{NodeRef, RelationshipRef, Value};
 
@@ -137,6 +137,8 @@ impl Evaluator<'_> {
             transaction_time_us: 0,
             now_us: &|| 0,
             random: &mut || 0,
+            caller: &Caller::default(),
+            made: Vec::new(),
         };
         Ok(match (function.body)(&mut context, arguments) {
             Ok(value) => value,
