@@ -209,6 +209,32 @@ fn unknown_names_are_warned_about() {
 }
 
 #[test]
+fn an_instant_without_an_answer_is_shown_in_the_query() {
+    let retrograph = Retrograph::with_graph();
+    let query = "AS OF datetime('2019-01-01T00:00:00Z') MATCH (n) RETURN n";
+    let error = retrograph.run(&["query", "g", query]).failure(1);
+    let shown = "error[E0421]: `AS OF` lies before the graph existed\n\
+                 \u{20} ┌─ query:1:7\n\
+                 1 │ AS OF datetime('2019-01-01T00:00:00Z') MATCH (n) RETURN n\n\
+                 \u{20} │       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the oldest readable moment is 20";
+    assert!(error.contains(shown), "{error}");
+    let query = "AS OF '2219-01-01T00:00:00Z' MATCH (n) RETURN n";
+    let error = retrograph.run(&["query", "g", query]).failure(1);
+    assert!(error.contains("error[E0422]"), "{error}");
+}
+
+#[test]
+fn a_value_that_is_taken_is_shown_as_it_is_written() {
+    let retrograph = Retrograph::with_graph();
+    retrograph
+        .query("CREATE CONSTRAINT FOR (p:Person) REQUIRE p.id IS UNIQUE")
+        .success();
+    retrograph.query("CREATE (:Person {id: 1})").success();
+    let error = retrograph.query("CREATE (:Person {id: 1})").failure(1);
+    assert!(error.contains("Person.id = 1:"), "{error}");
+}
+
+#[test]
 fn a_query_can_be_given_a_time_limit() {
     let retrograph = Retrograph::with_graph();
     let long = "UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b \

@@ -59,7 +59,7 @@ impl RuntimeError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
-    /// The text is wrong; nothing ran.
+    /// The text is wrong, or its time clause names a state that there is not; nothing ran.
     #[error("{0}")]
     Compile(Box<Diagnostic>),
     /// A value was wrong while the query ran; its effects are undone.

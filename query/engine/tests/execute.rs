@@ -29,6 +29,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use retrograph_cypher::Phase;
 use retrograph_engine::functions::Procedure;
 use retrograph_engine::output::{NodeOutput, RelationshipOutput};
 use retrograph_engine::types::Type;
@@ -175,8 +176,12 @@ fn answer(
             );
         }
         Err(QueryError::Compile(diagnostic)) => {
+            let when = match diagnostic.phase {
+                Phase::CompileTime => "compile error",
+                Phase::Runtime => "error",
+            };
             return format!(
-                "compile error {:?}: {:?}\n  {}\n",
+                "{when} {:?}: {:?}\n  {}\n",
                 diagnostic.kind, diagnostic.detail, diagnostic.message
             );
         }

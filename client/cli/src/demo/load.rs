@@ -1,14 +1,20 @@
 //! Loads the case: one transaction for each commit, with the time at which the case's systems
 //! recorded it.
+//!
+//! Each commit is a step of a job and remembers which ids its new elements got. So a load that was
+//! stopped, however, goes on where it ended: the steps that are there are told over, the others made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use retrograph_graph::commit::CommitInfo;
+use retrograph_graph::commit::{CommitInfo, JobStep};
+use retrograph_graph::encoding::varint::{Reader, put_u64};
 use retrograph_graph::ids::{KeyId, NodeId, RelationshipId, Version};
 use retrograph_graph::value::Value;
-use retrograph_graph::{CommitError, Graph, GraphError, Isolation, Sequence, Transaction};
+use retrograph_graph::{
+    CommitError, CommitHeader, Graph, GraphError, Isolation, Sequence, Transaction,
+};
 use retrograph_server::{Database, DatabaseError};
 
 use super::case::{Case, NAME, Size};
@@ -28,44 +34,41 @@ pub struct Loaded {
     pub took: Option<Duration>,
 }
 
-/// Loads the case of a size, unless it is there already.
+/// Loads the case of a size, or what is missing of it.
 ///
 /// # Errors
 /// There is something else in the graph, or loading fails.
 pub fn load(database: &Database, size: Size) -> Result<Loaded, Failure> {
-    let (commits, last) = Case::new(size).fold((0, None), |(count, _), commit| {
-        (count + 1, Some((commit.time, commit.activity)))
-    });
-    let version = Version(commits);
-    match database.graph(NAME) {
-        Err(DatabaseError::NoSuchGraph { .. }) => {}
-        Err(error) => return Err(error.into()),
-        Ok(graph) => {
-            let header = match graph.applied().version {
-                latest if latest < version => None,
-                _ => graph.commit_header(version)?,
-            };
-            let found = header
-                .filter(|header| header.asserted)
-                .map(|header| header.time);
-            if found == last.map(|(time, _)| time) && is_of_size(&graph, size)? {
-                return Ok(Loaded {
-                    graph,
-                    version,
-                    took: None,
-                });
-            }
-            return Err(Failure::new(format!(
-                "{} has a graph `{NAME}` that is not the whole case of size {}; remove the \
-                 directory, or name another one with --data",
-                database.path().display(),
-                size.name()
-            )));
-        }
-    }
     let started = Instant::now();
-    let graph = database.create_graph(NAME)?;
-    load_into(&graph, size)?;
+    let version = Version(Case::new(size).fold(0, |count, _| count + 1));
+    let graph = match database.graph(NAME) {
+        Err(DatabaseError::NoSuchGraph { .. }) => database.create_graph(NAME)?,
+        found => found?,
+    };
+    let mut loader = Loader {
+        graph: &graph,
+        job: format!("demo {NAME} {}", size.name()).into(),
+        nodes: Vec::new(),
+        relationships: Vec::new(),
+    };
+    let present = graph.applied().version;
+    // What was added to the whole case is no business of ours.
+    if !loader.recall(Case::new(size), present.min(version))? {
+        return Err(Failure::new(format!(
+            "{} has a graph `{NAME}` that is not the case of size {}; remove the directory, or name \
+             another one with --data",
+            database.path().display(),
+            size.name()
+        )));
+    }
+    if present >= version {
+        return Ok(Loaded {
+            graph,
+            version,
+            took: None,
+        });
+    }
+    loader.load(Case::new(size), present)?;
     database.flush()?;
     Ok(Loaded {
         graph,
@@ -74,75 +77,121 @@ pub fn load(database: &Database, size: Size) -> Result<Loaded, Failure> {
     })
 }
 
-/// Whether the graph's first commits are those of the case of this size.
-fn is_of_size(graph: &Graph, size: Size) -> Result<bool, Failure> {
-    const COMPARED: usize = 16;
-    for (version, commit) in (1..).zip(Case::new(size).take(COMPARED)) {
-        let header = graph.commit_header(Version(version))?;
-        let is_same = header.is_some_and(|header| {
-            header.time == commit.time && header.source.as_deref() == Some(&commit.source)
-        });
-        if !is_same {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn load_into(graph: &Arc<Graph>, size: Size) -> Result<(), Failure> {
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let stop = cancelled.clone();
-    let _interruptible = interruptible(move || stop.store(true, Ordering::Relaxed));
-    let mut progress = Progress::new("loading the case");
-    let mut loader = Loader {
-        graph,
-        nodes: Vec::new(),
-        relationships: Vec::new(),
-    };
-    let mut case = Case::new(size);
-    let mut commits = 0;
-    while let Some(commit) = case.next() {
-        if cancelled.load(Ordering::Relaxed) {
-            return Err(Failure::interrupted(
-                "the demo was stopped; remove the data directory to begin again",
-            ));
-        }
-        loader
-            .commit(&commit)
-            .map_err(|error| Failure::new(format!("cannot load the case: {}", chain(&error))))?;
-        commits += 1;
-        let (done, total) = case.progress();
-        progress.set(done, total, || terminal::count(commits, "commit"));
-    }
-    progress.finish();
-    Ok(())
-}
-
 /// Keys of the case as ids of the graph.
 struct Loader<'g> {
     graph: &'g Arc<Graph>,
+    /// The id of the job whose steps the commits are.
+    job: Arc<str>,
     nodes: Vec<NodeId>,
     relationships: Vec<RelationshipId>,
 }
 
 impl Loader<'_> {
-    fn commit(&mut self, commit: &CaseCommit) -> Result<(), CommitError> {
+    /// Learns the ids of what the commits up to a version made. Returns whether they are those of the
+    /// case.
+    fn recall(&mut self, case: Case, to: Version) -> Result<bool, GraphError> {
+        for (number, commit) in (1..=to.0).zip(case) {
+            let header = self.graph.commit_header(Version(number))?;
+            let ids = header.and_then(|header| self.ids_of(number, &commit, &header));
+            let Some(ids) = ids else {
+                return Ok(false);
+            };
+            let mut ids = ids.into_iter();
+            for change in &commit.changes {
+                match change {
+                    Change::CreateNode { node, .. } => {
+                        let id = NodeId(ids.next().unwrap_or_default());
+                        keep(&mut self.nodes, node.0, id);
+                    }
+                    Change::CreateRelationship { relationship, .. } => {
+                        let id = RelationshipId(ids.next().unwrap_or_default());
+                        keep(&mut self.relationships, relationship.0, id);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The ids of the elements that a commit of the graph made, in the order of its changes; none if it
+    /// is not that commit of the case.
+    fn ids_of(&self, number: u64, commit: &CaseCommit, header: &CommitHeader) -> Option<Vec<u64>> {
+        let step = header.job.as_ref()?;
+        let is_same = step.id == self.job
+            && step.sequence == number
+            && header.time == commit.time
+            && header.source.as_deref() == Some(&*commit.source);
+        if !is_same {
+            return None;
+        }
+        let mut reader = Reader::new(&step.watermark);
+        let made = commit.changes.iter().filter(|change| {
+            matches!(
+                change,
+                Change::CreateNode { .. } | Change::CreateRelationship { .. }
+            )
+        });
+        made.map(|_| reader.varint("id").ok()).collect()
+    }
+
+    /// Makes the commits after a version.
+    fn load(&mut self, mut case: Case, from: Version) -> Result<(), Failure> {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let stop = cancelled.clone();
+        let _interruptible = interruptible(move || stop.store(true, Ordering::Relaxed));
+        let mut progress = Progress::new("loading the case");
+        let mut number = 0;
+        while let Some(commit) = case.next() {
+            number += 1;
+            if number <= from.0 {
+                continue;
+            }
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(Failure::interrupted(
+                    "the demo was stopped; the same command goes on with it",
+                ));
+            }
+            self.commit(number, &commit).map_err(|error| {
+                Failure::new(format!("cannot load the case: {}", chain(&error)))
+            })?;
+            let (done, total) = case.progress();
+            progress.set(done, total, || terminal::count(number, "commit"));
+        }
+        progress.finish();
+        Ok(())
+    }
+
+    fn commit(&mut self, number: u64, commit: &CaseCommit) -> Result<(), CommitError> {
         let transaction = self.graph.begin(Isolation::Snapshot);
+        let mut made = Vec::new();
         for change in &commit.changes {
-            self.apply(&transaction, change)?;
+            if let Some(id) = self.apply(&transaction, change)? {
+                put_u64(id, &mut made);
+            }
         }
         transaction.commit(CommitInfo {
             actor: commit.actor.into(),
             source: Some(commit.source.as_str().into()),
             activity: Some(commit.activity.into()),
             purpose: Some(NAME.into()),
+            job: Some(JobStep {
+                id: self.job.clone(),
+                sequence: number,
+                watermark: made.into(),
+            }),
             asserted_time: Some(commit.time),
             ..CommitInfo::default()
         })?;
         Ok(())
     }
 
-    fn apply(&mut self, transaction: &Transaction, change: &Change) -> Result<(), GraphError> {
+    /// Makes a change. Returns the id of the element that it made, if it made one.
+    fn apply(
+        &mut self,
+        transaction: &Transaction,
+        change: &Change,
+    ) -> Result<Option<u64>, GraphError> {
         let sequence = Sequence::default();
         match change {
             Change::Unique {
@@ -162,6 +211,7 @@ impl Loader<'_> {
                 let properties = stored(transaction, properties)?;
                 let id = transaction.create_node(sequence, &[label], properties)?;
                 keep(&mut self.nodes, node.0, id);
+                return Ok(Some(id.0));
             }
             Change::SetNode { node, properties } => {
                 for (key, value) in stored(transaction, properties)? {
@@ -184,6 +234,7 @@ impl Loader<'_> {
                 let id =
                     transaction.create_relationship(sequence, type_id, start, end, properties)?;
                 keep(&mut self.relationships, relationship.0, id);
+                return Ok(Some(id.0));
             }
             Change::SetRelationship {
                 relationship,
@@ -198,7 +249,7 @@ impl Loader<'_> {
                 transaction.delete_relationship(sequence, self.relationship(*relationship))?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn node(&self, key: NodeKey) -> NodeId {

@@ -27,6 +27,7 @@ impl Binder<'_> {
         match &time.system {
             None => {}
             Some(SystemTime::AsOf(instant)) => {
+                view.span = instant.span;
                 let accepted = [
                     Type::DateTime,
                     Type::LocalDateTime,
@@ -36,6 +37,7 @@ impl Binder<'_> {
                 view.system_time = Some(self.constant(instant, &accepted)?);
             }
             Some(SystemTime::Version(number)) => {
+                view.span = number.span;
                 view.version = Some(self.constant(number, &[Type::Integer])?);
             }
             Some(SystemTime::Range { from, to }) => {

@@ -32,6 +32,7 @@ mod kernels;
 mod key_table;
 mod lists;
 mod liveness;
+mod moment;
 mod nested;
 pub(crate) mod pipeline;
 mod scan;
@@ -40,11 +41,12 @@ mod sort;
 mod subquery;
 mod trail;
 pub(crate) mod transactions;
+mod unwind;
 pub(crate) mod vector;
 mod write;
 
 pub use context::CancelToken;
-pub(crate) use nested::resolve as resolve_view;
+pub(crate) use moment::resolve as resolve_view;
 
 use crate::plan::{Operator, Pipeline};
 

@@ -6,13 +6,11 @@
 
 use std::sync::Arc;
 
-use retrograph_graph::ids::{SystemTime, Version};
 use retrograph_graph::value::Value;
-use retrograph_graph::value::temporal::DateTime;
 
 use super::batch::{Batch, all_rows};
 use super::context::Context;
-use super::expression::{eval, eval_single};
+use super::expression::eval;
 use super::pipeline::{Flow, Rest, State, push, run_nested};
 use super::vector::Vector;
 use crate::error::{QueryError, RuntimeError};
@@ -170,7 +168,7 @@ pub(crate) fn apply(
     let outer_view = context.view;
     let inner_view = match view {
         None => outer_view,
-        Some(clause) => match resolve(clause, context)? {
+        Some(clause) => match super::moment::resolve(clause, context)? {
             Some(version) => context.view_at(version)?,
             None => outer_view,
         },
@@ -214,61 +212,6 @@ pub(crate) fn apply(
     }
     context.view = outer_view;
     Ok(flow)
-}
-
-/// The version that a view clause names.
-pub(crate) fn resolve(
-    clause: &ViewClause,
-    context: &mut Context<'_>,
-) -> Result<Option<Version>, QueryError> {
-    if let Some(version) = &clause.version {
-        return match eval_single(version, context)? {
-            Value::Int(version) => match u64::try_from(version) {
-                Ok(version) => Ok(Some(Version(version))),
-                Err(_) => Err(RuntimeError::argument(format!(
-                    "AS OF VERSION takes the number of a version, which cannot be {version}"
-                ))
-                .into()),
-            },
-            other => Err(RuntimeError::type_error(format!(
-                "AS OF VERSION takes an integer, not {}",
-                other.type_name()
-            ))
-            .into()),
-        };
-    }
-    let Some(time) = &clause.system_time else {
-        return Ok(None);
-    };
-    let time = instant(&eval_single(time, context)?)?;
-    Ok(Some(context.views.get(0).graph().resolve(time)?))
-}
-
-/// The system time that a value names: a date-time with a zone.
-fn instant(value: &Value) -> Result<SystemTime, QueryError> {
-    match value {
-        Value::DateTime(time) => {
-            let micros = time
-                .epoch_second
-                .checked_mul(1_000_000)
-                .and_then(|micros| micros.checked_add(i64::from(time.nanosecond / 1000)));
-            micros.map(SystemTime).ok_or_else(|| {
-                RuntimeError::argument("AS OF takes an instant within 292,000 years of 1970").into()
-            })
-        }
-        Value::String(text) => match DateTime::parse(text) {
-            Ok(time) => instant(&Value::DateTime(Arc::new(time))),
-            Err(_) => Err(RuntimeError::argument(format!(
-                "AS OF takes a date-time such as '2026-01-10T12:00:00Z', which '{text}' is not"
-            ))
-            .into()),
-        },
-        other => Err(RuntimeError::type_error(format!(
-            "AS OF takes a date-time with a zone, not {}",
-            other.type_name()
-        ))
-        .into()),
-    }
 }
 
 /// UNION and UNION ALL.

@@ -22,7 +22,7 @@ use super::liveness::live_after;
 use super::sort::SortState;
 use super::transactions::TransactionsState;
 use super::vector::Vector;
-use super::{csv, expand, kernels, nested, scan, shortest, trail, write};
+use super::{csv, expand, kernels, nested, scan, shortest, trail, unwind, write};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::plan::{Expression, Operator, Pipeline, Slot, Step};
 
@@ -466,7 +466,7 @@ fn operate(
             batch.retain(live);
             rest.push(context, batch)
         }
-        Operator::Unwind { list, item } => scan::unwind(list, *item, &batch, live, context, rest),
+        Operator::Unwind { list, item } => unwind::unwind(list, *item, &batch, live, context, rest),
         Operator::Aggregate { keys, aggregates } => {
             if let Kind::Aggregate(state) = kind {
                 state.push(keys, aggregates, &batch, context)?;

@@ -1,13 +1,12 @@
 //! Sources: scans, seeks, UNWIND.
 
 use std::ops::Bound;
-use std::sync::Arc;
 
 use retrograph_graph::ids::{IndexId, LabelId, NodeId, RelationshipId, TypeId};
 use retrograph_graph::value::Value;
 use retrograph_graph::{GraphError, GraphRead, ScanCursor};
 
-use super::batch::{BATCH_ROWS_FIRST, BATCH_ROWS_MAX, Batch};
+use super::batch::{BATCH_ROWS_FIRST, Batch};
 use super::context::Context;
 use super::expression::eval;
 use super::fan::{Added, Fan};
@@ -498,42 +497,6 @@ pub(crate) fn relationships(
                     Added::Values(..) => {}
                 }
             }
-            if fan.flush_full(context, rest)? == Flow::Stop {
-                return Ok(Flow::Stop);
-            }
-        }
-    }
-    fan.flush(context, rest)
-}
-
-/// UNWIND.
-pub(crate) fn unwind(
-    list: &Expression,
-    item: Slot,
-    batch: &Batch,
-    live: &[Slot],
-    context: &mut Context<'_>,
-    rest: &mut Rest<'_>,
-) -> Result<Flow, QueryError> {
-    let lists = eval(list, batch, context)?.into_owned();
-    let mut fan = Fan::new(
-        batch,
-        live,
-        context.view,
-        vec![Added::Values(item, Vec::new())],
-    );
-    for (row, number) in (0..batch.rows).zip(0u32..) {
-        let items: Arc<[Value]> = match lists.get(row) {
-            Value::Null => continue,
-            Value::List(items) => items,
-            other => Arc::from([other]),
-        };
-        for part in items.chunks(BATCH_ROWS_MAX) {
-            context.tick(part.len())?;
-            if let Some(Added::Values(_, values)) = fan.added.first_mut() {
-                values.extend_from_slice(part);
-            }
-            fan.origins.resize(fan.origins.len() + part.len(), number);
             if fan.flush_full(context, rest)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }

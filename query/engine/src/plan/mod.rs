@@ -23,6 +23,8 @@ mod visit;
 
 use std::sync::Arc;
 
+use retrograph_cypher::Span;
+
 pub use expression::{Expression, Slot, Token};
 pub use operator::{Operator, Pipeline, Step};
 pub use rewrite::Rewrites;
@@ -75,4 +77,6 @@ pub struct ViewClause {
     pub system_time: Option<Expression>,
     /// `AS OF VERSION`.
     pub version: Option<Expression>,
+    /// The text of either operand.
+    pub span: Span,
 }

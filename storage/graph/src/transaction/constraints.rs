@@ -148,7 +148,7 @@ impl Transaction {
                     constraint: Arc::clone(&index.name),
                     label,
                     key,
-                    value: format!("{value:?}"),
+                    value: value.to_string(),
                     node,
                     existing,
                 })
@@ -282,7 +282,7 @@ impl Transaction {
             constraint: Arc::clone(&index.name),
             label,
             key,
-            value: format!("{value:?}"),
+            value: value.to_string(),
             node,
             existing,
         })
