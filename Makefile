@@ -21,7 +21,7 @@ export CC := ccache gcc
 export CXX := ccache g++
 endif
 
-.PHONY: help setup build demo test test-rust tck differential crash check-data bench lint fmt fuzz clean
+.PHONY: help setup build demo test test-rust tck differential drivers crash check-data bench lint fmt fuzz clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,7 +35,7 @@ build: setup ## Build the retrograph command (release)
 demo: build ## Generate the demo case, load it and take the guided tour
 	$(TARGET)/release/retrograph demo --data $(DATA) --size $(SIZE)
 
-test: setup test-rust tck ## Run every test
+test: setup test-rust tck drivers ## Run every test
 
 test-rust:
 	$(CARGO) test --workspace --no-fail-fast
@@ -45,6 +45,10 @@ tck: setup ## Run the openCypher TCK scenarios under TCK_DIR with the strict com
 
 differential: setup ## Compare the engine with a naive evaluator on COUNT random queries from SEED
 	$(CARGO) run --release -p retrograph-differential -- --seed $(SEED) --count $(COUNT)
+
+drivers: setup ## Run the official Python, JavaScript and Go drivers against a server
+	$(CARGO) build -p retrograph-cli
+	scripts/test_drivers.sh $(TARGET)/debug/retrograph
 
 crash: setup ## Long crash tests: kill, power cut and full disk (as root), bit rot
 	$(CARGO) run --release -p retrograph-jepsen

@@ -11,7 +11,7 @@ use std::time::Duration;
 use retrograph_bolt::chunk::{Dechunker, write_message};
 use retrograph_bolt::limits::Limits;
 use retrograph_bolt::message::request::{
-    AuthToken, Extra, Hello, Mode, Portion, Request, Route, Run,
+    AuthToken, Extra, Hello, Mode, NotificationFilter, Portion, Request, Route, Run,
 };
 use retrograph_bolt::message::response::Received;
 use retrograph_bolt::pack::Decoder;
@@ -56,6 +56,10 @@ impl Fixture {
     }
 
     fn client_of(&self, version: Version) -> Client {
+        self.client_with(version, NotificationFilter::default())
+    }
+
+    fn client_with(&self, version: Version, notifications: NotificationFilter) -> Client {
         let mut client = Client::connect(self.address, version);
         let auth = AuthToken {
             scheme: "none".to_owned(),
@@ -63,6 +67,7 @@ impl Fixture {
         };
         client.send(&[Request::Hello(Hello {
             user_agent: "test/1".to_owned(),
+            notifications,
             auth: (!version.has_logon()).then(|| auth.clone()),
             ..Hello::default()
         })]);
@@ -597,6 +602,52 @@ fn readers_do_not_write_and_nobody_writes_the_system_graph() {
         client.success();
         assert_eq!(client.failure(), "Neo.ClientError.Statement.AccessMode");
         client.reset();
+    }
+}
+
+#[test]
+fn notifications_are_filtered_by_the_connection_and_by_the_transaction() {
+    let fixture = Fixture::new();
+    let filter = |severity: Option<&str>, disabled: Option<&str>| NotificationFilter {
+        severity_min: severity.map(str::to_owned),
+        disabled: disabled.map(|class| vec![class.to_owned()]),
+    };
+    let text = "MATCH (n:NeverSeen) RETURN n";
+    for (connection, transaction, expected) in [
+        (filter(None, None), filter(None, None), true),
+        (filter(Some("OFF"), None), filter(None, None), false),
+        (
+            filter(Some("OFF"), None),
+            filter(Some("WARNING"), None),
+            true,
+        ),
+        (
+            filter(None, None),
+            filter(None, Some("UNRECOGNIZED")),
+            false,
+        ),
+        (filter(None, None), filter(None, Some("HINT")), true),
+    ] {
+        for (version, key) in [((5, 4), "notifications"), ((5, 8), "statuses")] {
+            let version = Version::new(version.0, version.1);
+            let mut client = fixture.client_with(version, connection.clone());
+            let extra = Extra {
+                notifications: transaction.clone(),
+                ..Extra::default()
+            };
+            let (_, summary) = client.query_with(text, extra);
+            let count = match summary.get(key) {
+                Some(Value::List(items)) => items.len(),
+                _ => 0,
+            };
+            // Statuses begin with that of the result.
+            let others = usize::from(key == "statuses");
+            assert_eq!(
+                count - others,
+                usize::from(expected),
+                "{connection:?} {transaction:?}"
+            );
+        }
     }
 }
 

@@ -533,6 +533,21 @@ fn put_texts(map: &mut Map, key: &str, texts: &[String]) {
 }
 
 impl NotificationFilter {
+    /// The filter of a transaction, where `connection` stands for what it leaves open.
+    #[must_use]
+    pub fn or(&self, connection: &Self) -> Self {
+        Self {
+            severity_min: self
+                .severity_min
+                .clone()
+                .or_else(|| connection.severity_min.clone()),
+            disabled: self
+                .disabled
+                .clone()
+                .or_else(|| connection.disabled.clone()),
+        }
+    }
+
     fn put(&self, map: &mut Map, version: Version) {
         if !version.has_notification_filter() {
             return;

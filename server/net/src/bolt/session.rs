@@ -259,14 +259,12 @@ impl Session {
     fn start_worker(&self) -> Option<Handle> {
         let (version, dialect) = self.known()?;
         let place = Place::take(&self.shared)?;
+        let hello = self.connection.hello().cloned().unwrap_or_default();
         let client = Client {
             version,
             dialect,
-            user_agent: self
-                .connection
-                .hello()
-                .map(|hello| hello.user_agent.clone())
-                .unwrap_or_default(),
+            user_agent: hello.user_agent,
+            notifications: hello.notifications,
             advertised: self.shared.options.advertised.clone(),
             found: self.found(),
             kept_bytes_max: self.shared.options.kept_bytes_max,

@@ -114,6 +114,8 @@ pub struct Client {
     pub version: Version,
     pub dialect: Dialect,
     pub user_agent: String,
+    /// Which notifications it wants, unless a transaction says.
+    pub notifications: NotificationFilter,
     /// Where clients are told to find this server.
     pub advertised: Option<String>,
     /// Where this one found it.
@@ -258,7 +260,7 @@ impl Worker {
             open,
             target,
             deadline,
-            notifications: extra.notifications.clone(),
+            notifications: extra.notifications.or(&self.client.notifications),
         });
         Ok(answer)
     }
@@ -333,8 +335,11 @@ impl Worker {
         let tells_database = autocommit.is_some() && self.tells_database(&run.extra);
         let engine = self.database.engine();
         let (target, filter) = match (&autocommit, &self.transaction) {
-            (Some((target, _)), _) => (target, &run.extra.notifications),
-            (None, Some(transaction)) => (&transaction.target, &transaction.notifications),
+            (Some((target, _)), _) => {
+                let filter = run.extra.notifications.or(&self.client.notifications);
+                (target, filter)
+            }
+            (None, Some(transaction)) => (&transaction.target, transaction.notifications.clone()),
             (None, None) => return failed(&self.outbox, Failure::invalid("nothing is open")),
         };
         let mut stream = Stream::new(
@@ -389,7 +394,7 @@ impl Worker {
                     &summary,
                     target,
                     self.client.version,
-                    filter,
+                    &filter,
                     autocommit.is_some(),
                 );
                 if let (Ended::Kept(rest), Some(result)) = (stream.end(summary), result) {
