@@ -126,8 +126,12 @@ impl Parser<'_> {
     /// The error for a clause behind `RETURN` or `FINISH`.
     fn behind_end(&self, clause: &Clause, last: &Clause) -> Diagnostic {
         let end = last.keyword();
+        let detail = match (clause, last) {
+            (Clause::Page(_), Clause::Return(_)) => Detail::UnexpectedSyntax,
+            _ => Detail::InvalidClauseComposition,
+        };
         let error = Diagnostic::error(
-            Detail::InvalidClauseComposition,
+            detail,
             clause.span(),
             format!("`{}` cannot follow `{end}`", clause.keyword()),
         )

@@ -238,7 +238,7 @@ pub(crate) fn bind_ends(
     if !from_bound {
         fan.added.push(Added::Nodes(walk.from, Vec::new()));
     }
-    if !walk.into {
+    if !walk.into && !is_loop {
         fan.added.push(Added::Nodes(walk.to, Vec::new()));
     }
     for (row, number) in (0..batch.rows).zip(0u32..) {

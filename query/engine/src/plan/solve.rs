@@ -483,12 +483,12 @@ impl<'a> Solver<'a> {
         } else {
             part.direction
         };
+        // A walk from a node to itself finds it bound; BindEnds binds both ends at once.
         let into = self.is_bound(to) || (from == to && !part.is_bound);
         let walk = Walk {
             from,
             to,
-            // `from` is bound by BindEnds itself before it looks at `to`.
-            into: into || from == to,
+            into,
             direction,
             types: part.types.clone(),
             distinct_from: self.distinct_from(place),
