@@ -51,7 +51,7 @@ keywords! {
     False = "FALSE", Filter = "FILTER", Finish = "FINISH", For = "FOR", Foreach = "FOREACH", From = "FROM", If = "IF", In = "IN",
     Index = "INDEX", Indexes = "INDEXES", Insert = "INSERT", Is = "IS", Let = "LET",
     Limit = "LIMIT", Load = "LOAD", Match = "MATCH",
-    Merge = "MERGE", None = "NONE", Not = "NOT", Null = "NULL", Of = "OF", Offset = "OFFSET",
+    Merge = "MERGE", Next = "NEXT", None = "NONE", Not = "NOT", Null = "NULL", Of = "OF", Offset = "OFFSET",
     On = "ON", Optional = "OPTIONAL", Or = "OR", Order = "ORDER", Profile = "PROFILE",
     Reduce = "REDUCE", Remove = "REMOVE", Require = "REQUIRE", Return = "RETURN", Set = "SET",
     ShortestPath = "SHORTESTPATH", Show = "SHOW", Single = "SINGLE", Skip = "SKIP",

@@ -37,6 +37,8 @@ pub enum Clause {
     Page(Page),
     /// `LOAD CSV`.
     LoadCsv(LoadCsv),
+    /// `WHEN … THEN … ELSE …`; always the only clause of its query.
+    Conditional(Conditional),
     /// `FINISH`: the query ends and returns nothing.
     Finish(Span),
 }
@@ -61,6 +63,7 @@ impl Clause {
             Clause::Let(clause) => clause.span,
             Clause::Page(clause) => clause.span,
             Clause::LoadCsv(clause) => clause.span,
+            Clause::Conditional(clause) => clause.span,
             Clause::Finish(span) => *span,
         }
     }
@@ -89,6 +92,7 @@ impl Clause {
             Clause::Page(page) if page.skip.is_some() => "SKIP",
             Clause::Page(_) => "LIMIT",
             Clause::LoadCsv(_) => "LOAD CSV",
+            Clause::Conditional(_) => "WHEN",
             Clause::Finish(_) => "FINISH",
         }
     }
@@ -252,7 +256,7 @@ pub struct SetItem {
     pub span: Span,
 }
 
-/// The four forms of assignment.
+/// The forms of assignment.
 #[derive(Clone, PartialEq, Debug)]
 pub enum SetItemKind {
     /// `subject.key = value`.
@@ -278,13 +282,31 @@ pub enum SetItemKind {
         /// A map, node or relationship.
         value: Expression,
     },
+    /// `subject[key] = value`.
+    Dynamic {
+        /// Whose property.
+        subject: Expression,
+        /// Gives the name of the property.
+        key: Expression,
+        /// Its new value.
+        value: Expression,
+    },
     /// `variable:Label:Label`.
     Labels {
         /// A node.
         variable: Identifier,
         /// At least one.
-        labels: Vec<Identifier>,
+        labels: Vec<LabelName>,
     },
+}
+
+/// A label to be given or taken.
+#[derive(Clone, PartialEq, Debug)]
+pub enum LabelName {
+    /// `Label`.
+    Plain(Identifier),
+    /// `$(expression)`: the name, or a list of names.
+    Dynamic(Expression),
 }
 
 /// `REMOVE item, …`.
@@ -305,7 +327,7 @@ pub struct RemoveItem {
     pub span: Span,
 }
 
-/// The two forms of removal.
+/// The forms of removal.
 #[derive(Clone, PartialEq, Debug)]
 pub enum RemoveItemKind {
     /// `subject.key`.
@@ -315,12 +337,19 @@ pub enum RemoveItemKind {
         /// Which property.
         key: Identifier,
     },
+    /// `subject[key]`.
+    Dynamic {
+        /// Whose property.
+        subject: Expression,
+        /// Gives the name of the property.
+        key: Expression,
+    },
     /// `variable:Label:Label`.
     Labels {
         /// A node.
         variable: Identifier,
         /// At least one.
-        labels: Vec<Identifier>,
+        labels: Vec<LabelName>,
     },
 }
 
@@ -514,4 +543,25 @@ pub struct LoadCsv {
     pub terminator: Option<char>,
     /// The clause.
     pub span: Span,
+}
+
+/// `WHEN predicate THEN { query } … [ELSE { query }]`: for each row, the first query whose predicate
+/// holds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conditional {
+    /// At least one.
+    pub branches: Vec<ConditionalBranch>,
+    /// `ELSE`; no rows if absent.
+    pub otherwise: Option<Box<Query>>,
+    /// From the first `WHEN` on.
+    pub span: Span,
+}
+
+/// `WHEN predicate THEN { query }`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ConditionalBranch {
+    /// When it runs.
+    pub predicate: Expression,
+    /// What runs.
+    pub query: Query,
 }

@@ -120,6 +120,8 @@ pub struct Query {
     /// What follows, each with its own `UNION`. The parser lets `UNION` and `UNION ALL` mix; the
     /// binder does not.
     pub unions: Vec<Union>,
+    /// The query behind `NEXT`, which takes up the rows of this one. It has no time clause.
+    pub next: Option<Box<Query>>,
     /// The whole query.
     pub span: Span,
 }

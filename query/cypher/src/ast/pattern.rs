@@ -117,6 +117,15 @@ pub enum LabelFormula {
     Label(Identifier),
     /// `%`: has at least one label.
     Any(Span),
+    /// `$(expression)`, `$any(expression)`: a label by its computed name, or all or any of a list.
+    Dynamic {
+        /// Any of the labels rather than all.
+        any: bool,
+        /// The name or names.
+        expression: Box<Expression>,
+        /// From `$` on.
+        span: Span,
+    },
     /// `!formula`.
     Not(Box<LabelFormula>),
     /// `formula & formula …`; at least two.

@@ -3,9 +3,9 @@
 use super::pattern::Purpose;
 use super::{Parser, Result};
 use crate::ast::{
-    Clause, Create, Delete, Expression, ExpressionKind, Foreach, Identifier, Match, Merge,
-    MergeAction, MergeEvent, PathPattern, Projection, ProjectionItem, Remove, RemoveItem,
-    RemoveItemKind, Return, Set, SetItem, SetItemKind, SortItem, Unwind, With,
+    Clause, Create, Delete, Expression, ExpressionKind, Foreach, Identifier, LabelFormula,
+    LabelName, Match, Merge, MergeAction, MergeEvent, PathPattern, Projection, ProjectionItem,
+    Remove, RemoveItem, RemoveItemKind, Return, Set, SetItem, SetItemKind, SortItem, Unwind, With,
 };
 use crate::diagnostic::{Detail, Diagnostic};
 use crate::keyword::Keyword;
@@ -282,6 +282,14 @@ impl Parser<'_> {
                 }
             }
             Assignable::Variable(_) => return Err(self.unexpected("`=`, `+=`, `.` or `:`")),
+            Assignable::Dynamic(subject, key) => {
+                self.expect(TokenKind::Equal, "`=`")?;
+                SetItemKind::Dynamic {
+                    subject,
+                    key,
+                    value: self.expression()?,
+                }
+            }
             Assignable::Property(subject, key) => {
                 self.expect(TokenKind::Equal, "`=`")?;
                 SetItemKind::Property {
@@ -302,6 +310,7 @@ impl Parser<'_> {
         let kind = match self.assignable()? {
             Assignable::Labels(variable, labels) => RemoveItemKind::Labels { variable, labels },
             Assignable::Property(subject, key) => RemoveItemKind::Property { subject, key },
+            Assignable::Dynamic(subject, key) => RemoveItemKind::Dynamic { subject, key },
             Assignable::Variable(variable) => {
                 return Err(self.unexpected("`.` or `:`").help(format!(
                     "`DELETE {variable}` deletes a node or relationship"
@@ -316,11 +325,13 @@ impl Parser<'_> {
 
     /// The left-hand side of `SET` and the operand of `REMOVE`.
     fn assignable(&mut self) -> Result<Assignable> {
-        if Self::is_name(self.kind()) && self.peek(1) == TokenKind::Colon {
+        let is_label = self.peek(1) == TokenKind::Colon || self.keyword_at(1) == Some(Keyword::Is);
+        if Self::is_name(self.kind()) && is_label {
             let variable = self.identifier("a variable")?;
-            let mut labels = Vec::new();
+            self.advance();
+            let mut labels = vec![self.label_name()?];
             while self.eat(TokenKind::Colon) {
-                labels.push(self.identifier("a label")?);
+                labels.push(self.label_name()?);
             }
             return Ok(Assignable::Labels(variable, labels));
         }
@@ -334,6 +345,7 @@ impl Parser<'_> {
         let target = self.nested(Self::postfix_expression)?;
         match target.kind {
             ExpressionKind::Property { subject, key } => Ok(Assignable::Property(*subject, key)),
+            ExpressionKind::Index { subject, index } => Ok(Assignable::Dynamic(*subject, *index)),
             ExpressionKind::Variable(variable) => Ok(Assignable::Variable(variable)),
             _ => {
                 let message = "only properties and labels can be set or removed";
@@ -342,6 +354,23 @@ impl Parser<'_> {
                         .label("expected a property such as `n.name`"),
                 )
             }
+        }
+    }
+
+    fn label_name(&mut self) -> Result<LabelName> {
+        if !self.is(TokenKind::Dollar) {
+            return self.identifier("a label").map(LabelName::Plain);
+        }
+        match self.dynamic_label()? {
+            LabelFormula::Dynamic {
+                any: true, span, ..
+            } => Err(Diagnostic::error(
+                Detail::UnexpectedSyntax,
+                span,
+                "`$any` asks for labels; it cannot give or take them",
+            )),
+            LabelFormula::Dynamic { expression, .. } => Ok(LabelName::Dynamic(*expression)),
+            _ => Err(self.unexpected("a label")),
         }
     }
 
@@ -406,6 +435,7 @@ impl Parser<'_> {
 
 enum Assignable {
     Property(Expression, Identifier),
+    Dynamic(Expression, Expression),
     Variable(Identifier),
-    Labels(Identifier, Vec<Identifier>),
+    Labels(Identifier, Vec<LabelName>),
 }

@@ -320,6 +320,15 @@ impl Parser<'_> {
                 kind,
                 TokenKind::Bang | TokenKind::Percent | TokenKind::LeftParen
             )
+            || (kind == TokenKind::Dollar && self.starts_dynamic_label(ahead + 1))
+    }
+
+    /// Whether `(`, `all(` or `any(` stands right behind a dollar sign.
+    fn starts_dynamic_label(&self, ahead: usize) -> bool {
+        match self.keyword_at(ahead) {
+            Some(Keyword::All | Keyword::Any) => self.peek(ahead + 1) == TokenKind::LeftParen,
+            _ => self.peek(ahead) == TokenKind::LeftParen,
+        }
     }
 
     fn index_or_slice(&mut self, subject: Expression) -> Result<ExpressionKind> {

@@ -15,6 +15,7 @@
 mod atom;
 mod call;
 mod clause;
+mod conditional;
 mod error;
 mod expression;
 mod linear;

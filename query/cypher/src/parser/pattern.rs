@@ -64,8 +64,21 @@ impl Parser<'_> {
     /// The token behind the label expression that starts at a token index.
     fn label_end(&self, start: usize, closing: usize) -> usize {
         let mut is_operand_next = true;
-        for at in start..closing {
+        let mut next = start;
+        while next < closing {
+            let at = next;
+            next += 1;
             let kind = self.token_at(at).kind;
+            if kind == TokenKind::Dollar && is_operand_next {
+                let is_word = matches!(self.token_at(next).kind, TokenKind::Word(_));
+                let opening = self.token_at(next + usize::from(is_word));
+                if opening.kind != TokenKind::LeftParen || opening.partner == 0 {
+                    return at;
+                }
+                next = opening.partner as usize + 1;
+                is_operand_next = false;
+                continue;
+            }
             let continues = match kind {
                 TokenKind::Bang | TokenKind::LeftParen | TokenKind::Percent => is_operand_next,
                 TokenKind::Pipe | TokenKind::Ampersand | TokenKind::RightParen => !is_operand_next,
@@ -465,6 +478,27 @@ impl Parser<'_> {
         }))
     }
 
+    /// `$(expression)`, `$all(expression)`, `$any(expression)`.
+    pub(super) fn dynamic_label(&mut self) -> Result<LabelFormula> {
+        let start = self.expect(TokenKind::Dollar, "`$`")?;
+        let any = self.eat_keyword(Keyword::Any);
+        if !any {
+            self.eat_keyword(Keyword::All);
+        }
+        if !self.is(TokenKind::LeftParen) {
+            let error = self.unexpected("`(`, `all(` or `any(`");
+            return Err(error.help("a label from a parameter is written `$($name)`"));
+        }
+        self.open(TokenKind::LeftParen, "`(`")?;
+        let expression = Box::new(self.bracketed(Self::expression)?);
+        self.close(TokenKind::RightParen, "an operator")?;
+        Ok(LabelFormula::Dynamic {
+            any,
+            expression,
+            span: self.span_from(start),
+        })
+    }
+
     fn label_term(&mut self) -> Result<LabelFormula> {
         match self.kind() {
             TokenKind::Bang => self.nested(|parser| {
@@ -472,6 +506,7 @@ impl Parser<'_> {
                 Ok(LabelFormula::Not(Box::new(parser.label_term()?)))
             }),
             TokenKind::Percent => Ok(LabelFormula::Any(self.advance().span)),
+            TokenKind::Dollar => self.nested(Self::dynamic_label),
             TokenKind::LeftParen => {
                 self.open(TokenKind::LeftParen, "`(`")?;
                 let formula = self.label_formula(true)?;

@@ -51,7 +51,8 @@ impl Parser<'_> {
 
     fn starts_query(&self) -> bool {
         self.keyword().is_some_and(|keyword| {
-            keyword.is_clause_start() || matches!(keyword, Keyword::As | Keyword::For)
+            keyword.is_clause_start()
+                || matches!(keyword, Keyword::As | Keyword::For | Keyword::When)
         })
     }
 
@@ -87,10 +88,12 @@ impl Parser<'_> {
                     span: parser.span_from(start),
                 });
             }
+            let next = parser.next_query(&first, &unions, must_conclude)?;
             Ok(Query {
                 time,
                 first,
                 unions,
+                next,
                 span: parser.span_from(start),
             })
         })?;
@@ -98,8 +101,11 @@ impl Parser<'_> {
         Ok(query)
     }
 
-    fn single_query(&mut self, must_conclude: bool) -> Result<SingleQuery> {
+    pub(super) fn single_query(&mut self, must_conclude: bool) -> Result<SingleQuery> {
         let start = self.span();
+        if self.is_keyword(Keyword::When) {
+            return self.conditional(must_conclude);
+        }
         let mut clauses = vec![match self.clause()? {
             Some(clause) => clause,
             None => return Err(self.unexpected_start("a clause")),
@@ -149,12 +155,14 @@ impl Parser<'_> {
     }
 
     /// Whether the current token may stand right behind a query.
-    fn ends_query(&self) -> bool {
-        self.is_keyword(Keyword::Union)
-            || matches!(
-                self.kind(),
-                TokenKind::End | TokenKind::Semicolon | TokenKind::RightBrace
-            )
+    pub(super) fn ends_query(&self) -> bool {
+        matches!(
+            self.keyword(),
+            Some(Keyword::Union | Keyword::Next | Keyword::When | Keyword::Else)
+        ) || matches!(
+            self.kind(),
+            TokenKind::End | TokenKind::Semicolon | TokenKind::RightBrace
+        )
     }
 
     /// `AS OF …`, `FOR SYSTEM_TIME …` and `FOR VALID_TIME …`, in any order, each at most once.

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use super::name::{Key, Name, ParameterName, Qualified};
 use super::{commas, optional, pattern, separated};
 use crate::ast::{
-    Case, Comparison, Expression, ExpressionKind, Literal, MapEntry, MapProjectionItem,
+    Case, Comparison, Expression, ExpressionKind, Literal, MapEntry, MapProjectionItem, SimpleType,
     SubqueryBody, SubqueryKind, TypeKind, TypeName, UnaryOperator,
 };
 use crate::parser::precedence;
@@ -185,9 +185,19 @@ fn is_signed(literal: &Literal) -> bool {
     }
 }
 
+/// Whether an operand ends with the type `ANY`, which would take a `<` behind it for a bracket.
+fn ends_with_any(operand: &Expression) -> bool {
+    match &operand.kind {
+        ExpressionKind::IsTyped { ty, .. } => {
+            !ty.not_null && ty.kind == TypeKind::Simple(SimpleType::Any)
+        }
+        _ => false,
+    }
+}
+
 /// Writes an operand, in parentheses if it binds less tightly than `least`.
 fn operand(f: &mut Formatter<'_>, operand: &Expression, least: u8) -> fmt::Result {
-    if precedence_of(operand) < least {
+    if precedence_of(operand) < least || ends_with_any(operand) {
         write!(f, "({operand})")
     } else {
         operand.fmt(f)

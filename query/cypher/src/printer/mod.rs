@@ -15,10 +15,10 @@ mod schema;
 use std::fmt::{self, Display, Formatter, Write};
 
 use crate::ast::{
-    Clause, Expression, Identifier, MergeEvent, OnError, PathPattern, ProcedureCall, Projection,
-    ProjectionItem, Query, RemoveItemKind, SetItem, SetItemKind, SingleQuery, SortItem, Statement,
-    StatementBody, StatementMode, SubqueryCall, SubqueryScope, SystemTime, TimeClause, TypeName,
-    Yield, YieldItem, YieldItems,
+    Clause, Expression, Identifier, LabelName, MergeEvent, OnError, PathPattern, ProcedureCall,
+    Projection, ProjectionItem, Query, RemoveItemKind, SetItem, SetItemKind, SingleQuery, SortItem,
+    Statement, StatementBody, StatementMode, SubqueryCall, SubqueryScope, SystemTime, TimeClause,
+    TypeName, Yield, YieldItem, YieldItems,
 };
 use name::{Key, Name, Qualified};
 
@@ -46,7 +46,7 @@ impl Display for Query {
             f.write_str(if union.all { " UNION ALL " } else { " UNION " })?;
             single_query(f, &union.query)?;
         }
-        Ok(())
+        optional(f, " NEXT ", self.next.as_ref())
     }
 }
 
@@ -126,6 +126,7 @@ fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
             | Clause::Subquery(_)
             | Clause::Foreach(_)
             | Clause::Page(_)
+            | Clause::Conditional(_)
             | Clause::Finish(_)
     ) {
         write!(f, "{} ", clause.keyword())?;
@@ -156,6 +157,7 @@ fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
         Clause::Set(clause) => separated(f, ", ", &clause.items, set_item),
         Clause::Remove(clause) => separated(f, ", ", &clause.items, |f, item| match &item.kind {
             RemoveItemKind::Property { subject, key } => assigned_property(f, subject, key),
+            RemoveItemKind::Dynamic { subject, key } => assigned_index(f, subject, key),
             RemoveItemKind::Labels { variable, labels } => assigned_labels(f, variable, labels),
         }),
         Clause::Delete(clause) => commas(f, &clause.expressions),
@@ -198,6 +200,15 @@ fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
                     f.write_str(" FIELDTERMINATOR ")?;
                     expression::string(f, terminator.encode_utf8(&mut [0; 4]))
                 }
+                None => Ok(()),
+            }
+        }
+        Clause::Conditional(clause) => {
+            separated(f, " ", &clause.branches, |f, branch| {
+                write!(f, "WHEN {} THEN {{ {} }}", branch.predicate, branch.query)
+            })?;
+            match &clause.otherwise {
+                Some(otherwise) => write!(f, " ELSE {{ {otherwise} }}"),
                 None => Ok(()),
             }
         }
@@ -249,6 +260,14 @@ fn set_item(f: &mut Formatter<'_>, item: &SetItem) -> fmt::Result {
             assigned_property(f, subject, key)?;
             write!(f, " = {value}")
         }
+        SetItemKind::Dynamic {
+            subject,
+            key,
+            value,
+        } => {
+            assigned_index(f, subject, key)?;
+            write!(f, " = {value}")
+        }
         SetItemKind::Replace { variable, value } => write!(f, "{} = {value}", Name(variable)),
         SetItemKind::Merge { variable, value } => write!(f, "{} += {value}", Name(variable)),
         SetItemKind::Labels { variable, labels } => assigned_labels(f, variable, labels),
@@ -266,12 +285,21 @@ fn assigned_property(f: &mut Formatter<'_>, subject: &Expression, key: &Identifi
 fn assigned_labels(
     f: &mut Formatter<'_>,
     variable: &Identifier,
-    labels: &[Identifier],
+    labels: &[LabelName],
 ) -> fmt::Result {
     Name(variable).fmt(f)?;
-    labels
-        .iter()
-        .try_for_each(|label| write!(f, ":{}", Key(label)))
+    labels.iter().try_for_each(|label| match label {
+        LabelName::Plain(label) => write!(f, ":{}", Key(label)),
+        LabelName::Dynamic(expression) => write!(f, ":$({expression})"),
+    })
+}
+
+fn assigned_index(f: &mut Formatter<'_>, subject: &Expression, key: &Expression) -> fmt::Result {
+    if expression::is_property_chain(subject) {
+        write!(f, "{subject}[{key}]")
+    } else {
+        write!(f, "({subject})[{key}]")
+    }
 }
 
 fn procedure_call(f: &mut Formatter<'_>, call: &ProcedureCall) -> fmt::Result {

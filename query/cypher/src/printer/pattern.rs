@@ -144,6 +144,9 @@ fn label_formula(f: &mut Formatter<'_>, formula: &LabelFormula, least: u8) -> fm
     match formula {
         LabelFormula::Label(label) => Key(label).fmt(f)?,
         LabelFormula::Any(_) => f.write_char('%')?,
+        LabelFormula::Dynamic {
+            any, expression, ..
+        } => write!(f, "${}({expression})", if *any { "any" } else { "" })?,
         LabelFormula::Not(inner) => {
             f.write_char('!')?;
             label_formula(f, inner, 2)?;

@@ -50,6 +50,7 @@ const NAMES: &[&str] = &[
     "normalized",
     "finish",
     "load",
+    "next",
 ];
 
 const STRINGS: &[&str] = &[
@@ -140,7 +141,9 @@ impl<'b> Generator<'b> {
         let body = if self.below(6) == 5 {
             StatementBody::Schema(self.schema_command())
         } else {
-            StatementBody::Query(self.query(true, false))
+            let mut query = self.query(true, false);
+            self.composed(&mut query);
+            StatementBody::Query(query)
         };
         Statement {
             mode,
@@ -168,7 +171,36 @@ impl<'b> Generator<'b> {
             time,
             first,
             unions,
+            next: None,
             span: Span::default(),
+        }
+    }
+
+    /// Sometimes a conditional query, sometimes a query behind `NEXT` as well.
+    fn composed(&mut self, query: &mut Query) {
+        let span = Span::default();
+        if self.below(6) == 5 {
+            let branches = self.many(1, |g| ConditionalBranch {
+                predicate: g.predicate(),
+                query: g.query(true, false),
+            });
+            let otherwise = self.maybe(|g| Box::new(g.query(true, false)));
+            query.first.clauses = vec![Clause::Conditional(Conditional {
+                branches,
+                otherwise,
+                span,
+            })];
+        }
+        let parts =
+            std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
+        let mut ends = parts.map(|part| part.clauses.last());
+        if ends.all(|end| matches!(end, Some(Clause::Return(_) | Clause::Conditional(_))))
+            && self.below(4) == 3
+        {
+            let mut next = self.query(true, false);
+            next.time = None;
+            next.unions.clear();
+            query.next = Some(Box::new(next));
         }
     }
 
@@ -321,8 +353,13 @@ impl<'b> Generator<'b> {
             }),
             3 => Clause::Remove(Remove {
                 items: self.many(1, |g| RemoveItem {
-                    kind: if g.flip() {
-                        let labels = g.many(1, Self::name);
+                    kind: if g.below(3) == 2 {
+                        RemoveItemKind::Dynamic {
+                            subject: g.expression(),
+                            key: g.expression(),
+                        }
+                    } else if g.flip() {
+                        let labels = g.many(1, Self::label_name);
                         RemoveItemKind::Labels {
                             variable: g.name(),
                             labels,
@@ -375,7 +412,12 @@ impl<'b> Generator<'b> {
     }
 
     fn set_item(&mut self) -> SetItem {
-        let kind = match self.below(4) {
+        let kind = match self.below(5) {
+            4 => SetItemKind::Dynamic {
+                subject: self.expression(),
+                key: self.expression(),
+                value: self.expression(),
+            },
             0 => SetItemKind::Property {
                 subject: self.expression(),
                 key: self.name(),
@@ -391,12 +433,20 @@ impl<'b> Generator<'b> {
             },
             _ => SetItemKind::Labels {
                 variable: self.name(),
-                labels: self.many(1, Self::name),
+                labels: self.many(1, Self::label_name),
             },
         };
         SetItem {
             kind,
             span: Span::default(),
+        }
+    }
+
+    fn label_name(&mut self) -> LabelName {
+        if self.below(4) == 3 {
+            LabelName::Dynamic(self.expression())
+        } else {
+            LabelName::Plain(self.name())
         }
     }
 
@@ -700,7 +750,12 @@ impl<'b> Generator<'b> {
     /// A formula; `outer` is 1 directly within a conjunction, 2 within a disjunction.
     fn formula(&mut self, outer: u8) -> LabelFormula {
         self.depth += 1;
-        let formula = match self.below(if self.depth > 6 { 2 } else { 5 }) {
+        let formula = match self.below(if self.depth > 6 { 2 } else { 6 }) {
+            5 => LabelFormula::Dynamic {
+                any: self.flip(),
+                expression: self.boxed(),
+                span: Span::default(),
+            },
             1 => LabelFormula::Any(Span::default()),
             2 => LabelFormula::Not(Box::new(self.formula(0))),
             3 if outer != 1 => LabelFormula::And(self.many(2, |g| g.formula(1))),

@@ -1,14 +1,15 @@
 //! CREATE and MERGE.
 
 use retrograph_cypher::ast::{
-    self, Create, ExpressionKind, Identifier, Merge, MergeEvent, NodePattern, PathPattern, PathStep,
+    self, Create, ExpressionKind, Identifier, LabelExpression, LabelFormula, Merge, MergeEvent,
+    NodePattern, PathPattern, PathStep,
 };
 use retrograph_cypher::{Detail, Diagnostic};
 
 use super::pattern::{Names, type_conflict};
 use super::{Binder, Bound, Steps, already_bound};
 use crate::plan::expression::{LabelToken, PathPart};
-use crate::plan::operator::{CreateNode, CreateRelationship, Creation};
+use crate::plan::operator::{CreateNode, CreateRelationship, Creation, Update};
 use crate::plan::schema::NameKind;
 use crate::plan::slots::expression_reads;
 use crate::plan::{Expression, Operator, Slot};
@@ -23,6 +24,8 @@ struct Draft {
     paths: Vec<(Slot, Expression)>,
     /// The elements of the pattern bound last.
     parts: Vec<PathPart>,
+    /// Gives the nodes the labels whose names are computed.
+    labels: Vec<Update>,
 }
 
 impl Draft {
@@ -59,6 +62,9 @@ impl Binder<'_> {
             }
             steps.push(Operator::Create(creation), self.clause);
         }
+        if !draft.labels.is_empty() {
+            steps.push(Operator::Update(draft.labels), self.clause);
+        }
         self.created_paths(draft.paths, steps);
         Ok(())
     }
@@ -92,7 +98,7 @@ impl Binder<'_> {
         }
         let mut find = Steps::new(Operator::Argument, 1.0);
         find.steps.extend(self.solve(&graph, &bound, 1.0).steps);
-        let (mut on_match, mut on_create) = (Vec::new(), Vec::new());
+        let (mut on_match, mut on_create) = (Vec::new(), draft.labels);
         for action in &clause.actions {
             let updates = self.set_items(&action.items)?;
             match action.event {
@@ -165,8 +171,13 @@ impl Binder<'_> {
             return Ok(known.slot);
         }
         let properties = self.created_properties(node.properties.as_deref())?;
-        let labels = self.created_labels(node)?;
+        let (labels, dynamic) = self.created_labels(node)?;
         let slot = self.fresh_variable(node.variable.as_ref(), Type::Node)?;
+        draft.labels.extend(
+            dynamic
+                .into_iter()
+                .map(|names| Update::AddDynamicLabels(slot, names)),
+        );
         draft.settle(properties.as_ref());
         draft.creation.nodes.push(CreateNode {
             slot,
@@ -176,25 +187,43 @@ impl Binder<'_> {
         Ok(slot)
     }
 
-    fn created_labels(&mut self, node: &NodePattern) -> Bound<Vec<LabelToken>> {
-        let Some(labels) = &node.labels else {
-            return Ok(Vec::new());
+    /// The labels of a node to create: those named, and those whose names are computed.
+    fn created_labels(&mut self, node: &NodePattern) -> Bound<(Vec<LabelToken>, Vec<Expression>)> {
+        let (mut plain, mut dynamic) = (Vec::new(), Vec::new());
+        let formulas = match &node.labels {
+            None => &[],
+            Some(LabelExpression::All(labels)) => {
+                for label in labels {
+                    self.creates_name(NameKind::Label, label);
+                    plain.push(self.label(label));
+                }
+                &[]
+            }
+            Some(LabelExpression::Formula(LabelFormula::And(parts))) => &parts[..],
+            Some(LabelExpression::Formula(formula)) => std::slice::from_ref(formula),
         };
-        let Some(labels) = labels.as_labels() else {
-            return Err(Diagnostic::error(
-                Detail::UnexpectedSyntax,
-                node.span,
-                "a node to create has a plain list of labels",
-            )
-            .help("write :A:B, without | and !"));
-        };
-        Ok(labels
-            .iter()
-            .map(|label| {
-                self.creates_name(NameKind::Label, label);
-                self.label(label)
-            })
-            .collect())
+        for formula in formulas {
+            match formula {
+                LabelFormula::Label(label) => {
+                    self.creates_name(NameKind::Label, label);
+                    plain.push(self.label(label));
+                }
+                LabelFormula::Dynamic {
+                    any: false,
+                    expression,
+                    ..
+                } => dynamic.push(self.label_names(expression)?),
+                _ => {
+                    return Err(Diagnostic::error(
+                        Detail::UnexpectedSyntax,
+                        node.span,
+                        "a node to create has a plain list of labels",
+                    )
+                    .help("write :A:B or :$(names), without |, ! and $any"));
+                }
+            }
+        }
+        Ok((plain, dynamic))
     }
 
     fn created_properties(

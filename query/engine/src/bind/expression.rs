@@ -316,7 +316,7 @@ impl Binder<'_> {
             subject.span,
             "a label test",
         )?;
-        let expression = self.label_test(&of, &ty, labels);
+        let expression = self.label_test(&of, &ty, labels)?;
         Ok(Typed::new(expression, Type::Boolean))
     }
 
@@ -326,8 +326,8 @@ impl Binder<'_> {
         of: &Expression,
         ty: &Type,
         labels: &LabelExpression,
-    ) -> Expression {
-        match labels {
+    ) -> Bound<Expression> {
+        Ok(match labels {
             LabelExpression::All(labels) => {
                 let tokens = labels
                     .iter()
@@ -335,8 +335,8 @@ impl Binder<'_> {
                     .collect();
                 Expression::HasLabels(Box::new(of.clone()), tokens)
             }
-            LabelExpression::Formula(formula) => self.label_formula(of, ty, formula),
-        }
+            LabelExpression::Formula(formula) => self.label_formula(of, ty, formula)?,
+        })
     }
 
     fn label_tested(
@@ -352,26 +352,46 @@ impl Binder<'_> {
         }
     }
 
-    fn label_formula(&mut self, of: &Expression, ty: &Type, formula: &LabelFormula) -> Expression {
-        match formula {
+    fn label_formula(
+        &mut self,
+        of: &Expression,
+        ty: &Type,
+        formula: &LabelFormula,
+    ) -> Bound<Expression> {
+        let mut all = |parts: &[LabelFormula]| -> Bound<Vec<Expression>> {
+            parts
+                .iter()
+                .map(|part| self.label_formula(of, ty, part))
+                .collect()
+        };
+        Ok(match formula {
             LabelFormula::Label(label) => {
                 Expression::HasLabels(Box::new(of.clone()), vec![self.label_tested(label, ty)])
             }
+            // A relationship always has a type.
+            LabelFormula::Any(_) if *ty == Type::Relationship => {
+                Expression::IsNotNull(Box::new(of.clone()))
+            }
             LabelFormula::Any(_) => has_any_label(of.clone()),
-            LabelFormula::Not(part) => Expression::Not(Box::new(self.label_formula(of, ty, part))),
-            LabelFormula::And(parts) => Expression::And(
-                parts
-                    .iter()
-                    .map(|part| self.label_formula(of, ty, part))
-                    .collect(),
-            ),
-            LabelFormula::Or(parts) => Expression::Or(
-                parts
-                    .iter()
-                    .map(|part| self.label_formula(of, ty, part))
-                    .collect(),
-            ),
-        }
+            LabelFormula::Dynamic {
+                any, expression, ..
+            } => {
+                let names = self.label_names(expression)?;
+                let any = Expression::Literal(Value::Bool(*any));
+                Expression::Call(&internal::HAS_LABELS, vec![of.clone(), names, any])
+            }
+            LabelFormula::Not(part) => Expression::Not(Box::new(self.label_formula(of, ty, part)?)),
+            LabelFormula::And(parts) => Expression::And(all(parts)?),
+            LabelFormula::Or(parts) => Expression::Or(all(parts)?),
+        })
+    }
+
+    /// The computed name of a label or type, or a list of names.
+    pub(super) fn label_names(&mut self, written: &ast::Expression) -> Bound<Expression> {
+        let typed = self.expression(written)?;
+        let strings = Type::List(Box::new(Type::String));
+        check(&typed.ty, &[Type::String, strings], written.span, "`$(…)`")?;
+        Ok(typed.expression)
     }
 
     fn case(&mut self, case: &ast::Case) -> Bound<Typed> {

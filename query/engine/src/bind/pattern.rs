@@ -185,7 +185,7 @@ impl Binder<'_> {
     fn demand_node(&mut self, slot: Slot, node: &NodePattern, graph: &mut QueryGraph) -> Bound<()> {
         let of = Expression::Slot(slot);
         if let Some(labels) = &node.labels {
-            let test = self.label_test(&of, &Type::Node, labels);
+            let test = self.label_test(&of, &Type::Node, labels)?;
             graph.demand(test, false);
         }
         if let Some(properties) = &node.properties {

@@ -480,7 +480,7 @@ impl Binder<'_> {
     }
 }
 
-fn variable(column: &Column) -> Variable {
+pub(super) fn variable(column: &Column) -> Variable {
     Variable {
         name: column.name.clone(),
         slot: column.slot,

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use retrograph_cypher::ast::{self, Clause, Match, SingleQuery, Unwind};
+use retrograph_cypher::ast::{self, Clause, Conditional, Match, SingleQuery, Unwind};
 use retrograph_cypher::{Detail, Diagnostic, Span};
+use retrograph_graph::value::Value;
 
 use super::pattern::Names;
-use super::projection::Column;
+use super::projection::{Column, variable};
 use super::syntax::{clause_is_updating, is_updating};
 use super::typing::{check, item_of};
 use super::{Binder, Bound, Steps};
+use crate::plan::expression::Comparison;
 use crate::plan::{Access, Expression, Operator, Pipeline, Slot, ViewClause};
 use crate::types::Type;
 
@@ -65,9 +67,27 @@ impl Binder<'_> {
     pub(super) fn query(
         &mut self,
         query: &ast::Query,
-        mut steps: Steps,
+        steps: Steps,
         place: Place,
     ) -> Bound<BoundQuery> {
+        let Some(next) = &query.next else {
+            return self.union(query, steps, place);
+        };
+        let imported = self.scope.imported();
+        let bound = self.union(query, steps, place)?;
+        self.scope = imported;
+        for column in &bound.columns {
+            self.scope.push(variable(column));
+        }
+        let mut steps = bound.steps;
+        if is_updating(query) {
+            steps.push(Operator::Barrier { live: Vec::new() }, self.clause);
+        }
+        self.query(next, steps, place)
+    }
+
+    /// Binds a query without what stands behind NEXT.
+    fn union(&mut self, query: &ast::Query, mut steps: Steps, place: Place) -> Bound<BoundQuery> {
         if query.unions.is_empty() {
             return self.single_query(&query.first, steps, place);
         }
@@ -164,6 +184,10 @@ impl Binder<'_> {
                 Clause::Filter(clause) => self.filter(clause, &mut steps)?,
                 Clause::Let(clause) => self.let_clause(clause, &mut steps)?,
                 Clause::Page(page) => self.page(page, &mut steps)?,
+                Clause::Conditional(clause) => {
+                    let bound = self.conditional(clause, place, &mut steps)?;
+                    (columns, returns) = bound;
+                }
                 Clause::LoadCsv(clause) => self.load_csv(clause, &mut steps)?,
                 // The rows are taken in, and nothing comes of them.
                 Clause::Finish(_) => {}
@@ -175,6 +199,78 @@ impl Binder<'_> {
             columns,
             returns,
         })
+    }
+
+    /// WHEN … THEN … ELSE: each row goes to the first query whose predicate holds for it.
+    fn conditional(
+        &mut self,
+        clause: &Conditional,
+        place: Place,
+        steps: &mut Steps,
+    ) -> Bound<(Vec<Column>, bool)> {
+        // The number of the branch is computed once, so that no predicate is asked again.
+        let mut arms = Vec::with_capacity(clause.branches.len());
+        for (number, branch) in (0..).zip(&clause.branches) {
+            let predicate = self.where_predicate(&branch.predicate)?;
+            arms.push((predicate, Expression::Literal(Value::Int(number))));
+        }
+        let chosen = self.slot("branch");
+        let otherwise = Expression::Literal(Value::Int(-1));
+        let choice = Expression::Case {
+            operand: None,
+            arms,
+            otherwise: Some(Box::new(otherwise)),
+        };
+        steps.push(Operator::Project(vec![(chosen, choice)]), self.clause);
+        let place = if place == Place::Top {
+            Place::Call
+        } else {
+            place
+        };
+        let scope = self.scope.as_imported();
+        let queries = clause.branches.iter().map(|branch| &branch.query);
+        let queries = (0i64..)
+            .zip(queries)
+            .chain(clause.otherwise.iter().map(|query| (-1, &**query)));
+        let mut pipelines: Vec<Pipeline> = Vec::new();
+        let (mut columns, mut returns, mut rows) = (Vec::new(), false, 0.0f64);
+        let outside = self.scope.clone();
+        for (number, query) in queries {
+            self.scope = scope.clone();
+            let mut branch = Steps::new(Operator::Argument, steps.rows);
+            let test = Expression::Compare(
+                Comparison::Equal,
+                Box::new(Expression::Slot(chosen)),
+                Box::new(Expression::Literal(Value::Int(number))),
+            );
+            branch.push(Operator::Filter(test), self.clause);
+            let mut bound = self.query(query, branch, place)?;
+            if let Some(time) = &query.time {
+                return Err(Diagnostic::error(
+                    Detail::InvalidTimeClause,
+                    time.span,
+                    "a branch reads what the query around it reads",
+                )
+                .help("read another time in CALL { … }"));
+            }
+            if pipelines.is_empty() {
+                returns = bound.returns;
+                columns = self.union_columns(bound.columns.clone());
+            }
+            let items = align(&columns, &bound, query.span)?;
+            if !items.is_empty() {
+                bound.steps.push(Operator::Project(items), self.clause);
+            }
+            for (column, other) in columns.iter_mut().zip(&bound.columns) {
+                column.ty = super::typing::join(&column.ty, &other.ty);
+            }
+            rows = rows.max(bound.steps.rows);
+            pipelines.push(bound.steps.finish());
+        }
+        self.scope = outside;
+        steps.rows = rows;
+        steps.push(Operator::Union(pipelines), self.clause);
+        Ok((columns, returns))
     }
 
     fn match_clause(&mut self, clause: &Match, steps: &mut Steps) -> Bound<()> {
@@ -262,8 +358,13 @@ fn in_transactions(clause: &Clause) -> Option<&ast::InTransactions> {
 
 /// A query that commits as it goes has no transaction of its own to write in, and no past to read.
 fn check_commits(query: &ast::Query) -> Bound<()> {
-    let parts = std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
-    let clauses = parts.flat_map(|part| &part.clauses);
+    let queries = std::iter::successors(Some(query), |query| query.next.as_deref());
+    let clauses = queries.flat_map(|query| {
+        let unions = query.unions.iter().map(|union| &union.query);
+        std::iter::once(&query.first)
+            .chain(unions)
+            .flat_map(|part| &part.clauses)
+    });
     let Some(call) = clauses.clone().find_map(in_transactions) else {
         return Ok(());
     };

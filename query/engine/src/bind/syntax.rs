@@ -1,7 +1,8 @@
 //! Questions about the syntax tree that binding asks before it binds.
 
 use retrograph_cypher::ast::{
-    Clause, Expression, ExpressionKind, MapProjectionItem, PathPattern, Query,
+    Clause, Expression, ExpressionKind, LabelExpression, LabelFormula, MapProjectionItem,
+    PathPattern, Query,
 };
 
 use crate::functions;
@@ -67,12 +68,20 @@ pub fn is_simple(expression: &Expression) -> bool {
 pub fn is_updating(query: &Query) -> bool {
     let parts = std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
     parts.flat_map(|part| &part.clauses).any(clause_is_updating)
+        || query.next.as_deref().is_some_and(is_updating)
 }
 
 /// Whether a clause writes, or a subquery in it does.
 pub fn clause_is_updating(clause: &Clause) -> bool {
     match clause {
         Clause::Subquery(call) => is_updating(&call.query),
+        Clause::Conditional(clause) => {
+            clause
+                .branches
+                .iter()
+                .any(|branch| is_updating(&branch.query))
+                || clause.otherwise.as_deref().is_some_and(is_updating)
+        }
         clause => clause.is_updating(),
     }
 }
@@ -90,8 +99,12 @@ fn walk<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression) -> boo
         | ExpressionKind::Subquery { .. } => {}
         ExpressionKind::List(items) => items.iter().for_each(|item| walk(item, f)),
         ExpressionKind::Map(entries) => entries.iter().for_each(|entry| walk(&entry.value, f)),
-        ExpressionKind::Property { subject, .. } | ExpressionKind::HasLabels { subject, .. } => {
+        ExpressionKind::Property { subject, .. } => walk(subject, f),
+        ExpressionKind::HasLabels { subject, labels } => {
             walk(subject, f);
+            if let LabelExpression::Formula(formula) = labels {
+                walk_labels(formula, f);
+            }
         }
         ExpressionKind::Index { subject, index } => {
             walk(subject, f);
@@ -166,6 +179,17 @@ fn walk<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression) -> boo
                     walk(&entry.value, f);
                 }
             }
+        }
+    }
+}
+
+fn walk_labels<'e>(formula: &'e LabelFormula, f: &mut dyn FnMut(&'e Expression) -> bool) {
+    match formula {
+        LabelFormula::Label(_) | LabelFormula::Any(_) => {}
+        LabelFormula::Dynamic { expression, .. } => walk(expression, f),
+        LabelFormula::Not(part) => walk_labels(part, f),
+        LabelFormula::And(parts) | LabelFormula::Or(parts) => {
+            parts.iter().for_each(|part| walk_labels(part, f));
         }
     }
 }

@@ -1,14 +1,15 @@
 //! SET, REMOVE, DELETE and FOREACH.
 
 use retrograph_cypher::ast::{
-    self, Clause, Delete, ExpressionKind, Foreach, Identifier, Remove, RemoveItemKind, SetItem,
-    SetItemKind,
+    self, Clause, Delete, ExpressionKind, Foreach, Identifier, LabelName, Remove, RemoveItemKind,
+    SetItem, SetItemKind,
 };
 use retrograph_cypher::{Detail, Diagnostic};
 use retrograph_graph::value::Value;
 
 use super::typing::{check, item_of};
 use super::{Binder, Bound, Steps};
+use crate::plan::expression::LabelToken;
 use crate::plan::operator::Update;
 use crate::plan::schema::NameKind;
 use crate::plan::{Expression, Operator, Slot};
@@ -16,11 +17,15 @@ use crate::types::Type;
 
 impl Binder<'_> {
     pub(super) fn set_items(&mut self, items: &[SetItem]) -> Bound<Vec<Update>> {
-        items.iter().map(|item| self.set_item(item)).collect()
+        let mut updates = Vec::with_capacity(items.len());
+        for item in items {
+            self.set_item(item, &mut updates)?;
+        }
+        Ok(updates)
     }
 
-    fn set_item(&mut self, item: &SetItem) -> Bound<Update> {
-        match &item.kind {
+    fn set_item(&mut self, item: &SetItem, updates: &mut Vec<Update>) -> Bound<()> {
+        let update = match &item.kind {
             SetItemKind::Property {
                 subject,
                 key,
@@ -29,28 +34,70 @@ impl Binder<'_> {
                 let of = self.element(subject, "SET")?;
                 let value = self.expression(value)?.expression;
                 self.creates_name(NameKind::Key, key);
-                Ok(Update::Property(of, self.key(key), value))
+                Update::Property(of, self.key(key), value)
+            }
+            SetItemKind::Dynamic {
+                subject,
+                key,
+                value,
+            } => {
+                let of = self.element(subject, "SET")?;
+                let key = self.property_name(key)?;
+                Update::Dynamic(of, key, self.expression(value)?.expression)
             }
             SetItemKind::Replace { variable, value } => {
                 let slot = self.element_variable(variable, &[Type::Node, Type::Relationship])?;
-                Ok(Update::Replace(slot, self.property_source(value)?))
+                Update::Replace(slot, self.property_source(value)?)
             }
             SetItemKind::Merge { variable, value } => {
                 let slot = self.element_variable(variable, &[Type::Node, Type::Relationship])?;
-                Ok(Update::Extend(slot, self.property_source(value)?))
+                Update::Extend(slot, self.property_source(value)?)
             }
             SetItemKind::Labels { variable, labels } => {
                 let slot = self.element_variable(variable, &[Type::Node])?;
-                let labels = labels
-                    .iter()
-                    .map(|label| {
+                for label in labels {
+                    if let LabelName::Plain(label) = label {
                         self.creates_name(NameKind::Label, label);
-                        self.label(label)
-                    })
-                    .collect();
-                Ok(Update::AddLabels(slot, labels))
+                    }
+                }
+                let (plain, dynamic) = self.label_list(labels)?;
+                if !plain.is_empty() {
+                    updates.push(Update::AddLabels(slot, plain));
+                }
+                updates.extend(
+                    dynamic
+                        .into_iter()
+                        .map(|names| Update::AddDynamicLabels(slot, names)),
+                );
+                return Ok(());
+            }
+        };
+        updates.push(update);
+        Ok(())
+    }
+
+    /// Labels by name, and those whose names are computed.
+    fn label_list(&mut self, labels: &[LabelName]) -> Bound<(Vec<LabelToken>, Vec<Expression>)> {
+        let (mut plain, mut dynamic) = (Vec::new(), Vec::new());
+        for label in labels {
+            match label {
+                LabelName::Plain(label) => plain.push(self.label(label)),
+                LabelName::Dynamic(names) => dynamic.push(self.label_names(names)?),
             }
         }
+        Ok((plain, dynamic))
+    }
+
+    /// The computed name of a property.
+    fn property_name(&mut self, written: &ast::Expression) -> Bound<Expression> {
+        let typed = self.expression(written)?;
+        check(
+            &typed.ty,
+            &[Type::String],
+            written.span,
+            "the name of a property",
+        )?;
+        Ok(typed.expression)
     }
 
     /// An expression whose properties are written.
@@ -89,17 +136,28 @@ impl Binder<'_> {
     pub(super) fn remove(&mut self, clause: &Remove, steps: &mut Steps) -> Bound<()> {
         let mut updates = Vec::with_capacity(clause.items.len());
         for item in &clause.items {
-            updates.push(match &item.kind {
+            let update = match &item.kind {
                 RemoveItemKind::Property { subject, key } => {
                     let of = self.element(subject, "REMOVE")?;
                     Update::Property(of, self.key(key), Expression::Literal(Value::Null))
                 }
+                RemoveItemKind::Dynamic { subject, key } => {
+                    let of = self.element(subject, "REMOVE")?;
+                    let key = self.property_name(key)?;
+                    Update::Dynamic(of, key, Expression::Literal(Value::Null))
+                }
                 RemoveItemKind::Labels { variable, labels } => {
                     let slot = self.element_variable(variable, &[Type::Node])?;
-                    let labels = labels.iter().map(|label| self.label(label)).collect();
-                    Update::RemoveLabels(slot, labels)
+                    let (plain, dynamic) = self.label_list(labels)?;
+                    updates.extend(
+                        dynamic
+                            .into_iter()
+                            .map(|names| Update::RemoveDynamicLabels(slot, names)),
+                    );
+                    Update::RemoveLabels(slot, plain)
                 }
-            });
+            };
+            updates.push(update);
         }
         steps.push(Operator::Update(updates), self.clause);
         Ok(())

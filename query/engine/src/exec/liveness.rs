@@ -147,7 +147,15 @@ fn update_slots(updates: &[Update], slots: &mut Slots) {
                 expression_slots(target, slots);
                 expression_slots(value, slots);
             }
-            Update::Replace(target, value) | Update::Extend(target, value) => {
+            Update::Dynamic(target, key, value) => {
+                expression_slots(target, slots);
+                expression_slots(key, slots);
+                expression_slots(value, slots);
+            }
+            Update::AddDynamicLabels(target, value)
+            | Update::RemoveDynamicLabels(target, value)
+            | Update::Replace(target, value)
+            | Update::Extend(target, value) => {
                 slots.insert(*target);
                 expression_slots(value, slots);
             }

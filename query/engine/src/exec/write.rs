@@ -18,6 +18,7 @@ use super::liveness::expression_slots;
 use super::pipeline::{Flow, Rest, State, run_nested};
 use super::vector::Vector;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
+use crate::functions::internal::names_of;
 use crate::functions::property;
 use crate::plan::expression::{KeyToken, LabelToken};
 use crate::plan::operator::{Creation, SchemaChange, Update};
@@ -293,7 +294,15 @@ pub(crate) fn update_slots(updates: &[Update]) -> Vec<Slot> {
                 expression_slots(target, &mut slots);
                 expression_slots(value, &mut slots);
             }
-            Update::Replace(target, value) | Update::Extend(target, value) => {
+            Update::Dynamic(target, key, value) => {
+                expression_slots(target, &mut slots);
+                expression_slots(key, &mut slots);
+                expression_slots(value, &mut slots);
+            }
+            Update::AddDynamicLabels(target, value)
+            | Update::RemoveDynamicLabels(target, value)
+            | Update::Replace(target, value)
+            | Update::Extend(target, value) => {
                 slots.insert(*target);
                 expression_slots(value, &mut slots);
             }
@@ -368,6 +377,37 @@ fn apply_update(
                 transaction.set_property(sequence, element, id, value)?;
             }
         }
+        Update::Dynamic(of, key, value) => {
+            let of = eval(of, one, context)?.get(0);
+            let key = eval(key, one, context)?.get(0);
+            let value = eval(value, one, context)?.get(0);
+            let Some(element) = target(&of, context)? else {
+                return Ok(());
+            };
+            let Value::String(key) = key else {
+                return Err(RuntimeError::type_error(format!(
+                    "the name of a property is a string, not {}",
+                    key.type_name()
+                ))
+                .into());
+            };
+            let value = storable(&key, value)?;
+            let id = transaction.key_id(&key)?;
+            if !value.is_null() || !context.read().property(element, id)?.is_null() {
+                context.counters.properties_set += 1;
+                transaction.set_property(sequence, element, id, value)?;
+            }
+        }
+        Update::AddDynamicLabels(of, names) => {
+            let names = names_of(&eval(names, one, context)?.get(0))?;
+            let tokens: Vec<LabelToken> = names.into_iter().map(unknown_token).collect();
+            return apply_update(&Update::AddLabels(*of, tokens), clause, one, context);
+        }
+        Update::RemoveDynamicLabels(of, names) => {
+            let names = names_of(&eval(names, one, context)?.get(0))?;
+            let tokens: Vec<LabelToken> = names.into_iter().map(unknown_token).collect();
+            return apply_update(&Update::RemoveLabels(*of, tokens), clause, one, context);
+        }
         Update::Replace(of, value) => {
             let value = eval(value, one, context)?.get(0);
             let Some(element) = target(&one.get(*of, 0), context)? else {
@@ -433,6 +473,11 @@ fn apply_update(
         }
     }
     Ok(())
+}
+
+/// A label by its name alone; it is looked up where it is used.
+fn unknown_token(name: Arc<str>) -> LabelToken {
+    LabelToken { name, id: None }
 }
 
 fn target_node(value: &Value, context: &Context<'_>) -> Result<Option<NodeId>, QueryError> {

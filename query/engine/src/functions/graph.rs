@@ -159,7 +159,7 @@ fn id(_: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
     Ok(Value::Int(id.cast_signed()))
 }
 
-fn labels(context: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
+pub(super) fn labels(context: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
     let Value::Node(node) = &arguments[0] else {
         return Err(wrong_type("labels", "a node", &arguments[0]));
     };
@@ -173,7 +173,7 @@ fn labels(context: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
     })))
 }
 
-fn relationship_type(context: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
+pub(super) fn relationship_type(context: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
     let Value::Relationship(relationship) = &arguments[0] else {
         return Err(wrong_type("type", "a relationship", &arguments[0]));
     };

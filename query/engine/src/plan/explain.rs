@@ -449,6 +449,22 @@ impl Table<'_> {
                 key.name,
                 self.texts.expression(value)
             ),
+            Update::Dynamic(of, key, value) => format!(
+                "SET {}[{}] = {}",
+                self.texts.expression(of),
+                self.texts.expression(key),
+                self.texts.expression(value)
+            ),
+            Update::AddDynamicLabels(slot, names) => format!(
+                "SET {}:$({})",
+                self.texts.slot(*slot),
+                self.texts.expression(names)
+            ),
+            Update::RemoveDynamicLabels(slot, names) => format!(
+                "REMOVE {}:$({})",
+                self.texts.slot(*slot),
+                self.texts.expression(names)
+            ),
             Update::Replace(slot, value) => {
                 format!(
                     "SET {} = {}",

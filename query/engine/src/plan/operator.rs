@@ -125,6 +125,12 @@ pub struct Creation {
 pub enum Update {
     /// `target.key = value`; null removes it.
     Property(Expression, KeyToken, Expression),
+    /// `target[key] = value`; null removes it.
+    Dynamic(Expression, Expression, Expression),
+    /// `target:$(labels)`
+    AddDynamicLabels(Slot, Expression),
+    /// `REMOVE target:$(labels)`
+    RemoveDynamicLabels(Slot, Expression),
     /// `target = map`
     Replace(Slot, Expression),
     /// `target += map`

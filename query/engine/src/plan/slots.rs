@@ -89,7 +89,15 @@ impl Uses {
                 self.expression(target);
                 self.expression(value);
             }
-            Update::Replace(slot, value) | Update::Extend(slot, value) => {
+            Update::Dynamic(target, key, value) => {
+                self.expression(target);
+                self.expression(key);
+                self.expression(value);
+            }
+            Update::AddDynamicLabels(slot, value)
+            | Update::RemoveDynamicLabels(slot, value)
+            | Update::Replace(slot, value)
+            | Update::Extend(slot, value) => {
                 self.read(*slot);
                 self.expression(value);
             }
@@ -373,7 +381,15 @@ fn updated<'o>(update: &'o Update, f: &mut dyn FnMut(&'o Expression)) {
             f(target);
             f(value);
         }
-        Update::Replace(_, value) | Update::Extend(_, value) => f(value),
+        Update::Dynamic(target, key, value) => {
+            f(target);
+            f(key);
+            f(value);
+        }
+        Update::AddDynamicLabels(_, value)
+        | Update::RemoveDynamicLabels(_, value)
+        | Update::Replace(_, value)
+        | Update::Extend(_, value) => f(value),
         Update::AddLabels(..) | Update::RemoveLabels(..) => {}
     }
 }

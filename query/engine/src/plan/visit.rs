@@ -121,7 +121,15 @@ fn updated(update: &mut Update, f: &mut dyn FnMut(&mut Expression)) {
             f(target);
             f(value);
         }
-        Update::Replace(_, value) | Update::Extend(_, value) => f(value),
+        Update::Dynamic(target, key, value) => {
+            f(target);
+            f(key);
+            f(value);
+        }
+        Update::AddDynamicLabels(_, value)
+        | Update::RemoveDynamicLabels(_, value)
+        | Update::Replace(_, value)
+        | Update::Extend(_, value) => f(value),
         Update::AddLabels(..) | Update::RemoveLabels(..) => {}
     }
 }

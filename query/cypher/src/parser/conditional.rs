@@ -1,0 +1,105 @@
+//! How queries follow each other: `NEXT` and `WHEN … THEN … ELSE …`.
+
+use super::{Parser, Result};
+use crate::ast::{Clause, Conditional, ConditionalBranch, Query, SingleQuery, Union};
+use crate::diagnostic::{Detail, Diagnostic};
+use crate::keyword::Keyword;
+use crate::lexer::TokenKind;
+
+impl Parser<'_> {
+    /// The query behind `NEXT`, if one stands here.
+    pub(super) fn next_query(
+        &mut self,
+        first: &SingleQuery,
+        unions: &[Union],
+        must_conclude: bool,
+    ) -> Result<Option<Box<Query>>> {
+        if !self.is_keyword(Keyword::Next) {
+            return Ok(None);
+        }
+        let keyword = self.advance().span;
+        for part in std::iter::once(first).chain(unions.iter().map(|union| &union.query)) {
+            if !matches!(
+                part.clauses.last(),
+                Some(Clause::Return(_) | Clause::Conditional(_))
+            ) {
+                return Err(Diagnostic::error(
+                    Detail::InvalidClauseComposition,
+                    part.span,
+                    "the query before `NEXT` ends with `RETURN`",
+                )
+                .label("returns nothing")
+                .secondary(keyword, "takes up what is returned"));
+            }
+        }
+        if matches!(self.keyword(), Some(Keyword::As | Keyword::For)) {
+            let error = self.unexpected("a clause");
+            return Err(error.help("a time clause stands before the whole query"));
+        }
+        let next = self.query(must_conclude)?;
+        if let Some(union) = next.unions.first() {
+            return Err(Diagnostic::error(
+                Detail::InvalidClauseComposition,
+                union.span,
+                "a `UNION` cannot stand behind `NEXT`",
+            )
+            .help("put it into `CALL (*) { … }`, which runs it for each row"));
+        }
+        Ok(Some(Box::new(next)))
+    }
+
+    /// `WHEN predicate THEN query … [ELSE query]`, each query with or without braces.
+    pub(super) fn conditional(&mut self, must_conclude: bool) -> Result<SingleQuery> {
+        let start = self.span();
+        let mut branches = Vec::new();
+        while self.eat_keyword(Keyword::When) {
+            let predicate = self.predicate()?;
+            self.expect_keyword(Keyword::Then)?;
+            branches.push(ConditionalBranch {
+                predicate,
+                query: self.branch_query(must_conclude)?,
+            });
+        }
+        let mut otherwise = None;
+        if self.eat_keyword(Keyword::Else) {
+            otherwise = Some(Box::new(self.branch_query(must_conclude)?));
+        }
+        if !self.ends_query() {
+            return Err(self.unexpected_after_clause("`WHEN`, `ELSE` or the end of the query"));
+        }
+        let span = self.span_from(start);
+        Ok(SingleQuery {
+            clauses: vec![Clause::Conditional(Conditional {
+                branches,
+                otherwise,
+                span,
+            })],
+            span,
+        })
+    }
+
+    fn branch_query(&mut self, must_conclude: bool) -> Result<Query> {
+        if self.is(TokenKind::LeftBrace) {
+            self.open(TokenKind::LeftBrace, "`{`")?;
+            let query = self.query(must_conclude)?;
+            self.close(TokenKind::RightBrace, "a clause")?;
+            return Ok(query);
+        }
+        // Without braces, a `UNION`, `WHEN` or `NEXT` belongs to what is around.
+        if matches!(
+            self.keyword(),
+            Some(Keyword::When | Keyword::As | Keyword::For)
+        ) {
+            return Err(self.unexpected("a clause or `{`"));
+        }
+        let first = self.nested(|parser| parser.single_query(must_conclude))?;
+        let span = first.span;
+        Ok(Query {
+            time: None,
+            first,
+            unions: Vec::new(),
+            next: None,
+            span,
+        })
+    }
+}
