@@ -42,6 +42,38 @@ impl Expansion {
 }
 
 impl GraphRead {
+    /// Appends the number of relationships of each node, counted as
+    /// [`degree`](GraphRead::degree) does.
+    pub fn degrees(
+        &self,
+        nodes: &[NodeId],
+        direction: Option<Direction>,
+        types: &[TypeId],
+        out: &mut Vec<u64>,
+    ) -> Result<(), GraphError> {
+        let mut page = None;
+        let mut page_block = None;
+        for &node in nodes {
+            let block = node.0 / BLOCK_IDS;
+            if page_block != Some(block) {
+                page_block = Some(block);
+                page = match self.written() {
+                    None => self.graph().images.adjacency(node, self.version()),
+                    Some(_) => None,
+                };
+            }
+            out.push(match (&page, direction) {
+                (Some(found), Some(direction)) => {
+                    self.note_adjacency(node, direction, types, None);
+                    let (local, version) = (node.0 % BLOCK_IDS, self.version().0);
+                    found.page.count(local, direction, types, version)
+                }
+                _ => self.degree(node, direction, types)?,
+            });
+        }
+        Ok(())
+    }
+
     /// Appends the relationships of some nodes, node after node, each node's in the order of
     /// [`expand`](GraphRead::expand). Stops after the node with which `out` has `limit` entries or
     /// more; returns how many nodes were done. At least one is.

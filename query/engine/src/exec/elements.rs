@@ -10,7 +10,7 @@ use retrograph_graph::{Bitmap, Column};
 use super::batch::Batch;
 use super::context::{Context, deleted_access};
 use super::expression::per_row;
-use super::vector::{Nulls, Vector};
+use super::vector::{NULL_ID, Nulls, Vector};
 use crate::error::{QueryError, RuntimeError};
 use crate::functions::property;
 use crate::plan::expression::{KeyToken, LabelToken, PathPart};
@@ -134,6 +134,17 @@ pub(crate) fn has_labels(
 ) -> Result<Vector, QueryError> {
     check_vector(of, rows, context)?;
     let ids: Option<Vec<_>> = labels.iter().map(|label| context.label(label)).collect();
+    if let (Vector::Nodes { ids: nodes, view }, Some(labels)) = (of, &ids) {
+        let nulls: Vec<bool> = nodes.iter().map(|id| id.0 == NULL_ID).collect();
+        let mut has: Vec<bool> = nulls.iter().map(|is_null| !is_null).collect();
+        for &label in labels {
+            context.read_in(*view).have_label(nodes, label, &mut has)?;
+        }
+        return Ok(Vector::Bool {
+            values: has,
+            nulls: nulls.contains(&true).then_some(nulls),
+        });
+    }
     per_row(
         if matches!(of, Vector::Constant(_)) {
             1

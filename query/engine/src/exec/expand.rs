@@ -184,14 +184,13 @@ fn count_only(
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
-    let mut rows = 0;
-    for row in 0..batch.rows {
-        if let Some(node) = node_of(from, row)? {
-            rows += context.read().degree(node, direction, types)?;
-        }
-    }
+    let (nodes, _) = nodes_of(from, batch.rows)?;
+    let mut degrees = Vec::with_capacity(nodes.len());
+    context
+        .read()
+        .degrees(&nodes, direction, types, &mut degrees)?;
     context.tick(batch.rows)?;
-    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+    let rows = usize::try_from(degrees.iter().sum::<u64>()).unwrap_or(usize::MAX);
     let columns = vec![Vector::Absent; batch.columns.len()];
     rest.push(
         context,
@@ -201,6 +200,50 @@ fn count_only(
             tags: None,
         },
     )
+}
+
+/// The nodes of a column that are not null, and their rows.
+fn nodes_of(column: &Vector, rows: usize) -> Result<(Vec<NodeId>, Vec<u32>), QueryError> {
+    let mut nodes = Vec::with_capacity(rows);
+    let mut places = Vec::with_capacity(rows);
+    for (row, number) in (0..rows).zip(0u32..) {
+        if let Some(node) = node_of(column, row)? {
+            nodes.push(node);
+            places.push(number);
+        }
+    }
+    Ok((nodes, places))
+}
+
+/// The number of relationships of each node, without the rows where there is none.
+pub(crate) fn degree(
+    walk: &Walk,
+    slot: Slot,
+    mut batch: Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let Some(types) = context.types(&walk.types) else {
+        return Ok(Flow::More);
+    };
+    let (nodes, mut rows) = nodes_of(batch.column(walk.from), batch.rows)?;
+    let mut degrees = Vec::with_capacity(nodes.len());
+    context
+        .read()
+        .degrees(&nodes, walk.direction, &types, &mut degrees)?;
+    context.tick(batch.rows)?;
+    let mut found = degrees.iter();
+    rows.retain(|_| found.next().is_some_and(|degree| *degree > 0));
+    degrees.retain(|degree| *degree > 0);
+    if rows.len() < batch.rows {
+        batch = batch.gather(&rows, live);
+    }
+    batch.retain(live);
+    let degrees = degrees.into_iter();
+    let degrees = degrees.map(|degree| i64::try_from(degree).unwrap_or(i64::MAX));
+    batch.set(slot, Vector::ints(degrees.collect()));
+    rest.push(context, batch)
 }
 
 fn type_allowed(types: &[TypeId], of: TypeId) -> bool {

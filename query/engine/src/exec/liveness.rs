@@ -187,11 +187,15 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
             }
         },
         Operator::SeekNodeIds { ids: of, .. }
+        | Operator::SeekRelationshipIds { ids: of, .. }
         | Operator::Filter(of)
         | Operator::Skip(of)
         | Operator::Limit(of)
         | Operator::Unwind { list: of, .. } => expression_slots(of, slots),
         Operator::Expand { walk, .. } => walk_slots(walk, slots),
+        Operator::Degree { walk, .. } => {
+            slots.insert(walk.from);
+        }
         Operator::ExpandVariable { walk, each, .. } | Operator::ShortestPath { walk, each, .. } => {
             walk_slots(walk, slots);
             slots.insert(walk.from);

@@ -364,6 +364,23 @@ fn operate(
             };
             scan::relationships(&scan, types, &batch, live, context, rest)
         }
+        Operator::SeekRelationshipIds {
+            ids,
+            relationship,
+            start,
+            end,
+            types,
+            directed,
+        } => {
+            let scan = scan::RelationshipScan {
+                relationship: *relationship,
+                start: *start,
+                end: *end,
+                is_directed: *directed,
+            };
+            scan::relationships_by_id(&scan, ids, types, &batch, live, context, rest)
+        }
+        Operator::Degree { walk, slot } => expand::degree(walk, *slot, batch, live, context, rest),
         Operator::Expand { walk, relationship } => {
             expand::expand(walk, *relationship, &batch, live, context, rest)
         }

@@ -384,16 +384,25 @@ pub(crate) fn by_id(
     fan.flush(context, rest)
 }
 
-fn node_id(value: &Value) -> Option<NodeId> {
+/// Reads an id, given as a number or, with this prefix, as text.
+fn id_in(value: &Value, prefix: &str) -> Option<u64> {
     match value {
-        Value::Int(id) => u64::try_from(*id).ok().map(NodeId),
+        Value::Int(id) => u64::try_from(*id).ok(),
         Value::Float(id) => {
             let whole = *id as u64;
-            (*id >= 0.0 && whole as f64 == *id).then_some(NodeId(whole))
+            (*id >= 0.0 && whole as f64 == *id).then_some(whole)
         }
-        Value::String(text) => text.strip_prefix("n:")?.parse().ok().map(NodeId),
+        Value::String(text) => text.strip_prefix(prefix)?.parse().ok(),
         _ => None,
     }
+}
+
+fn node_id(value: &Value) -> Option<NodeId> {
+    id_in(value, "n:").map(NodeId)
+}
+
+fn relationship_id(value: &Value) -> Option<RelationshipId> {
+    id_in(value, "r:").map(RelationshipId)
 }
 
 /// A count as the store keeps it.
@@ -497,6 +506,67 @@ pub(crate) fn relationships(
                     Added::Values(..) => {}
                 }
             }
+            if fan.flush_full(context, rest)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+    }
+    fan.flush(context, rest)
+}
+
+/// The relationships with these ids.
+pub(crate) fn relationships_by_id(
+    scan: &RelationshipScan,
+    ids: &Expression,
+    types: &[TypeToken],
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let Some(types): Option<Vec<TypeId>> = context.types(types) else {
+        return Ok(Flow::More);
+    };
+    let ids = eval(ids, batch, context)?.into_owned();
+    let added = vec![
+        Added::Relationships(scan.relationship, Vec::new()),
+        Added::Nodes(scan.start, Vec::new()),
+        Added::Nodes(scan.end, Vec::new()),
+    ];
+    let mut fan = Fan::new(batch, live, context.view, added);
+    for (row, number) in (0..batch.rows).zip(0u32..) {
+        let mut wanted: Vec<RelationshipId> = match ids.get(row) {
+            Value::List(items) => items.iter().filter_map(relationship_id).collect(),
+            value => relationship_id(&value).into_iter().collect(),
+        };
+        wanted.sort_unstable();
+        wanted.dedup();
+        for id in wanted {
+            let Some((type_id, start, end)) = context.read().ends(id)? else {
+                continue;
+            };
+            if !types.is_empty() && !types.contains(&type_id) {
+                continue;
+            }
+            let both = [(start, end), (end, start)];
+            let ways = match scan.is_directed || start == end {
+                true => &both[..1],
+                false => &both[..],
+            };
+            for &(start, end) in ways {
+                if let [
+                    Added::Relationships(_, relationships),
+                    Added::Nodes(_, starts),
+                    Added::Nodes(_, ends),
+                ] = &mut fan.added[..]
+                {
+                    relationships.push(id);
+                    starts.push(start);
+                    ends.push(end);
+                }
+                fan.origins.push(number);
+            }
+            context.tick(1)?;
             if fan.flush_full(context, rest)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }

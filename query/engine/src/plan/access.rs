@@ -277,12 +277,12 @@ fn mirrored(comparison: Comparison) -> Comparison {
     }
 }
 
-/// Reads a predicate as a demand on the id of `node`.
-fn ids_of(predicate: &Expression, node: Slot, bound: &SlotSet) -> Option<Expression> {
+/// Reads a predicate as a demand on the id of a node or a relationship.
+pub fn ids_of(predicate: &Expression, element: Slot, bound: &SlotSet) -> Option<Expression> {
     let is_id = |expression: &Expression| {
         matches!(expression, Expression::Call(function, arguments)
             if matches!(function.name, "id" | "elementId")
-                && matches!(&arguments[..], [Expression::Slot(slot)] if *slot == node))
+                && matches!(&arguments[..], [Expression::Slot(slot)] if *slot == element))
     };
     let value = match predicate {
         Expression::Compare(Comparison::Equal, left, right) if is_id(left) => right,

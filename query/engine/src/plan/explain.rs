@@ -184,6 +184,27 @@ impl Table<'_> {
                     format!("({start})-{relationship}{arrow}({end})"),
                 )
             }
+            Operator::SeekRelationshipIds {
+                ids,
+                relationship,
+                start,
+                end,
+                types,
+                directed,
+            } => {
+                let arrow = if *directed { "->" } else { "-" };
+                let relationship = self.relationship(Some(*relationship), types, "");
+                let (start, end) = (texts.slot(*start), texts.slot(*end));
+                let ids = texts.expression(ids);
+                (
+                    "SeekRelationshipIds",
+                    format!("({start})-{relationship}{arrow}({end}) WITH id {ids}"),
+                )
+            }
+            Operator::Degree { walk, slot } => (
+                "Degree",
+                format!("{} AS {}", self.walk(walk, None, ""), texts.slot(*slot)),
+            ),
             Operator::Expand { walk, relationship } => {
                 let name = if walk.into { "ExpandInto" } else { "Expand" };
                 (name, self.walk(walk, *relationship, ""))

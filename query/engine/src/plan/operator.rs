@@ -267,12 +267,36 @@ pub enum Operator {
         /// Whether only its own direction counts.
         directed: bool,
     },
+    /// The relationships with these ids, given as for nodes, that are of these types (all if empty),
+    /// for each row, and as often as scanning gives them.
+    SeekRelationshipIds {
+        /// The ids.
+        ids: Expression,
+        /// The relationship found.
+        relationship: Slot,
+        /// Its start.
+        start: Slot,
+        /// Its end.
+        end: Slot,
+        /// The types.
+        types: Vec<TypeToken>,
+        /// Whether only its own direction counts.
+        directed: bool,
+    },
     /// The relationships of a node, or between two.
     Expand {
         /// How to walk.
         walk: Walk,
         /// The relationship found, where the query needs it.
         relationship: Option<Slot>,
+    },
+    /// How many relationships a node has, where their number is all that is wanted. A row of which
+    /// expanding would make none is dropped.
+    Degree {
+        /// How expanding would walk: to a node that is not bound, excluding nothing.
+        walk: Walk,
+        /// Where the number goes.
+        slot: Slot,
     },
     /// Trails: walks that use no relationship twice.
     ExpandVariable {

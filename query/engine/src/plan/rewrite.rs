@@ -4,9 +4,12 @@
 //! matter of choice, the numbering of steps and the slots that blocking steps must keep, is done here
 //! as well.
 
+use std::sync::Arc;
+
 use super::expression::{Expression, Slot, SubqueryResult};
 use super::liveness;
 use super::operator::{AggregateCall, Operator, Pipeline, Step, StoredCount};
+use super::slots::expression_reads;
 use super::{Plan, fold, visit};
 use crate::functions::Aggregator;
 
@@ -23,6 +26,8 @@ pub struct Rewrites {
     pub ends_only: bool,
     /// Answer plain counts from what the store keeps.
     pub stored_counts: bool,
+    /// Add up degrees where relationships are only counted.
+    pub degrees: bool,
     /// Let ORDER BY know the LIMIT behind it.
     pub top_n: bool,
 }
@@ -35,6 +40,7 @@ impl Default for Rewrites {
             drop_unused: true,
             ends_only: true,
             stored_counts: true,
+            degrees: true,
             top_n: true,
         }
     }
@@ -50,6 +56,7 @@ impl Rewrites {
             drop_unused: false,
             ends_only: false,
             stored_counts: false,
+            degrees: false,
             top_n: false,
         }
     }
@@ -63,6 +70,11 @@ pub fn finish(plan: &mut Plan, rewrites: Rewrites) {
     }
     if rewrites.stored_counts {
         each_pipeline(&mut plan.pipeline, &mut stored_count);
+    }
+    if rewrites.degrees {
+        let names = &mut plan.slot_names;
+        each_pipeline(&mut plan.pipeline, &mut |pipeline| degrees(pipeline, names));
+        plan.width = plan.slot_names.len();
     }
     let columns = plan.columns.iter().map(|(_, slot)| *slot).collect();
     liveness::mark(&mut plan.pipeline, columns, rewrites.drop_unused);
@@ -114,6 +126,54 @@ fn stored_count(pipeline: &mut Pipeline) {
         rows_estimated: 1.0,
     };
     pipeline.steps.splice(1..3, [step]);
+}
+
+/// An expand right before an aggregation that only counts what it finds: each row then comes once,
+/// with the number of relationships, and the numbers are added up.
+fn degrees(pipeline: &mut Pipeline, names: &mut Vec<Arc<str>>) {
+    for at in 1..pipeline.steps.len() {
+        let entering = at
+            .checked_sub(2)
+            .map(|at| pipeline.steps[at].rows_estimated);
+        let (before, from_here) = pipeline.steps.split_at_mut(at);
+        let (Some(expand), Some(aggregate)) = (before.last_mut(), from_here.first_mut()) else {
+            continue;
+        };
+        let (Operator::Expand { walk, relationship }, Operator::Aggregate { keys, aggregates }) =
+            (&expand.operator, &mut aggregate.operator)
+        else {
+            continue;
+        };
+        let mut found = vec![walk.to];
+        found.extend(relationship);
+        let is_read = |key: &Expression| {
+            found
+                .iter()
+                .any(|slot| expression_reads(key).contains(slot))
+        };
+        let are_counts = aggregates
+            .iter()
+            .all(|call| !call.distinct && counts_rows(call, &found));
+        let is_plain = !walk.into && walk.distinct_from.is_empty();
+        if !is_plain || !are_counts || keys.iter().any(|(_, key)| is_read(key)) {
+            continue;
+        }
+        let Ok(slot) = u16::try_from(names.len()) else {
+            return;
+        };
+        names.push("degree".into());
+        for call in aggregates {
+            call.aggregator = Aggregator::Sum;
+            call.arguments = vec![Expression::Slot(Slot(slot))];
+        }
+        if let Some(rows) = entering {
+            expand.rows_estimated = expand.rows_estimated.min(rows);
+        }
+        expand.operator = Operator::Degree {
+            walk: walk.clone(),
+            slot: Slot(slot),
+        };
+    }
 }
 
 /// Whether an aggregate counts the rows of a scan that finds one element of each, never null.
@@ -181,6 +241,7 @@ fn treats_rows_alike(operator: &Operator) -> bool {
             | Operator::SeekNodes { .. }
             | Operator::SeekNodeIds { .. }
             | Operator::ScanRelationships { .. }
+            | Operator::SeekRelationshipIds { .. }
             | Operator::Expand { .. }
             | Operator::ExpandVariable { .. }
             | Operator::BindEnds { .. }

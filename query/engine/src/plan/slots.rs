@@ -147,6 +147,20 @@ impl Uses {
             } => {
                 self.fills.extend([*relationship, *start, *end]);
             }
+            Operator::SeekRelationshipIds {
+                ids,
+                relationship,
+                start,
+                end,
+                ..
+            } => {
+                self.expression(ids);
+                self.fills.extend([*relationship, *start, *end]);
+            }
+            Operator::Degree { walk, slot } => {
+                self.read(walk.from);
+                self.fill(*slot);
+            }
             Operator::Expand { walk, relationship } => {
                 self.walk(walk);
                 self.fills.extend(relationship.iter());
@@ -337,7 +351,7 @@ pub fn operator_expressions<'o>(operator: &'o Operator, f: &mut dyn FnMut(&'o Ex
         },
         Operator::InTransactions(call) => call.rows.iter().for_each(f),
         Operator::LoadCsv(load) => f(&load.url),
-        Operator::SeekNodeIds { ids, .. } => f(ids),
+        Operator::SeekNodeIds { ids, .. } | Operator::SeekRelationshipIds { ids, .. } => f(ids),
         Operator::ExpandVariable {
             each: Some((_, predicate)),
             ..

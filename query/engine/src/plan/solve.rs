@@ -16,6 +16,9 @@ use super::operator::{Operator, Step, Walk};
 use super::schema::Schema;
 use super::slots::{SlotSet, expression_reads};
 
+/// How many relationships a demand on ids is taken to find.
+const IDS_ESTIMATED: f64 = 1.0;
+
 /// The steps that find a query graph, and the rows they are estimated to leave.
 #[derive(Debug)]
 pub struct Solution {
@@ -67,8 +70,8 @@ struct Solver<'a> {
 enum Move {
     /// Find a node by scan or seek: its place in the graph.
     Find(usize, Box<Access>),
-    /// Scan relationships.
-    Scan(usize),
+    /// Scan relationships, or seek them by ids.
+    Scan(usize, Option<Box<Expression>>),
     /// Walk a relationship; from its right end if `backwards`.
     Walk { place: usize, backwards: bool },
 }
@@ -338,10 +341,20 @@ impl<'a> Solver<'a> {
             let are_ends_free =
                 part.left != part.right && !self.is_bound(part.left) && !self.is_bound(part.right);
             if is_free && are_ends_free {
-                starts.push(Move::Scan(place));
+                starts.push(Move::Scan(
+                    place,
+                    self.relationship_ids(part.slot).map(Box::new),
+                ));
             }
         }
         starts
+    }
+
+    /// The ids that a predicate demands of a relationship.
+    fn relationship_ids(&self, slot: Slot) -> Option<Expression> {
+        let open = self.graph.predicates.iter().zip(&self.placed);
+        open.filter(|(predicate, placed)| !**placed && predicate.reads.contains(&slot))
+            .find_map(|(predicate, _)| access::ids_of(&predicate.expression, slot, &self.bound))
     }
 
     /// Plays each start through to where walking from it ends and takes the cheapest.
@@ -370,7 +383,7 @@ impl<'a> Solver<'a> {
     fn make(&mut self, next: Move) {
         match next {
             Move::Find(place, access) => self.find(place, *access),
-            Move::Scan(place) => self.scan(place),
+            Move::Scan(place, ids) => self.scan(place, ids.map(|ids| *ids)),
             Move::Walk { place, backwards } => self.walk(place, backwards),
         }
     }
@@ -399,27 +412,49 @@ impl<'a> Solver<'a> {
         self.demand_labels(node.slot, left.cloned().collect());
     }
 
-    fn scan(&mut self, place: usize) {
+    /// Finds relationships by a scan, or by ids that a predicate demands, which judges them later.
+    fn scan(&mut self, place: usize, ids: Option<Expression>) {
         let part = &self.graph.relationships[place];
-        let count = cost::relationships(self.setting.schema, &part.types);
+        let count = match ids {
+            Some(_) => IDS_ESTIMATED,
+            None => cost::relationships(self.setting.schema, &part.types),
+        };
         self.rows *= if part.direction.is_some() {
             count
         } else {
             2.0 * count
         };
-        self.cost += self.rows;
+        // Each end with labels is looked up for each row.
+        let is_labelled = |slot: Slot| {
+            let mut nodes = self.graph.nodes.iter();
+            nodes.any(|node| node.slot == slot && !node.labels.is_empty())
+        };
+        let tests = [part.left, part.right].map(|slot| f64::from(u8::from(is_labelled(slot))));
+        self.cost += self.rows * (1.0 + tests[0] + tests[1]);
         let (start, end) = match part.direction {
             Some(Direction::Incoming) => (part.right, part.left),
             _ => (part.left, part.right),
         };
         self.found[place] = true;
         self.bound.extend([part.slot, part.left, part.right]);
-        self.push(Operator::ScanRelationships {
-            relationship: part.slot,
-            start,
-            end,
-            types: part.types.clone(),
-            directed: part.direction.is_some(),
+        let (relationship, types) = (part.slot, part.types.clone());
+        let directed = part.direction.is_some();
+        self.push(match ids {
+            Some(ids) => Operator::SeekRelationshipIds {
+                ids,
+                relationship,
+                start,
+                end,
+                types,
+                directed,
+            },
+            None => Operator::ScanRelationships {
+                relationship,
+                start,
+                end,
+                types,
+                directed,
+            },
         });
         self.check_distinct(place);
         self.reached(part.left);

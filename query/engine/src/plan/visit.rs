@@ -55,7 +55,7 @@ fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
         },
         Operator::InTransactions(call) => call.rows.iter_mut().for_each(f),
         Operator::LoadCsv(load) => f(&mut load.url),
-        Operator::SeekNodeIds { ids, .. } => f(ids),
+        Operator::SeekNodeIds { ids, .. } | Operator::SeekRelationshipIds { ids, .. } => f(ids),
         Operator::ExpandVariable {
             each: Some((_, predicate)),
             ..

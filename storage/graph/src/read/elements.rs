@@ -230,6 +230,26 @@ impl GraphRead {
         }
     }
 
+    /// Takes `has` back for each of some nodes that does not exist or has no such label; asks only
+    /// about those that have it.
+    pub fn have_label(&self, ids: &[NodeId], label: LabelId, has: &mut [bool]) -> Result<()> {
+        let page = match self.written() {
+            None => self.graph.images.label(label, self.version),
+            Some(_) => None,
+        };
+        let set = SetRange::new(Family::Index, label_prefix(label));
+        for (id, has) in ids.iter().zip(has).filter(|(_, has)| **has) {
+            *has = match &page {
+                Some(found) => {
+                    self.note_point(|| fact::index(&set.current_key(&id.0.to_be_bytes())));
+                    found.page.contains(*id, self.version.0)
+                }
+                None => self.has_label(*id, label)?,
+            };
+        }
+        Ok(())
+    }
+
     /// Type, start and end of a relationship; `None` if it does not exist.
     pub fn ends(&self, id: RelationshipId) -> Result<Option<(TypeId, NodeId, NodeId)>> {
         match self.see(id.into()) {

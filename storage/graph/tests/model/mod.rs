@@ -636,6 +636,22 @@ fn check_batches(read: &GraphRead, state: &State, names: &Names) {
                 done += more;
             }
             assert_eq!(found, expected);
+            let mut degrees = Vec::new();
+            read.degrees(&nodes, direction, &types, &mut degrees)
+                .unwrap();
+            for (row, degree) in (0..).zip(degrees) {
+                let count = expected.rows.iter().filter(|of| **of == row).count();
+                assert_eq!(degree, count as u64);
+            }
+        }
+    }
+    for label in &names.labels {
+        let mut has: Vec<bool> = (0..nodes.len()).map(|row| row % 5 != 0).collect();
+        read.have_label(&nodes, *label, &mut has).unwrap();
+        for (row, (id, has)) in nodes.iter().zip(has).enumerate() {
+            let node = state.nodes.get(id);
+            let expected = node.is_some_and(|(labels, _)| labels.contains(label));
+            assert_eq!(has, row % 5 != 0 && expected, "{id} {label}");
         }
     }
 }
