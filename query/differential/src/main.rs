@@ -33,7 +33,12 @@ fn main() -> anyhow::Result<ExitCode> {
         count: arguments.count,
         differences_max: arguments.differences,
     };
+    let mut told = 0;
     let report = run(settings, &mut |report| {
+        for finding in &report.findings[told..] {
+            eprintln!("{finding}");
+        }
+        told = report.findings.len();
         eprintln!(
             "{} of {} queries, {} differences, {} s",
             report.queries,

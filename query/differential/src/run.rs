@@ -132,7 +132,11 @@ pub fn run(settings: Settings, progress: &mut dyn FnMut(&Report)) -> anyhow::Res
             report.queries += 1;
             let mut generator = Generator::new(settings.seed, number + 1);
             generator.set_mixed(is_mixed);
+            let known = report.findings.len();
             let is_sound = one(&mut report, settings, number, &mut world, &mut generator)?;
+            if report.findings.len() > known {
+                progress(&report);
+            }
             if report.findings.len() >= settings.differences_max {
                 return Ok(report);
             }
@@ -140,7 +144,6 @@ pub fn run(settings: Settings, progress: &mut dyn FnMut(&Report)) -> anyhow::Res
                 break;
             }
         }
-        report.queries = report.queries.max(last.min(report.queries));
         if told.elapsed().as_secs() >= 30 {
             told = Instant::now();
             progress(&report);

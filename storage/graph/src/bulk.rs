@@ -395,7 +395,7 @@ impl BulkLoader {
                         constraint: Arc::clone(&index.name),
                         label: names.label_name(index.label).unwrap_or_default(),
                         key: names.key_name(index.key).unwrap_or_default(),
-                        value: format!("{value:?}"),
+                        value: value.to_string(),
                         node: read_trailing_node(row)?,
                         existing,
                     });
