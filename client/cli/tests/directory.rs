@@ -108,3 +108,15 @@ fn usage_mistakes_have_their_own_code() {
     }
     assert!(retrograph.run(&["--help"]).success().contains("Exit codes"));
 }
+
+#[test]
+fn nothing_is_served_to_other_machines_without_authentication() {
+    let retrograph = Retrograph::empty();
+    let error = retrograph
+        .run(&["serve", "--listen", "0.0.0.0:0"])
+        .failure(1);
+    assert!(
+        error.contains("no authentication yet") && error.contains("127.0.0.1:7687"),
+        "{error}"
+    );
+}

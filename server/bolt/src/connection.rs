@@ -179,7 +179,9 @@ impl Connection {
             .is_some_and(|protocol| protocol.machine.is_authenticated())
     }
 
-    fn is_busy(&self) -> bool {
+    /// Whether an action has not been completed yet.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
         self.protocol
             .as_ref()
             .is_some_and(|protocol| protocol.machine.is_busy())

@@ -790,6 +790,36 @@ fn strangers_are_shown_out() {
 }
 
 #[test]
+fn a_worker_is_given_back_only_when_nothing_is_open_or_under_way() {
+    let fixture = Fixture::with(|options| {
+        options.worker_idle = Duration::ZERO;
+        options.workers_max = 1;
+    });
+    let mut clients = [fixture.client(), fixture.client()];
+    for round in 0..20 {
+        let client = &mut clients[round % 2];
+        // The other one's worker may take a moment to end.
+        client.send(&[Request::Begin(Extra::default())]);
+        while let Some(Received::Failure(_)) = client.next() {
+            client.reset();
+            client.send(&[Request::Begin(Extra::default())]);
+        }
+        client.send(&[
+            run("CREATE ()"),
+            Request::Pull(Portion::ALL),
+            run(COUNT),
+            pull(1, None),
+        ]);
+        for _ in 0..3 {
+            client.success();
+        }
+        assert_eq!(numbers(&client.rows().0), [round as i64 + 1]);
+        client.send(&[Request::Commit]);
+        client.success();
+    }
+}
+
+#[test]
 fn workers_are_limited() {
     let fixture = Fixture::with(|options| options.workers_max = 1);
     let mut first = fixture.client();

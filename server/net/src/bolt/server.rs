@@ -37,6 +37,8 @@ pub struct Options {
     pub connections_max: usize,
     /// How many of them may have something running or open.
     pub workers_max: usize,
+    /// A connection that has nothing open for this long gives its worker back.
+    pub worker_idle: Duration,
     /// How much the rows of a transaction may take that are kept of unread results while its next query
     /// runs.
     pub kept_bytes_max: usize,
@@ -56,6 +58,7 @@ impl Options {
             actor,
             connections_max: 10_000,
             workers_max: 1_000,
+            worker_idle: Duration::from_secs(10),
             kept_bytes_max: 64 << 20,
             limits: Limits::default(),
         }

@@ -29,9 +29,6 @@ const UNSENT_BYTES_MAX: usize = 256 << 10;
 /// How many replies may wait to be taken.
 const REPLIES_MAX: usize = 4;
 
-/// A connection that has nothing open for this long gives its worker back.
-const WORKER_IDLE: Duration = Duration::from_secs(10);
-
 /// A client that takes nothing of what is to be sent for this long is gone.
 const STALL: Duration = Duration::from_secs(600);
 
@@ -108,6 +105,7 @@ impl Session {
             }
             let is_idle = self.worker.is_some()
                 && !is_sending
+                && !self.connection.is_busy()
                 && self.connection.state() == Some(State::Ready);
             let event = {
                 let worker = self.worker.as_mut();
@@ -134,7 +132,7 @@ impl Session {
                     }
                     () = late => Event::Late,
                     () = sleep_until(moved + STALL), if is_sending => Event::Late,
-                    () = sleep_until(moved + WORKER_IDLE), if is_idle => Event::Idle,
+                    () = sleep_until(moved + self.shared.options.worker_idle), if is_idle => Event::Idle,
                 }
             };
             match event {
