@@ -58,3 +58,36 @@ fn the_schema_of_the_past_is_shown_as_it_was() {
     assert_eq!(at("2"), "n\n1\n");
     assert_eq!(at("3"), "n\n0\n");
 }
+
+#[test]
+fn constraints_hold_across_processes() {
+    let retrograph = Retrograph::with_graph();
+    for text in [
+        "CREATE CONSTRAINT k FOR (n:Person) REQUIRE (n.first, n.last) IS NODE KEY",
+        "CREATE CONSTRAINT t FOR ()-[r:KNOWS]-() REQUIRE r.since IS :: INTEGER",
+        "CREATE (:Person {first: 'Ada', last: 'L'})-[:KNOWS {since: 1}]->(:Person {first: 'Bo', last: 'L'})",
+    ] {
+        retrograph.query(text).success();
+    }
+    for (text, wanted) in [
+        (
+            "CREATE (:Person {first: 'Ada', last: 'L'})",
+            "constraint k makes that unique",
+        ),
+        ("CREATE (:Person {first: 'Ada'})", "has no Person.last"),
+        (
+            "MATCH ()-[r:KNOWS]->() SET r.since = 'long'",
+            "constraint t demands INTEGER",
+        ),
+    ] {
+        let error = retrograph.query(text).failure();
+        assert!(error.contains(wanted), "{error}");
+    }
+    retrograph.query("DROP CONSTRAINT k").success();
+    retrograph
+        .query("CREATE (:Person {first: 'Ada', last: 'L'})")
+        .success();
+    let again = "CREATE CONSTRAINT k FOR (n:Person) REQUIRE (n.first, n.last) IS UNIQUE";
+    let error = retrograph.query(again).failure();
+    assert!(error.contains("first: Ada, last: L"), "{error}");
+}

@@ -120,6 +120,18 @@ impl From<GraphError> for QueryError {
                 RuntimeKind::ConstraintValidationFailed,
                 "UniquenessViolation",
             ),
+            GraphError::NotUniqueTogether { .. } => (
+                RuntimeKind::ConstraintValidationFailed,
+                "UniquenessViolation",
+            ),
+            GraphError::PropertyMissing { .. } => (
+                RuntimeKind::ConstraintValidationFailed,
+                "PropertyExistenceViolation",
+            ),
+            GraphError::PropertyOfWrongType { .. } => (
+                RuntimeKind::ConstraintValidationFailed,
+                "PropertyTypeViolation",
+            ),
             GraphError::NoSuchElement(_) | GraphError::NoSuchEnd(_) => {
                 (RuntimeKind::EntityNotFound, "DeletedEntityAccess")
             }

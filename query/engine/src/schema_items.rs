@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use retrograph_cypher::ast::{ConstraintSort, IndexKind};
-use retrograph_graph::GraphRead;
+use retrograph_graph::ids::KeyId;
 use retrograph_graph::value::{Map, Value};
+use retrograph_graph::{GraphRead, ReadCatalog, RuleKind, Target};
 
 /// An index.
 #[derive(Clone, Debug)]
@@ -54,6 +55,21 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
             covers_from: index.covers_from.0.cast_signed(),
         })
         .collect();
+    let rules = catalog.rules().into_iter();
+    items.extend(
+        rules
+            .filter(|rule| rule.kind.is_unique())
+            .map(|rule| IndexItem {
+                id: i64::from(rule.id.0) + 1,
+                name: rule.name.clone(),
+                kind: IndexKind::Range,
+                is_relationship: matches!(rule.target, Target::Type(_)),
+                names: vec![target_name(&catalog, rule.target)],
+                properties: key_names(&catalog, &rule.keys),
+                is_constraint: true,
+                covers_from: rule.covers_from.0.cast_signed(),
+            }),
+    );
     items.sort_by(|left, right| left.name.cmp(&right.name));
     items
 }
@@ -75,8 +91,39 @@ pub(crate) fn constraint_items(read: &GraphRead) -> Vec<ConstraintItem> {
             types: None,
         })
         .collect();
+    items.extend(catalog.rules().into_iter().map(|rule| ConstraintItem {
+        id: i64::from(rule.id.0) + 1,
+        name: rule.name.clone(),
+        sort: match rule.kind {
+            RuleKind::Unique => ConstraintSort::Unique,
+            RuleKind::Key => ConstraintSort::Key,
+            RuleKind::Exists => ConstraintSort::Exists,
+            RuleKind::Typed(_) => ConstraintSort::Typed,
+        },
+        is_relationship: matches!(rule.target, Target::Type(_)),
+        target: target_name(&catalog, rule.target),
+        properties: key_names(&catalog, &rule.keys),
+        types: match rule.kind {
+            RuleKind::Typed(types) => Some(types.to_string()),
+            _ => None,
+        },
+    }));
     items.sort_by(|left, right| left.name.cmp(&right.name));
     items
+}
+
+fn target_name(catalog: &ReadCatalog, target: Target) -> Arc<str> {
+    match target {
+        Target::Label(label) => catalog.label_name(label),
+        Target::Type(type_id) => catalog.type_name(type_id),
+    }
+    .unwrap_or_default()
+}
+
+fn key_names(catalog: &ReadCatalog, keys: &[KeyId]) -> Vec<Arc<str>> {
+    keys.iter()
+        .map(|key| catalog.key_name(*key).unwrap_or_default())
+        .collect()
 }
 
 const fn entity(is_relationship: bool) -> &'static str {

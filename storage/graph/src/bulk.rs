@@ -47,6 +47,7 @@ use crate::rows::{
     property_prefix, put_bytes, read_bytes, read_text, read_trailing_node,
 };
 use crate::sequencer::{Body, Proposal};
+use crate::transaction::rules::{check_alone, check_length, not_unique_together};
 use crate::value::Value;
 
 /// The directory of a store's sorted files on their way.
@@ -209,7 +210,9 @@ impl BulkLoader {
             }
         }
         self.count(Statistic::Nodes);
-        self.push(id.into(), &ElementState::Node { labels, properties })?;
+        let state = ElementState::Node { labels, properties };
+        self.rules(id.into(), &state)?;
+        self.push(id.into(), &state)?;
         self.known.insert(id.0);
         Ok(id)
     }
@@ -245,16 +248,33 @@ impl BulkLoader {
         }
         self.count(Statistic::Relationships);
         self.count(Statistic::Type(type_id));
-        self.push(
-            id.into(),
-            &ElementState::Relationship {
-                type_id,
-                start,
-                end,
-                properties,
-            },
-        )?;
+        let state = ElementState::Relationship {
+            type_id,
+            start,
+            end,
+            properties,
+        };
+        self.rules(id.into(), &state)?;
+        self.push(id.into(), &state)?;
         Ok(id)
+    }
+
+    /// Checks what rules demand of one element and notes its rows.
+    fn rules(&mut self, element: ElementId, state: &ElementState) -> Result<(), GraphError> {
+        if self.catalog.has_no_rule() {
+            return Ok(());
+        }
+        let catalog = Arc::clone(&self.catalog);
+        let names = self.graph.catalog_at(Version::MAX);
+        for rule in catalog.rules_of(state) {
+            check_alone(rule, element, &names, |key| state.property(key).cloned())?;
+            if let Some(row) = rule.row_of_state(element, state) {
+                check_length(rule, element, &names, &row)?;
+                self.index.push(row);
+                self.count(Statistic::Index(rule.id));
+            }
+        }
+        Ok(())
     }
 
     /// Commits the batch as one version and begins the next one. After an error the loader is of no
@@ -273,6 +293,7 @@ impl BulkLoader {
         self.adjacency.sort_unstable();
         self.index.sort_unstable();
         self.check_unique()?;
+        self.check_unique_together()?;
         let mut tokens = Vec::new();
         self.tokens
             .sort_unstable_by_key(|token| (token.kind, token.id));
@@ -352,6 +373,62 @@ impl BulkLoader {
         self.counts.clear();
         self.tokens.clear();
         self.ends = None;
+    }
+
+    /// Checks the rows of rules, which must be sorted, against each other and those there are.
+    fn check_unique_together(&self) -> Result<(), GraphError> {
+        let names = self.graph.catalog_at(Version::MAX);
+        for rule in self.catalog.all_rules() {
+            if !rule.kind.is_unique() || rule.dropped.is_some() {
+                continue;
+            }
+            let set = rule.set();
+            let first = self.index.partition_point(|row| *row < set.prefix);
+            let end = prefix_end(&set.prefix);
+            let last = self.index.partition_point(|row| *row < end);
+            let mut before: Option<&Key> = None;
+            for row in &self.index[first..last] {
+                let value = &row[..row.len() - 8];
+                let mut existing = match before {
+                    Some(before) if before[..before.len() - 8] == *value => {
+                        Some(rule.element_of(before)?)
+                    }
+                    _ => None,
+                };
+                let (skip, end) = (set.prefix.len(), prefix_end(value));
+                self.graph.stored(self.view).scan_set(
+                    &set,
+                    &value[skip..],
+                    Some(&end[skip..]),
+                    &mut |rest| {
+                        existing = Some(rule.element_of(rest)?);
+                        Ok(std::ops::ControlFlow::Break(()))
+                    },
+                )?;
+                if let Some(existing) = existing {
+                    let mut rest = &value[skip..];
+                    let mut values = Vec::with_capacity(rule.keys.len());
+                    for key in &rule.keys {
+                        let (value, after) = crate::value::key::decode_key(rest)?;
+                        values.push((*key, value));
+                        rest = after;
+                    }
+                    let element = rule.element_of(row)?;
+                    return Err(not_unique_together(
+                        rule,
+                        element,
+                        existing,
+                        &names,
+                        |key| {
+                            let found = values.iter().find(|(known, _)| *known == key);
+                            found.map(|(_, value)| value.clone())
+                        },
+                    ));
+                }
+                before = Some(row);
+            }
+        }
+        Ok(())
     }
 
     /// Checks the property rows, which must be sorted, against unique constraints.

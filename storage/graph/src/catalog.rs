@@ -13,13 +13,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::encoding::DecodeError;
+use crate::encoding::record::ElementState;
 use crate::error::GraphError;
 use crate::ids::{IndexId, KeyId, LabelId, TypeId, Version};
 use crate::kv::{Family, OrderedStore};
 use crate::rows::meta::{
-    IndexRow, TokenKind, index_prefix, read_index_key, read_token, read_token_key, token_prefix,
+    IndexRow, TokenKind, index_prefix, read_index_key, read_token, read_token_key, rule_row_prefix,
+    token_prefix,
 };
 use crate::rows::prefix_end;
+use crate::rule::{RuleDefinition, Target};
 use crate::transaction::OwnWrites;
 
 /// An index on one property of the nodes of a label; if `unique`, the one behind a constraint.
@@ -72,6 +75,9 @@ pub(crate) struct Catalog {
     indexes: BTreeMap<IndexId, Arc<IndexDefinition>>,
     /// Those that exist now, by label.
     by_label: HashMap<LabelId, Vec<Arc<IndexDefinition>>>,
+    rules: BTreeMap<IndexId, Arc<RuleDefinition>>,
+    /// Those that exist now, by target.
+    rules_by_target: HashMap<Target, Vec<Arc<RuleDefinition>>>,
     /// Counts changes.
     pub epoch: u64,
 }
@@ -103,6 +109,14 @@ impl Catalog {
                 covers_from: row.created,
                 dropped: row.dropped,
             });
+            cursor.next();
+        }
+        cursor.status()?;
+        let prefix = rule_row_prefix();
+        let mut cursor = store.scan(Family::Meta, &prefix, &prefix_end(&prefix), false)?;
+        while cursor.valid() {
+            let id = read_index_key(cursor.key())?;
+            catalog.put_rule(RuleDefinition::decode_row(id, cursor.value())?);
             cursor.next();
         }
         cursor.status()?;
@@ -144,6 +158,53 @@ impl Catalog {
         }
         self.indexes.insert(definition.id, definition);
         self.epoch += 1;
+    }
+
+    /// Adds or replaces a rule.
+    pub fn put_rule(&mut self, definition: RuleDefinition) {
+        let definition = Arc::new(definition);
+        let of_target = self.rules_by_target.entry(definition.target).or_default();
+        of_target.retain(|rule| rule.id != definition.id);
+        if definition.dropped.is_none() {
+            of_target.push(Arc::clone(&definition));
+        }
+        self.rules.insert(definition.id, definition);
+        self.epoch += 1;
+    }
+
+    /// A rule, also one that was dropped.
+    pub fn rule(&self, id: IndexId) -> Option<&Arc<RuleDefinition>> {
+        self.rules.get(&id)
+    }
+
+    /// All rules there ever were.
+    pub fn all_rules(&self) -> impl Iterator<Item = &Arc<RuleDefinition>> {
+        self.rules.values()
+    }
+
+    /// Whether there is no rule now.
+    pub fn has_no_rule(&self) -> bool {
+        self.rules_by_target.values().all(Vec::is_empty)
+    }
+
+    /// The rules that exist now about a label or a type.
+    pub fn rules_about(&self, target: Target) -> &[Arc<RuleDefinition>] {
+        self.rules_by_target.get(&target).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rules that exist now about an element in a state.
+    pub fn rules_of<'c>(
+        &'c self,
+        state: &'c ElementState,
+    ) -> impl Iterator<Item = &'c Arc<RuleDefinition>> {
+        let of_type = match state {
+            ElementState::Node { .. } => &[],
+            ElementState::Relationship { type_id, .. } => self.rules_about(Target::Type(*type_id)),
+        };
+        let labels = state.labels().iter();
+        labels
+            .flat_map(|label| self.rules_about(Target::Label(*label)))
+            .chain(of_type)
     }
 
     /// An index, also one that was dropped.
@@ -206,9 +267,11 @@ impl Catalog {
             .map_or(0, |(id, _)| id + 1)
     }
 
-    /// One more than the greatest index id.
+    /// One more than the greatest id of an index or rule.
     pub fn next_index(&self) -> u32 {
-        self.indexes.last_key_value().map_or(0, |(id, _)| id.0 + 1)
+        let next = |last: Option<&IndexId>| last.map_or(0, |id| id.0 + 1);
+        next(self.indexes.last_key_value().map(|(id, _)| id))
+            .max(next(self.rules.last_key_value().map(|(id, _)| id)))
     }
 
     fn tokens_at(
@@ -328,6 +391,16 @@ impl ReadCatalog {
         self.catalog
             .all_indexes()
             .filter(|index| index.exists_at(self.version))
+            .cloned()
+            .collect()
+    }
+
+    /// The constraints of the logical schema at the view's version, beyond unique properties of nodes.
+    #[must_use]
+    pub fn rules(&self) -> Vec<Arc<RuleDefinition>> {
+        self.catalog
+            .all_rules()
+            .filter(|rule| rule.exists_at(self.version))
             .cloned()
             .collect()
     }

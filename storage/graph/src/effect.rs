@@ -10,7 +10,8 @@
 //!                        03 relationship put     04 relationship delete  (likewise)
 //!                        10 token          kind(1) id name
 //!                        11 create index   id label key unique(1) name
-//!                        12 drop index     id
+//!                        12 drop index     id (an index or a rule)
+//!                        13 create rule    id and what [`crate::rule`] writes
 //! ```
 //!
 //! **Root.** The `effects_root` of a commit is the RFC 9162 root over one leaf per effect. The leaf
@@ -39,6 +40,7 @@ use crate::encoding::{DecodeError, EncodeError};
 use crate::ids::{ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, Version};
 use crate::rows::meta::TokenKind;
 use crate::rows::{element_key, put_bytes, read_bytes, read_text};
+use crate::rule::RuleDefinition;
 
 const NODE_PUT: u8 = 0x01;
 const NODE_DELETE: u8 = 0x02;
@@ -47,6 +49,7 @@ const RELATIONSHIP_DELETE: u8 = 0x04;
 const TOKEN: u8 = 0x10;
 const CREATE_INDEX: u8 = 0x11;
 const DROP_INDEX: u8 = 0x12;
+const CREATE_RULE: u8 = 0x13;
 
 /// One change of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +76,8 @@ pub enum Effect {
         /// The name of the index or constraint.
         name: Arc<str>,
     },
+    /// A constraint of another kind comes to be.
+    CreateRule(RuleDefinition),
     /// An index or constraint ceases.
     DropIndex {
         /// Which.
@@ -90,7 +95,7 @@ pub enum Effect {
 }
 
 /// An effect in borrowed bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum EffectRef<'a> {
     /// See [`Effect::Token`].
     Token {
@@ -114,6 +119,8 @@ pub enum EffectRef<'a> {
         /// The name.
         name: &'a str,
     },
+    /// See [`Effect::CreateRule`].
+    CreateRule(Box<RuleDefinition>),
     /// See [`Effect::DropIndex`].
     DropIndex {
         /// Which.
@@ -133,7 +140,8 @@ pub enum EffectRef<'a> {
 impl EffectRef<'_> {
     /// A copy that owns its content.
     pub fn to_owned(&self) -> Result<Effect, DecodeError> {
-        Ok(match *self {
+        Ok(match self.clone() {
+            Self::CreateRule(rule) => Effect::CreateRule(*rule),
             Self::Token { kind, id, name } => Effect::Token {
                 kind,
                 id,
@@ -192,6 +200,11 @@ pub fn encode_effect(effect: &Effect, out: &mut Vec<u8>) -> Result<(), EncodeErr
             out.push(u8::from(*unique));
             put_bytes(name.as_bytes(), out);
         }
+        Effect::CreateRule(rule) => {
+            out.push(CREATE_RULE);
+            put_u64(u64::from(rule.id.0), out);
+            rule.encode(out);
+        }
         Effect::DropIndex { id } => {
             out.push(DROP_INDEX);
             put_u64(u64::from(id.0), out);
@@ -249,6 +262,11 @@ pub fn decode_effect<'a>(reader: &mut Reader<'a>) -> Result<EffectRef<'a>, Decod
             unique: reader.flag("unique")?,
             name: read_text(reader, "index name")?,
         }),
+        CREATE_RULE => {
+            let id = IndexId(reader.varint_u32("rule")?);
+            let rule = RuleDefinition::decode(id, reader)?;
+            Ok(EffectRef::CreateRule(Box::new(rule)))
+        }
         DROP_INDEX => Ok(EffectRef::DropIndex {
             id: IndexId(reader.varint_u32("index")?),
         }),

@@ -116,6 +116,69 @@ pub enum GraphError {
         /// The longest that fits.
         limit: usize,
     },
+    /// Two elements would have the same values of properties that are unique together.
+    #[error(
+        "{element} cannot be a {target} with {values}: {existing} is one and constraint {constraint} \
+         makes that unique"
+    )]
+    NotUniqueTogether {
+        /// The element that was to get the values.
+        element: String,
+        /// The label or type.
+        target: Arc<str>,
+        /// The properties with their values.
+        values: String,
+        /// The element that has them.
+        existing: String,
+        /// The constraint.
+        constraint: Arc<str>,
+    },
+    /// An element lacks a property that it must have.
+    #[error("{element} has no {property}, which constraint {constraint} demands")]
+    PropertyMissing {
+        /// The element.
+        element: String,
+        /// The property with its label or type.
+        property: String,
+        /// The constraint.
+        constraint: Arc<str>,
+    },
+    /// A property has a value of a type that it must not have.
+    #[error(
+        "{element} cannot have {property} = {value}, of type {found}: constraint {constraint} demands \
+         {wanted}"
+    )]
+    PropertyOfWrongType {
+        /// The element.
+        element: String,
+        /// The property with its label or type.
+        property: String,
+        /// The value.
+        value: String,
+        /// Its type.
+        found: &'static str,
+        /// The types demanded.
+        wanted: String,
+        /// The constraint.
+        constraint: Arc<str>,
+    },
+    /// Property values are too long for the rows of a constraint.
+    #[error(
+        "the unique values of {element} as a {target} take {bytes} bytes in constraint {constraint}; \
+         the most is {limit}"
+    )]
+    ConstrainedValueTooLong {
+        /// The element.
+        element: String,
+        /// The label or type.
+        target: Arc<str>,
+        /// The constraint.
+        constraint: Arc<str>,
+        /// The length of the key.
+        bytes: usize,
+        /// The longest that fits.
+        limit: usize,
+    },
     /// A value cannot be stored, or a record would be too large.
     #[error(transparent)]
     Encode(#[from] EncodeError),

@@ -45,6 +45,13 @@ pub(crate) mod fact {
         (prefix, end)
     }
 
+    /// The records of all relationships.
+    pub fn all_relationship_records() -> (Key, Key) {
+        let prefix = key(ELEMENT, &element_key(RelationshipId(0).into())[..1]);
+        let end = prefix_end(&prefix);
+        (prefix, end)
+    }
+
     /// That a node exists or does not.
     pub fn node(id: NodeId) -> Key {
         key(NODE_EXISTS, &id.0.to_be_bytes())
@@ -118,7 +125,7 @@ fn describe(key: &[u8]) -> String {
             Some(node) => format!("the relationships of node {}", u64::from_be_bytes(*node)),
             None => "relationships".to_owned(),
         },
-        Some(&INDEX) => "a label or an indexed property".to_owned(),
+        Some(&INDEX) => "a label or an indexed or unique property".to_owned(),
         Some(&TOKEN) => "a label, type or property name".to_owned(),
         Some(&SCHEMA) => "the schema".to_owned(),
         _ => "something".to_owned(),

@@ -101,6 +101,14 @@ impl Overlay {
         self.elements.get(&element)
     }
 
+    /// Whether the transaction has given an element a state of its own. One whose change came to
+    /// nothing is written without having one.
+    pub fn has_state(&self, element: ElementId) -> bool {
+        self.elements
+            .get(&element)
+            .is_some_and(|written| !written.states.is_empty())
+    }
+
     /// All elements written.
     pub fn elements(&self) -> impl Iterator<Item = (ElementId, &Written)> {
         self.elements

@@ -15,6 +15,7 @@ use crate::graph::Graph;
 use crate::ids::{ElementId, Version};
 use crate::kv::Family;
 use crate::rows::entry::{CommitRow, Touched, commit_key};
+use crate::rule::RuleDefinition;
 
 impl Graph {
     /// The effects of a commit, rebuilt from the rows; empty for version 0.
@@ -40,6 +41,8 @@ impl Graph {
         for (id, dropped) in touched.schema {
             effects.push(if dropped {
                 Effect::DropIndex { id }
+            } else if let Some(rule) = catalog.rule(id) {
+                Effect::CreateRule(RuleDefinition::clone(rule))
             } else {
                 let Some(index) = catalog.index(id) else {
                     return Err(lost(version, format!("index {id}")));

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use retrograph_cypher::ast::{
-    ConstraintRule, CreateConstraint, CreateIndex, ExpressionKind, Identifier, IndexKind,
-    SchemaCommand, Show,
+    self, ConstraintRule, CreateConstraint, CreateIndex, ExpressionKind, Identifier, IndexKind,
+    Literal, PropertyType, SchemaCommand, Show,
 };
 use retrograph_cypher::{Detail, Diagnostic, Span};
+
+use retrograph_graph::{PropertyTypes, RuleKind};
 
 use super::call::result_place;
 use super::query::Statement;
@@ -95,18 +97,96 @@ fn create_index(create: &CreateIndex) -> Bound<SchemaChange> {
 }
 
 fn create_constraint(create: &CreateConstraint) -> Bound<SchemaChange> {
-    if create.rule != ConstraintRule::Unique || create.target.is_relationship {
-        return Err(not_yet(create.span, "this kind of constraint"));
-    }
     if let Some(options) = &create.options {
-        return Err(not_yet(options.span, "options of constraints"));
+        check_options(options)?;
     }
-    Ok(SchemaChange::CreateUnique {
+    for (place, property) in create.properties.iter().enumerate() {
+        if let Some(first) = create.properties[..place]
+            .iter()
+            .find(|other| *other == property)
+        {
+            return Err(Diagnostic::error(
+                Detail::UnexpectedSyntax,
+                property.span,
+                format!("property `{property}` is listed twice"),
+            )
+            .secondary(first.span, "the first time"));
+        }
+    }
+    let target = create.target.names[0].name.clone();
+    let is_relationship = create.target.is_relationship;
+    if let ([key], ConstraintRule::Unique, false) =
+        (create.properties.as_slice(), &create.rule, is_relationship)
+    {
+        return Ok(SchemaChange::CreateUnique {
+            name: name_of(create.name.as_ref()),
+            label: target,
+            key: key.name.clone(),
+            if_not_exists: create.if_not_exists,
+        });
+    }
+    Ok(SchemaChange::CreateRule {
         name: name_of(create.name.as_ref()),
-        label: create.target.names[0].name.clone(),
-        key: single_key(&create.properties, create.span)?,
+        is_relationship,
+        target,
+        keys: create
+            .properties
+            .iter()
+            .map(|key| key.name.clone())
+            .collect(),
+        kind: match &create.rule {
+            ConstraintRule::Unique => RuleKind::Unique,
+            ConstraintRule::Key => RuleKind::Key,
+            ConstraintRule::Exists => RuleKind::Exists,
+            ConstraintRule::Typed(types) => RuleKind::Typed(property_types(types)),
+        },
         if_not_exists: create.if_not_exists,
     })
+}
+
+/// The types as the store knows them.
+fn property_types(types: &[PropertyType]) -> PropertyTypes {
+    let mut found = PropertyTypes::default();
+    for one in types {
+        let bit = PropertyTypes::NAMES
+            .iter()
+            .position(|name| *name == one.scalar.name())
+            .map_or(0, |bit| 1 << bit);
+        match one.is_list {
+            true => found.lists |= bit,
+            false => found.scalars |= bit,
+        }
+    }
+    found
+}
+
+/// Options of a constraint are about its index, of which there is one kind without settings.
+fn check_options(options: &ast::Expression) -> Bound<()> {
+    let ExpressionKind::Map(entries) = &options.kind else {
+        return Err(Diagnostic::error(
+            Detail::InvalidArgumentType,
+            options.span,
+            "options are given by a map",
+        ));
+    };
+    for ast::MapEntry { key, value, .. } in entries {
+        let is_known = match (&*key.name, &value.kind) {
+            ("indexProvider", ExpressionKind::Literal(Literal::String(name))) => {
+                &**name == "range-1.0"
+            }
+            ("indexConfig", ExpressionKind::Map(config)) => config.is_empty(),
+            _ => false,
+        };
+        if !is_known {
+            return Err(Diagnostic::error(
+                Detail::UnexpectedSyntax,
+                value.span,
+                format!("option `{key}` cannot have this value here"),
+            )
+            .help("constraints take {indexProvider: 'range-1.0', indexConfig: {}}"));
+        }
+    }
+    Ok(())
 }
 
 fn not_yet(span: Span, what: &str) -> Diagnostic {

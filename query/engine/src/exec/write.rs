@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId};
 use retrograph_graph::value::{Map, NodeRef, RelationshipRef, Value};
-use retrograph_graph::{GraphError, Transaction};
+use retrograph_graph::{GraphError, RuleKind, Target, Transaction};
 
 use super::batch::{BATCH_ROWS_MAX, Batch};
 use super::context::{Context, read_only};
@@ -661,6 +661,34 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
                 transaction.label_id(label)?,
                 transaction.key_id(key)?,
             );
+            counters.constraints_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
+        }
+        SchemaChange::CreateRule {
+            name,
+            is_relationship,
+            target,
+            keys,
+            kind,
+            if_not_exists,
+        } => {
+            let name = name.clone().unwrap_or_else(|| {
+                let word = match kind {
+                    RuleKind::Unique => "unique",
+                    RuleKind::Key => "key",
+                    RuleKind::Exists => "exists",
+                    RuleKind::Typed(_) => "type",
+                };
+                format!("{word}_{target}_{}", keys.join("_")).into()
+            });
+            let target = match is_relationship {
+                true => Target::Type(transaction.type_id(target)?),
+                false => Target::Label(transaction.label_id(target)?),
+            };
+            let keys = keys
+                .iter()
+                .map(|key| transaction.key_id(key))
+                .collect::<Result<Vec<_>, _>>()?;
+            let made = transaction.create_rule(&name, target, keys, *kind);
             counters.constraints_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
         }
         SchemaChange::DropIndex { name, if_exists } => {

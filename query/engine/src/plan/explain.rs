@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::ops::Bound;
 
+use retrograph_graph::RuleKind;
 use retrograph_graph::ids::Direction;
 
 use super::expression::{Expression, LabelToken, Slot, SubqueryResult, TypeToken};
@@ -647,6 +648,31 @@ fn schema_change(change: &SchemaChange) -> String {
             format!(
                 "CREATE CONSTRAINT {}FOR (n:{label}) REQUIRE n.{key} IS UNIQUE",
                 name(own)
+            )
+        }
+        SchemaChange::CreateRule {
+            name: own,
+            is_relationship,
+            target,
+            keys,
+            kind,
+            ..
+        } => {
+            let (open, close) = match is_relationship {
+                true => ("()-[e", "]-()"),
+                false => ("(e", ")"),
+            };
+            let keys: Vec<String> = keys.iter().map(|key| format!("e.{key}")).collect();
+            let rule = match kind {
+                RuleKind::Unique => "UNIQUE".to_owned(),
+                RuleKind::Key => "KEY".to_owned(),
+                RuleKind::Exists => "NOT NULL".to_owned(),
+                RuleKind::Typed(types) => format!(":: {types}"),
+            };
+            format!(
+                "CREATE CONSTRAINT {}FOR {open}:{target}{close} REQUIRE ({}) IS {rule}",
+                name(own),
+                keys.join(", ")
             )
         }
         SchemaChange::DropIndex { name, .. } => format!("DROP INDEX {name}"),

@@ -4,6 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 pub use retrograph_cypher::ast::OnError;
+use retrograph_graph::RuleKind;
 use retrograph_graph::ids::{Direction, IndexId};
 
 use super::ViewClause;
@@ -189,6 +190,16 @@ pub enum SchemaChange {
         name: Option<Arc<str>>,
         label: Arc<str>,
         key: Arc<str>,
+        if_not_exists: bool,
+    },
+    CreateRule {
+        name: Option<Arc<str>>,
+        /// Whether it is about relationships.
+        is_relationship: bool,
+        /// The label or type.
+        target: Arc<str>,
+        keys: Vec<Arc<str>>,
+        kind: RuleKind,
         if_not_exists: bool,
     },
     DropIndex {

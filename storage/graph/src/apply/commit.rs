@@ -23,6 +23,7 @@ use crate::rows::{
     ADJACENCY_TYPE_PREFIX_BYTES, AdjacencyKey, Key, adjacency_type_prefix, element_key, from_value,
     label_key, label_prefix, prefix_end, property_key, property_prefix, read_trailing_node,
 };
+use crate::rule::RuleDefinition;
 
 /// For how many versions the outcome of an idempotency token is remembered.
 pub const OUTCOME_VERSIONS: u64 = 65_536;
@@ -48,16 +49,16 @@ pub(crate) struct Outcome {
 
 /// One commit being applied.
 pub(super) struct Application<'a> {
-    graph: &'a Graph,
-    machine: &'a mut Machine,
+    pub(super) graph: &'a Graph,
+    pub(super) machine: &'a mut Machine,
     pub version: Version,
     pub batch: WriteBatch,
-    catalog: Arc<Catalog>,
+    pub(super) catalog: Arc<Catalog>,
     /// The catalog with the commit's changes, if it has any.
-    changed_catalog: Option<Catalog>,
+    pub(super) changed_catalog: Option<Catalog>,
     counts: HashMap<Statistic, i64>,
     closings: Closings,
-    touched: Touched,
+    pub(super) touched: Touched,
     effects: u64,
     observed: Option<Vec<Changed>>,
     old: Vec<u8>,
@@ -226,7 +227,7 @@ fn indexed_bytes<'r>(
 }
 
 impl Application<'_> {
-    fn count(&mut self, statistic: Statistic, change: i64) {
+    pub(super) fn count(&mut self, statistic: Statistic, change: i64) {
         *self.counts.entry(statistic).or_default() += change;
     }
 
@@ -266,6 +267,10 @@ impl Application<'_> {
                 unique,
                 covers_from: self.version,
                 dropped: None,
+            }),
+            EffectRef::CreateRule(rule) => self.create_rule(RuleDefinition {
+                covers_from: self.version,
+                ..*rule
             }),
             EffectRef::DropIndex { id } => self.drop_index(id),
             EffectRef::Element {
@@ -324,6 +329,7 @@ impl Application<'_> {
                 Some(RecordRef::parse(&new_bytes)?)
             }
         };
+        self.rule_rows(element, old.as_ref(), new.as_ref())?;
         match element {
             ElementId::Node(id) => {
                 self.touched.nodes.push(id);
@@ -472,7 +478,7 @@ impl Application<'_> {
     }
 
     /// Ends a row of a set with this commit.
-    fn close_row(&mut self, set: &SetRange, rest: &[u8]) -> Result<(), Stop> {
+    pub(super) fn close_row(&mut self, set: &SetRange, rest: &[u8]) -> Result<(), Stop> {
         let mut from = Key::new();
         let key = set.current_key(rest);
         let store = self.graph.store.as_ref();
@@ -531,6 +537,12 @@ impl Application<'_> {
 
     fn drop_index(&mut self, id: IndexId) -> Result<(), Stop> {
         self.touched.schema.push((id, true));
+        let current = self.changed_catalog.as_ref().unwrap_or(&self.catalog);
+        if let Some(rule) = current.rule(id).filter(|rule| rule.dropped.is_none()) {
+            let rule = Arc::clone(rule);
+            self.drop_rule(&rule);
+            return Ok(());
+        }
         let current = self.changed_catalog.as_ref().unwrap_or(&self.catalog);
         let definition = current.index(id).filter(|index| index.dropped.is_none());
         let Some(definition) = definition.cloned() else {

@@ -9,6 +9,7 @@
 //! diverged: the entry is refused and nothing is applied after it.
 
 mod commit;
+mod rules;
 mod segments;
 mod tiles;
 

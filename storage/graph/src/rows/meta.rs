@@ -43,6 +43,7 @@ const OUTCOME_AGE: u8 = 8;
 const PART: u8 = 9;
 const TILE: u8 = 10;
 const TILE_SLOT: u8 = 11;
+const RULE: u8 = 12;
 
 /// What a token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -256,6 +257,18 @@ pub fn index_prefix() -> Key {
 #[must_use]
 pub fn index_key(id: IndexId) -> Key {
     tagged(INDEX, &[&id.0.to_be_bytes()])
+}
+
+/// The start of all rows of rules.
+#[must_use]
+pub fn rule_row_prefix() -> Key {
+    tagged(RULE, &[])
+}
+
+/// Key of the row of a rule.
+#[must_use]
+pub fn rule_row_key(id: IndexId) -> Key {
+    tagged(RULE, &[&id.0.to_be_bytes()])
 }
 
 /// Reads the key of an index row.

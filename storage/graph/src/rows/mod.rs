@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | element | [`element_key`] → record |
 //! | adjacency | [`AdjacencyKey`] → [`from_value`] |
-//! | index | [`label_key`], [`property_key`] → [`from_value`] |
+//! | index | [`label_key`], [`property_key`], rows of [rules](crate::rule) → [`from_value`] |
 //! | closed | twins of all these: [`closed`] |
 //! | entry | [`entry`] |
 //! | meta | [`meta`] |
@@ -22,7 +22,9 @@ use smallvec::SmallVec;
 
 use crate::encoding::DecodeError;
 use crate::encoding::varint::{Reader, put_u64};
-use crate::ids::{Direction, ElementId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version};
+use crate::ids::{
+    Direction, ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version,
+};
 use crate::value::Value;
 use crate::value::key::encode_key;
 
@@ -45,6 +47,7 @@ const NODE_KIND: u8 = 0;
 const RELATIONSHIP_KIND: u8 = 1;
 const LABEL_ROW: u8 = 0;
 const PROPERTY_ROW: u8 = 1;
+const RULE_ROW: u8 = 2;
 
 /// The bytes of a version in a key.
 #[must_use]
@@ -218,6 +221,14 @@ pub fn property_key(label: LabelId, property: KeyId, value: &Value, node: NodeId
     let mut key = property_prefix(label, property);
     key.extend_from_slice(&bytes);
     key.extend_from_slice(&node.0.to_be_bytes());
+    key
+}
+
+/// The common start of the rows of a rule.
+#[must_use]
+pub fn rule_prefix(rule: IndexId) -> Key {
+    let mut key = Key::from_slice(&[RULE_ROW]);
+    key.extend_from_slice(&rule.0.to_be_bytes());
     key
 }
 

@@ -22,6 +22,7 @@ use crate::rows::{
     Key, VALUE_KEY_BYTES_MAX, label_prefix, prefix_end, property_key, property_prefix,
     read_trailing_node,
 };
+use crate::rule::Target;
 use crate::value::Value;
 
 impl Transaction {
@@ -35,15 +36,18 @@ impl Transaction {
         let read = self.read();
         let catalog = self.state.graph.catalog.load_full();
         for element in elements {
-            let ElementId::Node(id) = element else {
-                continue;
-            };
             let (state, is_new) = {
                 let overlay = self.state.overlay.read();
                 match overlay.written(element) {
                     Some(written) => (written.latest().cloned(), written.base.is_none()),
                     None => continue,
                 }
+            };
+            if let Some(state) = &state {
+                self.check_rules(element, state)?;
+            }
+            let ElementId::Node(id) = element else {
+                continue;
             };
             let Some(state) = state else {
                 self.check_disconnected(&read, id, is_new)?;
@@ -120,7 +124,7 @@ impl Transaction {
             Some(&end[set.prefix.len()..]),
             &mut |rest| {
                 let other = read_trailing_node(rest)?;
-                if other != node && overlay.written(other.into()).is_none() {
+                if other != node && !overlay.has_state(other.into()) {
                     existing = Some(other);
                 }
                 Ok(if existing.is_some() {
@@ -195,13 +199,33 @@ impl Transaction {
             .map(|index| &**index)
             .chain(schema.iter().filter_map(|change| match change {
                 SchemaChange::Create(index) => Some(index),
-                SchemaChange::Drop(_) => None,
+                _ => None,
             }))
-            .find(|index| &*index.name == name || (index.label, index.key) == (label, key));
-        if let Some(index) = clash {
-            return Err(GraphError::SchemaExists {
-                existing: Arc::clone(&index.name),
-            });
+            .find(|index| &*index.name == name || (index.label, index.key) == (label, key))
+            .map(|index| Arc::clone(&index.name));
+        let rule = catalog
+            .all_rules()
+            .filter(|rule| rule.dropped.is_none())
+            .filter(|rule| {
+                !schema.iter().any(
+                    |change| matches!(change, SchemaChange::DropRule(dropped) if dropped.id == rule.id),
+                )
+            })
+            .map(|rule| &**rule)
+            .chain(schema.iter().filter_map(|change| match change {
+                SchemaChange::CreateRule(rule) => Some(rule),
+                _ => None,
+            }))
+            .find(|rule| {
+                *rule.name == *name
+                    || (unique
+                        && rule.kind.is_unique()
+                        && rule.target == Target::Label(label)
+                        && rule.keys == [key])
+            })
+            .map(|rule| Arc::clone(&rule.name));
+        if let Some(existing) = clash.or(rule) {
+            return Err(GraphError::SchemaExists { existing });
         }
         let definition = IndexDefinition {
             id: graph.sequencer.index_id(),
@@ -309,6 +333,9 @@ impl Transaction {
         });
         if let Some(at) = created {
             schema.remove(at);
+            return Ok(());
+        }
+        if unique && self.drop_rule(name, &mut schema) {
             return Ok(());
         }
         let catalog = self.state.graph.catalog.load();

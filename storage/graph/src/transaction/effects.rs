@@ -15,6 +15,7 @@ use crate::ids::{ElementId, LabelId};
 use crate::overlay::both_ways;
 use crate::rows::meta::TokenKind;
 use crate::rows::{Key, label_key, property_key};
+use crate::rule::Target;
 use crate::sequencer::{Body, Proposal};
 
 impl Transaction {
@@ -127,10 +128,19 @@ impl Transaction {
                     });
                 }
                 SchemaChange::Drop(index) => first.push(Effect::DropIndex { id: index.id }),
+                SchemaChange::CreateRule(rule) => {
+                    used.insert(match rule.target {
+                        Target::Label(label) => (TokenKind::Label, label.0),
+                        Target::Type(type_id) => (TokenKind::Type, type_id.0),
+                    });
+                    used.extend(rule.keys.iter().map(|key| (TokenKind::Key, key.0)));
+                    first.push(Effect::CreateRule(rule.clone()));
+                }
+                SchemaChange::DropRule(rule) => first.push(Effect::DropIndex { id: rule.id }),
             }
         }
         // Drops come before what may take their place.
-        first.sort_by_key(|effect| matches!(effect, Effect::CreateIndex { .. }));
+        first.sort_by_key(|effect| !matches!(effect, Effect::DropIndex { .. }));
         if !(first.is_empty() && effects.is_empty()) {
             footprint.point(fact::schema());
         }
@@ -176,6 +186,22 @@ fn write_keys(
     keys: &mut Vec<Key>,
 ) {
     keys.push(fact::element(element));
+    if !catalog.has_no_rule() {
+        let rows_of = |state: Option<&ElementState>| -> Vec<Key> {
+            let rules = state.into_iter().flat_map(|state| {
+                catalog
+                    .rules_of(state)
+                    .filter_map(|rule| rule.row_of_state(element, state))
+            });
+            rules.collect()
+        };
+        let (old, new) = (rows_of(before), rows_of(after));
+        let differing = old
+            .iter()
+            .filter(|row| !new.contains(row))
+            .chain(new.iter().filter(|row| !old.contains(row)));
+        keys.extend(differing.map(|row| fact::index(row)));
+    }
     let is_same_existence = before.is_some() == after.is_some();
     match element {
         ElementId::Node(id) => {

@@ -22,10 +22,12 @@ use crate::overlay::{Overlay, OwnToken, Seen};
 use crate::read::GraphRead;
 use crate::rows::meta::TokenKind;
 use crate::rows::{Key, property_key};
+use crate::rule::RuleDefinition;
 use crate::value::Value;
 
 mod constraints;
 mod effects;
+pub(crate) mod rules;
 
 type Result<T> = std::result::Result<T, GraphError>;
 
@@ -80,6 +82,8 @@ pub(crate) struct TransactionState {
 enum SchemaChange {
     Create(IndexDefinition),
     Drop(Arc<IndexDefinition>),
+    CreateRule(RuleDefinition),
+    DropRule(Arc<RuleDefinition>),
 }
 
 impl Drop for TransactionState {
@@ -365,6 +369,12 @@ impl Transaction {
                         overlay.values.insert(property_key(*label, *key, value, id));
                     }
                 }
+            }
+        }
+        if let Some(state) = &state {
+            let catalog = self.state.graph.catalog.load();
+            for rule in catalog.rules_of(state) {
+                overlay.values.extend(rule.row_of_state(element, state));
             }
         }
         overlay.put(element, sequence, state);

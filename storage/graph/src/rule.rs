@@ -1,0 +1,412 @@
+//! Constraints beyond one unique property of nodes: on relationships, on several properties, on
+//! existence and on types.
+//!
+//! Existence and type concern one element by itself, so they are checked where it is written and
+//! leave no rows. Uniqueness and keys have rows of their own beside the elements:
+//!
+//! ```text
+//! 2 ‖ rule(4) ‖ ordered value of each property ‖ element(8) → from
+//! ```
+//!
+//! An element has a row if it has all properties of the rule. The rows are a set like those of a
+//! label, with closed twins, and ranges of them are certified as such.
+
+use std::sync::Arc;
+
+use crate::encoding::DecodeError;
+use crate::encoding::record::{ElementState, RecordRef};
+use crate::encoding::varint::{Reader, put_u64};
+use crate::ids::{ElementId, IndexId, KeyId, LabelId, TypeId, Version};
+use crate::kv::Family;
+use crate::rows::closed::SetRange;
+use crate::rows::{Key, put_bytes, read_text, rule_prefix};
+use crate::value::Value;
+use crate::value::key::encode_key;
+
+/// Whose elements a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The nodes with a label.
+    Label(LabelId),
+    /// The relationships of a type.
+    Type(TypeId),
+}
+
+/// The types that a property may have: one bit for each place in [`PropertyTypes::NAMES`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PropertyTypes {
+    /// As the value itself.
+    pub scalars: u16,
+    /// As every item of a list.
+    pub lists: u16,
+}
+
+impl PropertyTypes {
+    /// The types by bit. The order is part of the format.
+    pub const NAMES: [&'static str; 11] = [
+        "BOOLEAN",
+        "STRING",
+        "INTEGER",
+        "FLOAT",
+        "DATE",
+        "LOCAL TIME",
+        "ZONED TIME",
+        "LOCAL DATETIME",
+        "ZONED DATETIME",
+        "DURATION",
+        "POINT",
+    ];
+
+    fn bit(value: &Value) -> u16 {
+        let name = value.type_name();
+        Self::NAMES
+            .iter()
+            .position(|known| *known == name)
+            .map_or(0, |bit| 1 << bit)
+    }
+
+    /// Whether a value has one of the types. A list has if all its items have the same one.
+    #[must_use]
+    pub fn contain(self, value: &Value) -> bool {
+        match value {
+            Value::List(items) => {
+                let common = items
+                    .iter()
+                    .fold(u16::MAX, |common, item| common & Self::bit(item));
+                self.lists & common != 0
+            }
+            value => self.scalars & Self::bit(value) != 0,
+        }
+    }
+}
+
+impl std::fmt::Display for PropertyTypes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut separator = "";
+        for (bit, name) in Self::NAMES.iter().enumerate() {
+            if self.scalars & 1 << bit != 0 {
+                write!(f, "{separator}{name}")?;
+                separator = " | ";
+            }
+        }
+        for (bit, name) in Self::NAMES.iter().enumerate() {
+            if self.lists & 1 << bit != 0 {
+                write!(f, "{separator}LIST<{name} NOT NULL>")?;
+                separator = " | ";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a rule demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RuleKind {
+    /// No two elements have the same values of all properties.
+    Unique,
+    /// Every element has all properties, and no two have the same values.
+    Key,
+    /// Every element has the property.
+    Exists,
+    /// The property, where there is one, has one of these types.
+    Typed(PropertyTypes),
+}
+
+const UNIQUE: u8 = 0;
+const KEY: u8 = 1;
+const EXISTS: u8 = 2;
+const TYPED: u8 = 3;
+const OF_LABEL: u8 = 0;
+const OF_TYPE: u8 = 1;
+
+impl RuleKind {
+    /// Whether it makes values unique, and so has rows.
+    #[must_use]
+    pub const fn is_unique(self) -> bool {
+        matches!(self, Self::Unique | Self::Key)
+    }
+
+    /// Whether the properties must exist.
+    #[must_use]
+    pub const fn is_required(self) -> bool {
+        matches!(self, Self::Key | Self::Exists)
+    }
+
+    /// Whether two rules on the same properties say the same or contradict each other.
+    const fn overlaps(self, other: Self) -> bool {
+        (self.is_unique() && other.is_unique())
+            || matches!(
+                (self, other),
+                (Self::Exists, Self::Exists) | (Self::Typed(_), Self::Typed(_))
+            )
+    }
+}
+
+/// A constraint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleDefinition {
+    /// From the numbers of indexes; never reused.
+    pub id: IndexId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whose elements it is about.
+    pub target: Target,
+    /// The properties, in the order they were given; at least one.
+    pub keys: Vec<KeyId>,
+    /// What it demands.
+    pub kind: RuleKind,
+    /// The first version in which it holds.
+    pub covers_from: Version,
+    /// The first version in which it no longer does.
+    pub dropped: Option<Version>,
+}
+
+impl RuleDefinition {
+    pub(crate) fn exists_at(&self, version: Version) -> bool {
+        self.covers_from <= version && self.dropped.is_none_or(|dropped| version < dropped)
+    }
+
+    /// Whether another rule would say the same or contradict it.
+    pub(crate) fn clashes_with(&self, other: &Self) -> bool {
+        self.name == other.name
+            || (self.target == other.target
+                && self.keys == other.keys
+                && self.kind.overlaps(other.kind))
+    }
+
+    /// The set of its rows.
+    pub(crate) fn set(&self) -> SetRange {
+        SetRange::new(Family::Index, rule_prefix(self.id))
+    }
+
+    /// The row of an element with these properties; none if one is missing or the rule has no rows.
+    pub(crate) fn row<E>(
+        &self,
+        element: ElementId,
+        mut property: impl FnMut(KeyId) -> Result<Option<Value>, E>,
+    ) -> Result<Option<Key>, E> {
+        if !self.kind.is_unique() {
+            return Ok(None);
+        }
+        let mut bytes = Vec::with_capacity(32);
+        for key in &self.keys {
+            match property(*key)? {
+                Some(value) => encode_key(&value, &mut bytes),
+                None => return Ok(None),
+            }
+        }
+        let mut row = rule_prefix(self.id);
+        row.extend_from_slice(&bytes);
+        row.extend_from_slice(&id_bytes(element));
+        Ok(Some(row))
+    }
+
+    /// The row of an element in a state of a transaction.
+    pub(crate) fn row_of_state(&self, element: ElementId, state: &ElementState) -> Option<Key> {
+        let row = self.row(element, |key| {
+            Ok::<_, std::convert::Infallible>(state.property(key).cloned())
+        });
+        match row {
+            Ok(row) => row,
+            Err(never) => match never {},
+        }
+    }
+
+    /// The row of an element as recorded.
+    pub(crate) fn row_of_record(
+        &self,
+        element: ElementId,
+        record: &RecordRef<'_>,
+    ) -> Result<Option<Key>, DecodeError> {
+        self.row(element, |key| record.property(key))
+    }
+
+    /// The element at the end of one of its rows.
+    pub(crate) fn element_of(&self, row: &[u8]) -> Result<ElementId, DecodeError> {
+        let id = crate::rows::read_trailing_node(row)?;
+        Ok(match self.target {
+            Target::Label(_) => id.into(),
+            Target::Type(_) => crate::ids::RelationshipId(id.0).into(),
+        })
+    }
+
+    /// Appends what an effect and a catalog row say of it, but for its number and its versions.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        match self.target {
+            Target::Label(label) => {
+                out.push(OF_LABEL);
+                put_u64(u64::from(label.0), out);
+            }
+            Target::Type(type_id) => {
+                out.push(OF_TYPE);
+                put_u64(u64::from(type_id.0), out);
+            }
+        }
+        put_u64(self.keys.len() as u64, out);
+        for key in &self.keys {
+            put_u64(u64::from(key.0), out);
+        }
+        match self.kind {
+            RuleKind::Unique => out.push(UNIQUE),
+            RuleKind::Key => out.push(KEY),
+            RuleKind::Exists => out.push(EXISTS),
+            RuleKind::Typed(types) => {
+                out.push(TYPED);
+                put_u64(u64::from(types.scalars), out);
+                put_u64(u64::from(types.lists), out);
+            }
+        }
+        put_bytes(self.name.as_bytes(), out);
+    }
+
+    /// Reads [`RuleDefinition::encode`].
+    pub(crate) fn decode(id: IndexId, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let offset = reader.offset();
+        let target = match reader.u8("target of a rule")? {
+            OF_LABEL => Target::Label(LabelId(reader.varint_u32("label")?)),
+            OF_TYPE => Target::Type(TypeId(reader.varint_u32("type")?)),
+            found => {
+                return Err(DecodeError::Unknown {
+                    what: "target of a rule",
+                    found,
+                    offset,
+                });
+            }
+        };
+        let count = reader.varint("number of keys")?;
+        let keys = (0..count)
+            .map(|_| reader.varint_u32("key").map(KeyId))
+            .collect::<Result<Vec<_>, _>>()?;
+        let offset = reader.offset();
+        let kind = match reader.u8("kind of a rule")? {
+            UNIQUE => RuleKind::Unique,
+            KEY => RuleKind::Key,
+            EXISTS => RuleKind::Exists,
+            TYPED => {
+                let mut mask = || {
+                    let offset = reader.offset();
+                    u16::try_from(reader.varint("types")?).map_err(|_| DecodeError::Invalid {
+                        what: "types",
+                        offset,
+                    })
+                };
+                RuleKind::Typed(PropertyTypes {
+                    scalars: mask()?,
+                    lists: mask()?,
+                })
+            }
+            found => {
+                return Err(DecodeError::Unknown {
+                    what: "kind of a rule",
+                    found,
+                    offset,
+                });
+            }
+        };
+        Ok(Self {
+            id,
+            name: read_text(reader, "name of a rule")?.into(),
+            target,
+            keys,
+            kind,
+            covers_from: Version::MAX,
+            dropped: None,
+        })
+    }
+
+    /// The bytes of its catalog row.
+    pub(crate) fn encode_row(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.name.len() + 24);
+        put_u64(self.covers_from.0, &mut out);
+        put_u64(self.dropped.map_or(0, |version| version.0), &mut out);
+        self.encode(&mut out);
+        out
+    }
+
+    /// Reads its catalog row.
+    pub(crate) fn decode_row(id: IndexId, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let covers_from = Version(reader.varint("created")?);
+        let dropped = match reader.varint("dropped")? {
+            0 => None,
+            version => Some(Version(version)),
+        };
+        Ok(Self {
+            covers_from,
+            dropped,
+            ..Self::decode(id, &mut reader)?
+        })
+    }
+}
+
+const fn id_bytes(element: ElementId) -> [u8; 8] {
+    match element {
+        ElementId::Node(id) => id.0.to_be_bytes(),
+        ElementId::Relationship(id) => id.0.to_be_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_contain_values_of_theirs() {
+        let types = PropertyTypes {
+            scalars: 0b0100,
+            lists: 0b1010,
+        };
+        assert_eq!(
+            types.to_string(),
+            "INTEGER | LIST<STRING NOT NULL> | LIST<FLOAT NOT NULL>"
+        );
+        let list = |items: &[Value]| Value::List(items.to_vec().into());
+        assert!(types.contain(&Value::Int(1)));
+        assert!(!types.contain(&Value::Float(1.0)));
+        assert!(!types.contain(&Value::string("a")));
+        assert!(types.contain(&list(&[])));
+        assert!(types.contain(&list(&[Value::string("a"), Value::string("b")])));
+        assert!(types.contain(&list(&[Value::Float(1.0)])));
+        assert!(!types.contain(&list(&[Value::Int(1)])));
+        assert!(!types.contain(&list(&[Value::string("a"), Value::Float(1.0)])));
+    }
+
+    #[test]
+    fn old_bytes_are_read() {
+        let rule = RuleDefinition {
+            id: IndexId(7),
+            name: "n".into(),
+            target: Target::Type(TypeId(2)),
+            keys: vec![KeyId(3), KeyId(200)],
+            kind: RuleKind::Typed(PropertyTypes {
+                scalars: 4,
+                lists: 2,
+            }),
+            covers_from: Version(5),
+            dropped: Some(Version(9)),
+        };
+        let bytes = [5, 9, 1, 2, 2, 3, 200, 1, 3, 4, 2, 1, b'n'];
+        assert_eq!(rule.encode_row(), bytes);
+        assert_eq!(
+            RuleDefinition::decode_row(IndexId(7), &bytes).ok(),
+            Some(rule)
+        );
+        for kind in [RuleKind::Unique, RuleKind::Key, RuleKind::Exists] {
+            let rule = RuleDefinition {
+                id: IndexId(1),
+                name: "ключ".into(),
+                target: Target::Label(LabelId(0)),
+                keys: vec![KeyId(1)],
+                kind,
+                covers_from: Version(1),
+                dropped: None,
+            };
+            let row = rule.encode_row();
+            assert_eq!(
+                RuleDefinition::decode_row(IndexId(1), &row).ok(),
+                Some(rule)
+            );
+        }
+        assert!(RuleDefinition::decode_row(IndexId(7), &bytes[..8]).is_err());
+    }
+}

@@ -1,0 +1,356 @@
+//! Rules within a transaction: checked for each element written, created and dropped.
+//!
+//! As with unique properties of nodes, a rule is checked at the end of each statement against the
+//! view and the own writes, and what was looked at is certified against what others commit. A new
+//! rule has looked at every element it is about.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Result, SchemaChange, Transaction};
+use crate::catalog::ReadCatalog;
+use crate::encoding::record::ElementState;
+use crate::error::GraphError;
+use crate::footprint::fact;
+use crate::ids::{ElementId, IndexId, KeyId, RelationshipId};
+use crate::kv::Family;
+use crate::rows::closed::SetRange;
+use crate::rows::{Key, VALUE_KEY_BYTES_MAX, label_prefix, prefix_end, read_trailing_node};
+use crate::rule::{RuleDefinition, RuleKind, Target};
+use crate::value::Value;
+use crate::value::text::to_text;
+
+/// An element in words.
+pub(crate) fn named(element: ElementId) -> String {
+    match element {
+        ElementId::Node(id) => format!("node {id}"),
+        ElementId::Relationship(id) => format!("relationship {id}"),
+    }
+}
+
+/// What a rule demands of an element by itself.
+pub(crate) fn check_alone(
+    rule: &RuleDefinition,
+    element: ElementId,
+    names: &ReadCatalog,
+    property: impl Fn(KeyId) -> Option<Value>,
+) -> Result<()> {
+    for key in &rule.keys {
+        let value = property(*key);
+        match (&value, rule.kind) {
+            (None, kind) if kind.is_required() => {
+                return Err(GraphError::PropertyMissing {
+                    element: named(element),
+                    property: property_name(rule, names, *key),
+                    constraint: Arc::clone(&rule.name),
+                });
+            }
+            (Some(value), RuleKind::Typed(types)) if !types.contain(value) => {
+                return Err(GraphError::PropertyOfWrongType {
+                    element: named(element),
+                    property: property_name(rule, names, *key),
+                    value: to_text(value),
+                    found: value.type_name(),
+                    wanted: types.to_string(),
+                    constraint: Arc::clone(&rule.name),
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn target_name(rule: &RuleDefinition, names: &ReadCatalog) -> Arc<str> {
+    match rule.target {
+        Target::Label(label) => names.label_name(label),
+        Target::Type(type_id) => names.type_name(type_id),
+    }
+    .unwrap_or_default()
+}
+
+fn property_name(rule: &RuleDefinition, names: &ReadCatalog, key: KeyId) -> String {
+    let key = names.key_name(key).unwrap_or_default();
+    format!("{}.{key}", target_name(rule, names))
+}
+
+/// The error that says which element has the values of another.
+pub(crate) fn not_unique_together(
+    rule: &RuleDefinition,
+    element: ElementId,
+    existing: ElementId,
+    names: &ReadCatalog,
+    property: impl Fn(KeyId) -> Option<Value>,
+) -> GraphError {
+    let values = rule.keys.iter().map(|key| {
+        let name = names.key_name(*key).unwrap_or_default();
+        let value = property(*key).unwrap_or_default();
+        format!("{name}: {}", to_text(&value))
+    });
+    let values: Vec<String> = values.collect();
+    GraphError::NotUniqueTogether {
+        element: named(element),
+        target: target_name(rule, names),
+        values: values.join(", "),
+        existing: named(existing),
+        constraint: Arc::clone(&rule.name),
+    }
+}
+
+/// Whether a row fits the store.
+pub(crate) fn check_length(
+    rule: &RuleDefinition,
+    element: ElementId,
+    names: &ReadCatalog,
+    row: &[u8],
+) -> Result<()> {
+    let bytes = row.len() - rule.set().prefix.len() - 8;
+    if bytes <= VALUE_KEY_BYTES_MAX {
+        return Ok(());
+    }
+    Err(GraphError::ConstrainedValueTooLong {
+        element: named(element),
+        target: target_name(rule, names),
+        constraint: Arc::clone(&rule.name),
+        bytes,
+        limit: VALUE_KEY_BYTES_MAX,
+    })
+}
+
+impl Transaction {
+    /// Checks the rules about an element as the transaction leaves it.
+    pub(super) fn check_rules(&self, element: ElementId, state: &ElementState) -> Result<()> {
+        let catalog = self.state.graph.catalog.load_full();
+        if catalog.has_no_rule() {
+            return Ok(());
+        }
+        let names = self.read().catalog();
+        for rule in catalog.rules_of(state) {
+            check_alone(rule, element, &names, |key| state.property(key).cloned())?;
+            if let Some(row) = rule.row_of_state(element, state) {
+                self.check_row(rule, element, &row, state)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that nothing else has the row's values.
+    fn check_row(
+        &self,
+        rule: &RuleDefinition,
+        element: ElementId,
+        row: &Key,
+        state: &ElementState,
+    ) -> Result<()> {
+        let names = self.read().catalog();
+        check_length(rule, element, &names, row)?;
+        let set = rule.set();
+        let start = &row[..row.len() - 8];
+        let end = prefix_end(start);
+        self.require((fact::index(start), fact::index(&end)));
+        let overlay = self.state.overlay.read();
+        let mut existing = None;
+        // An element of the view that the transaction has written is judged by what it is now.
+        let stored = self.state.graph.stored(self.state.view);
+        stored.scan_set(
+            &set,
+            &start[set.prefix.len()..],
+            Some(&end[set.prefix.len()..]),
+            &mut |rest| {
+                let other = rule.element_of(rest)?;
+                if other != element && !overlay.has_state(other) {
+                    existing = Some(other);
+                }
+                Ok(match existing {
+                    Some(_) => ControlFlow::Break(()),
+                    None => ControlFlow::Continue(()),
+                })
+            },
+        )?;
+        for candidate in overlay.values.range(Key::from_slice(start)..end) {
+            let other = rule.element_of(candidate)?;
+            let state = overlay
+                .written(other)
+                .and_then(|written| written.latest())
+                .filter(|state| rule.is_about(state));
+            let has_row = state.and_then(|state| rule.row_of_state(other, state));
+            if other != element && has_row.as_ref() == Some(candidate) {
+                existing = existing.or(Some(other));
+            }
+        }
+        drop(overlay);
+        match existing {
+            None => Ok(()),
+            Some(existing) => Err(not_unique_together(
+                rule,
+                element,
+                existing,
+                &names,
+                |key| state.property(key).cloned(),
+            )),
+        }
+    }
+
+    /// Creates a rule; its number and versions are given to it.
+    ///
+    /// # Errors
+    /// There is such a rule or one of that name, or elements break it.
+    pub fn create_rule(
+        &self,
+        name: &str,
+        target: Target,
+        keys: Vec<KeyId>,
+        kind: RuleKind,
+    ) -> Result<IndexId> {
+        if self.state.has_writes.load(Ordering::Relaxed) {
+            return Err(GraphError::SchemaAndData);
+        }
+        let rule = RuleDefinition {
+            id: self.state.graph.sequencer.index_id(),
+            name: name.into(),
+            target,
+            keys,
+            kind,
+            covers_from: crate::ids::Version::MAX,
+            dropped: None,
+        };
+        let mut schema = self.state.schema.lock();
+        let catalog = self.state.graph.catalog.load_full();
+        let is_dropped = |id: IndexId| {
+            schema.iter().any(|change| match change {
+                SchemaChange::Drop(index) => index.id == id,
+                SchemaChange::DropRule(rule) => rule.id == id,
+                _ => false,
+            })
+        };
+        let existing = catalog
+            .all_rules()
+            .filter(|other| other.dropped.is_none() && !is_dropped(other.id))
+            .map(|other| &**other)
+            .chain(schema.iter().filter_map(|change| match change {
+                SchemaChange::CreateRule(other) => Some(other),
+                _ => None,
+            }))
+            .find(|other| other.clashes_with(&rule))
+            .map(|other| Arc::clone(&other.name));
+        // A unique property of nodes is kept as an index.
+        let one = match (target, rule.keys.as_slice()) {
+            (Target::Label(label), [key]) if kind.is_unique() => Some((label, *key)),
+            _ => None,
+        };
+        let index = catalog
+            .all_indexes()
+            .filter(|index| index.dropped.is_none() && !is_dropped(index.id))
+            .find(|index| {
+                *index.name == *name || (index.unique && one == Some((index.label, index.key)))
+            })
+            .map(|index| Arc::clone(&index.name));
+        if let Some(existing) = existing.or(index) {
+            return Err(GraphError::SchemaExists { existing });
+        }
+        drop(catalog);
+        self.check_existing_elements(&rule)?;
+        let id = rule.id;
+        schema.push(SchemaChange::CreateRule(rule));
+        Ok(id)
+    }
+
+    /// Checks the elements there are against a rule to be created.
+    fn check_existing_elements(&self, rule: &RuleDefinition) -> Result<()> {
+        let stored = self.state.graph.stored(self.state.view);
+        let names = self.read().catalog();
+        let mut rows: HashMap<Key, ElementId> = HashMap::new();
+        let mut elements: Vec<ElementId> = Vec::new();
+        match rule.target {
+            Target::Label(label) => {
+                self.require(fact::label(label));
+                self.require(fact::all_node_records());
+                let set = SetRange::new(Family::Index, label_prefix(label));
+                stored.scan_set(&set, &[], None, &mut |rest| {
+                    elements.push(read_trailing_node(rest)?.into());
+                    Ok(ControlFlow::Continue(()))
+                })?;
+            }
+            Target::Type(type_id) => {
+                self.require(fact::relationships(Some(type_id)));
+                self.require(fact::all_relationship_records());
+                let first = RelationshipId(0);
+                stored.scan_elements(first.into(), &mut |element, record| {
+                    Ok(match record.ends() {
+                        Some((found, ..)) => {
+                            if found == type_id {
+                                elements.push(element);
+                            }
+                            ControlFlow::Continue(())
+                        }
+                        None => ControlFlow::Break(None),
+                    })
+                })?;
+            }
+        }
+        for element in elements {
+            let found = stored.element(element, |record| {
+                let values = rule.keys.iter().map(|key| record.property(*key));
+                Ok(values.collect::<std::result::Result<Vec<_>, _>>()?)
+            })?;
+            let Some(values) = found else { continue };
+            let property = |key: KeyId| {
+                let at = rule.keys.iter().position(|known| *known == key)?;
+                values[at].clone()
+            };
+            check_alone(rule, element, &names, property)?;
+            let row = rule.row(element, |key| Ok::<_, GraphError>(property(key)))?;
+            if let Some(row) = row {
+                check_length(rule, element, &names, &row)?;
+                let value = Key::from_slice(&row[..row.len() - 8]);
+                if let Some(existing) = rows.insert(value, element) {
+                    return Err(not_unique_together(
+                        rule, element, existing, &names, property,
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the rule of this name; whether there is one.
+    pub(super) fn drop_rule(&self, name: &str, schema: &mut Vec<SchemaChange>) -> bool {
+        let created = schema.iter().position(
+            |change| matches!(change, SchemaChange::CreateRule(rule) if *rule.name == *name),
+        );
+        if let Some(at) = created {
+            schema.remove(at);
+            return true;
+        }
+        let catalog = self.state.graph.catalog.load();
+        let rule = catalog.all_rules().find(|rule| {
+            rule.dropped.is_none()
+                && *rule.name == *name
+                && !schema.iter().any(
+                    |change| matches!(change, SchemaChange::DropRule(gone) if gone.id == rule.id),
+                )
+        });
+        match rule {
+            Some(rule) => {
+                schema.push(SchemaChange::DropRule(Arc::clone(rule)));
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl RuleDefinition {
+    /// Whether an element in this state is one that the rule is about.
+    pub(crate) fn is_about(&self, state: &ElementState) -> bool {
+        match (self.target, state) {
+            (Target::Label(label), ElementState::Node { labels, .. }) => labels.contains(&label),
+            (Target::Type(wanted), ElementState::Relationship { type_id, .. }) => {
+                *type_id == wanted
+            }
+            _ => false,
+        }
+    }
+}
