@@ -572,6 +572,8 @@ pub(super) fn admits(labels: &LabelExpression, has: &dyn Fn(Option<&str>) -> boo
         match of {
             LabelFormula::Label(label) => has(Some(label.as_str())),
             LabelFormula::Any(_) => has(None),
+            // `evaluate` gives up on statements with computed names before it comes to this.
+            LabelFormula::Dynamic { .. } => false,
             LabelFormula::Not(inner) => !formula(inner, has),
             LabelFormula::And(parts) => parts.iter().all(|part| formula(part, has)),
             LabelFormula::Or(parts) => parts.iter().any(|part| formula(part, has)),

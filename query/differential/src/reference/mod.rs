@@ -142,6 +142,10 @@ pub fn evaluate(
     let StatementBody::Query(query) = &statement.body else {
         return Err(Stop::Unsupported("schema commands".to_owned()));
     };
+    let text = statement.to_string();
+    if text.contains("$(") || text.contains("$any(") {
+        return Err(Stop::Unsupported("computed names".to_owned()));
+    }
     let mut evaluator = Evaluator {
         versions: surroundings.versions,
         parameters: surroundings.parameters,

@@ -1,10 +1,11 @@
 //! Writing clauses: row by row, in the order of the rows.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use retrograph_cypher::ast::{
-    self, Direction, Expression, MergeEvent, NodePattern, PathPattern, RemoveItemKind, SetItem,
-    SetItemKind,
+    self, Direction, Expression, LabelName, MergeEvent, NodePattern, PathPattern, RemoveItemKind,
+    SetItem, SetItemKind,
 };
 use retrograph_graph::ids::ElementId;
 use retrograph_graph::value::Value;
@@ -12,6 +13,17 @@ use retrograph_graph::value::Value;
 use super::graph::{Node, Properties, Relationship};
 use super::value::is_poison;
 use super::{Evaluated, Evaluator, Row, Stop};
+
+/// The names of labels that are written out.
+fn plain_names(labels: &[LabelName]) -> Evaluated<Vec<Arc<str>>> {
+    labels
+        .iter()
+        .map(|label| match label {
+            LabelName::Plain(name) => Ok(name.name.clone()),
+            LabelName::Dynamic(_) => Err(Stop::Unsupported("computed names".to_owned())),
+        })
+        .collect()
+}
 
 impl Evaluator<'_> {
     /// The properties that a pattern gives a new element.
@@ -230,10 +242,8 @@ impl Evaluator<'_> {
                     }
                 }
                 SetItemKind::Labels { variable, labels } => {
-                    self.change_labels(row.get(&variable.name), |node| {
-                        node.labels
-                            .extend(labels.iter().map(|label| label.name.clone()));
-                    });
+                    let labels = plain_names(labels)?;
+                    self.change_labels(row.get(&variable.name), |node| node.labels.extend(labels));
                 }
                 #[allow(unreachable_patterns)]
                 _ => return Err(Stop::Unsupported("this SET".to_owned())),
@@ -308,9 +318,10 @@ impl Evaluator<'_> {
                         self.change(&subject, &map, false)?;
                     }
                     RemoveItemKind::Labels { variable, labels } => {
+                        let labels = plain_names(labels)?;
                         self.change_labels(row.get(&variable.name), |node| {
-                            for label in labels {
-                                node.labels.remove(&label.name);
+                            for label in &labels {
+                                node.labels.remove(label);
                             }
                         });
                     }
