@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
-use retrograph_graph::ids::Direction;
+use retrograph_graph::ids::{Direction, SystemTime};
 use retrograph_graph::value::Value;
 use retrograph_graph::{GraphRead, ScanCursor};
 use retrograph_ingest::csv::{CsvOptions, CsvSource, FileGroup};
@@ -61,7 +61,7 @@ fn end_of(number: u64) -> u64 {
 ///
 /// # Errors
 /// If the import fails; a job that is complete is none.
-pub fn run(directory: &Path, input: &Path) -> Result<()> {
+pub fn run(directory: &Path, input: &Path, history: bool) -> Result<()> {
     let database = Database::open(directory, OpenOptions { create: true })?;
     let graph = match database.graph(GRAPH) {
         Ok(graph) => graph,
@@ -78,6 +78,9 @@ pub fn run(directory: &Path, input: &Path) -> Result<()> {
     })?;
     let options = LoadOptions {
         batch_events: 97,
+        history,
+        // Rows of one time are one commit of at most a batch.
+        default_time: Some(SystemTime(1)),
         ..LoadOptions::new("crash", "crash-worker")
     };
     say("ready")?;

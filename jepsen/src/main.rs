@@ -46,6 +46,9 @@ enum Command {
         data: PathBuf,
         #[arg(long)]
         input: PathBuf,
+        /// As a history, whose commits share syncs.
+        #[arg(long)]
+        history: bool,
     },
     /// Checks a directory against the history on the standard input.
     #[command(hide = true)]
@@ -87,7 +90,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
         }) => {
             worker::run(data, *threads, *first, *transactions)?;
         }
-        Some(Command::Import { data, input }) => import::run(data, input)?,
+        Some(Command::Import {
+            data,
+            input,
+            history,
+        }) => import::run(data, input, *history)?,
         Some(Command::Check { data }) => {
             let mut history = History::default();
             for line in std::io::stdin().lock().lines() {

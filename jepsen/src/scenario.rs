@@ -74,14 +74,28 @@ impl Tester {
     /// # Errors
     /// If a row is missing or doubled in the end.
     pub fn kill_during_import(&mut self) -> Result<Outcome> {
+        let plain = self.kill_an_import(false)?;
+        let history = self.kill_an_import(true)?;
+        Ok(Outcome::Held(format!(
+            "{} rows after {plain} kills, and as a history after {history}",
+            import::NODES + import::RELATIONSHIPS
+        )))
+    }
+
+    /// Returns how often it was killed.
+    fn kill_an_import(&mut self, history: bool) -> Result<u32> {
         let directory = tempfile::tempdir()?;
         let data = directory.path().join("data");
         import::write_input(directory.path())?;
         let mut kills = 0;
         loop {
             let input = directory.path().display().to_string();
-            let mut worker = Worker::start(&self.program, "import", &data, &["--input", &input])?;
-            let batches = self.random.random_range(0..25);
+            let mut arguments = vec!["--input", &input];
+            arguments.extend(history.then_some("--history"));
+            let mut worker = Worker::start(&self.program, "import", &data, &arguments)?;
+            // Commits of a history are told of before they are durable, so it takes more to get on.
+            let batches_max = if history { 120 } else { 25 };
+            let batches = self.random.random_range(0..batches_max);
             let mut is_complete = false;
             for _ in 0..=batches {
                 match worker.next_line()? {
@@ -99,10 +113,7 @@ impl Tester {
             ensure!(kills < 1_000, "the import does not come on");
         }
         import::check(&data)?;
-        Ok(Outcome::Held(format!(
-            "{} rows after {kills} kills",
-            import::NODES + import::RELATIONSHIPS
-        )))
+        Ok(kills)
     }
 
     /// The file system loses everything that was not synced while several threads commit.

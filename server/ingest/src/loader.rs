@@ -4,6 +4,10 @@
 //! Loading is a function of the source's events and of the ids that nodes get. So an import that was
 //! stopped, however, resumes by running the same function over the events it had consumed, with the
 //! ids its commits recorded, and goes on from there: nothing is repeated, nothing lost.
+//!
+//! A history has many small commits, and each builds on the one before. They are made *ahead*: in one
+//! transaction that goes on, in order, with a wait for the log only now and then, so that a sync serves
+//! many. A crash loses the last ones, all behind some point, which is what resuming copes with.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +16,7 @@ use retrograph_graph::bulk::BulkLoader;
 use retrograph_graph::commit::{CommitInfo, JobStep};
 use retrograph_graph::ids::{NodeId, SystemTime, Version};
 use retrograph_graph::value::Value;
-use retrograph_graph::{CommitError, Graph, GraphError};
+use retrograph_graph::{CommitAhead, CommitError, Graph, GraphError, Transaction};
 
 use crate::change::{Change, ExternalId, Mode, Properties};
 use crate::existing::{ExistingSpace, preload};
@@ -23,6 +27,12 @@ use crate::writer::{Batch, BatchError, Writer};
 
 /// Smaller batches are transactions: a bulk batch flushes the store.
 const BULK_EVENTS_MIN: usize = 10_000;
+
+/// Commits of a history are waited for when this many are on their way.
+const COMMITS_AHEAD_MAX: usize = 64;
+
+/// Commits of a history are waited for when they took in this many events.
+const EVENTS_AHEAD_MAX: usize = 10_000;
 
 /// How a source is loaded.
 #[derive(Clone, Debug)]
@@ -193,6 +203,7 @@ pub fn load(
         events: 0,
         sequence: resume.sequence,
         bulk: None,
+        ahead: Ahead::default(),
     };
     for space in &options.existing {
         preload(graph, space, resume.first_version, &mut loader.ids)?;
@@ -257,6 +268,28 @@ struct Loader<'a> {
     events: u64,
     sequence: u64,
     bulk: Option<BulkLoader>,
+    ahead: Ahead,
+}
+
+/// Commits on their way.
+#[derive(Default)]
+struct Ahead {
+    /// The transaction that made them and goes on.
+    transaction: Option<Box<Transaction>>,
+    commits: Vec<CommitAhead>,
+    events: usize,
+}
+
+impl Ahead {
+    /// Waits until all are durable and applied. What follows has a new view.
+    fn settle(&mut self) -> Result<(), CommitError> {
+        self.transaction = None;
+        self.events = 0;
+        for commit in self.commits.drain(..) {
+            commit.wait()?;
+        }
+        Ok(())
+    }
 }
 
 impl Loader<'_> {
@@ -299,11 +332,9 @@ impl Loader<'_> {
             let is_end = ahead.is_none();
             self.load_batch(batch, is_end, observer)?;
             observer.progress(&self.report, source.progress());
-            if is_end {
-                self.report.is_complete = true;
-                return Ok(());
-            }
-            if cancelled.load(Ordering::Relaxed) {
+            if is_end || cancelled.load(Ordering::Relaxed) {
+                self.ahead.settle()?;
+                self.report.is_complete = is_end;
                 return Ok(());
             }
         }
@@ -357,8 +388,10 @@ impl Loader<'_> {
         let writer = if in_bulk {
             Writer::Bulk(bulk.get_or_insert_with(|| self.graph.bulk()))
         } else {
-            Writer::begin(self.graph)
+            let going_on = self.ahead.transaction.take();
+            going_on.map_or_else(|| Writer::begin(self.graph), Writer::Transaction)
         };
+        self.ahead.events += events.len();
         let mut batch = Batch::new(writer);
         for event in events {
             self.events += 1;
@@ -421,8 +454,24 @@ impl Loader<'_> {
             asserted_time: time,
             ..CommitInfo::default()
         };
-        let Some(committed) = batch.writer.commit(self.graph, info)? else {
-            return Ok(());
+        let committed = if self.options.history {
+            let Some((transaction, commit)) = batch.writer.commit_ahead(info)? else {
+                return Ok(());
+            };
+            let committed = commit.committed();
+            self.ahead.transaction = Some(transaction);
+            self.ahead.commits.push(commit);
+            if self.ahead.commits.len() >= COMMITS_AHEAD_MAX
+                || self.ahead.events >= EVENTS_AHEAD_MAX
+            {
+                self.ahead.settle()?;
+            }
+            committed
+        } else {
+            let Some(committed) = batch.writer.commit(self.graph, info)? else {
+                return Ok(());
+            };
+            committed
         };
         self.report.commits += 1;
         self.report.first_version.get_or_insert(committed.version);

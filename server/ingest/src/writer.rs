@@ -7,7 +7,9 @@ use retrograph_graph::bulk::BulkLoader;
 use retrograph_graph::commit::{CommitInfo, Committed};
 use retrograph_graph::ids::{Direction, ElementId, KeyId, LabelId, NodeId, RelationshipId};
 use retrograph_graph::value::Value;
-use retrograph_graph::{CommitError, Graph, GraphError, Isolation, Sequence, Transaction};
+use retrograph_graph::{
+    CommitAhead, CommitError, Graph, GraphError, Isolation, Sequence, Transaction,
+};
 
 use crate::change::Properties;
 use crate::watermark::Runs;
@@ -56,6 +58,18 @@ impl Writer<'_> {
         // A load that runs beside other writers must not overwrite them, but need not be certified
         // against everything it read.
         Self::Transaction(Box::new(graph.begin(Isolation::Snapshot)))
+    }
+
+    /// Commits the batch without waiting, and returns the transaction to go on in.
+    pub(crate) fn commit_ahead(
+        self,
+        info: CommitInfo,
+    ) -> Result<Option<(Box<Transaction>, CommitAhead)>, CommitError> {
+        let Self::Transaction(mut transaction) = self else {
+            return Ok(None);
+        };
+        let ahead = transaction.commit_ahead(info)?;
+        Ok(ahead.map(|ahead| (transaction, ahead)))
     }
 
     /// Commits the batch; an empty one too, for the watermark that its commit carries.

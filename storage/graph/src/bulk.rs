@@ -339,6 +339,7 @@ impl BulkLoader {
             footprint.coalesce();
             let proposal = Proposal {
                 view: self.view,
+                ahead: Vec::new(),
                 info: info.clone(),
                 footprint,
                 keys: WriteKeys::everything(),

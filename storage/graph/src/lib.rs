@@ -56,4 +56,4 @@ pub use image::{ImageOptions, ImageStatistics};
 pub use read::{GraphRead, NodeData, RelationshipData, RelationshipRow, ScanCursor};
 pub use rule::{PropertyTypes, RuleDefinition, RuleKind, Target};
 pub use statistics::{Estimates, IndexEstimate};
-pub use transaction::{Isolation, Mark, Sequence, Transaction};
+pub use transaction::{CommitAhead, Isolation, Mark, Sequence, Transaction};

@@ -22,11 +22,30 @@ pub(crate) struct Written {
     pub base: Option<(Version, Arc<ElementState>)>,
     /// The states the transaction gave it; `None` is deleted.
     states: Vec<(Sequence, Option<Arc<ElementState>>)>,
+    /// Its state after the last commit ahead of the transaction's end that changed it.
+    committed: Option<Option<(Version, Arc<ElementState>)>>,
     /// Where in the journal the last state is noted.
     noted: usize,
 }
 
 impl Written {
+    /// The state that the next commit changes, and since when it is.
+    pub fn before(&self) -> Option<&(Version, Arc<ElementState>)> {
+        match &self.committed {
+            Some(committed) => committed.as_ref(),
+            None => self.base.as_ref(),
+        }
+    }
+
+    /// Whether the next commit changes it.
+    pub fn is_changed(&self) -> bool {
+        match (self.before(), self.latest()) {
+            (None, None) => false,
+            (Some((_, before)), Some(after)) => before != after,
+            _ => true,
+        }
+    }
+
     /// The state with all writes.
     pub fn latest(&self) -> Option<&Arc<ElementState>> {
         match self.states.last() {
@@ -60,6 +79,8 @@ pub(crate) struct Overlay {
     journal: Vec<ElementId>,
     /// The length of the journal at the last mark: states before it must not be overwritten.
     marked: usize,
+    /// The length of the journal at the last commit ahead.
+    committed: usize,
     /// Elements written since the last check, by their place in the journal.
     pub checked: usize,
     /// Nodes created.
@@ -135,6 +156,7 @@ impl Overlay {
         self.elements.entry(element).or_insert(Written {
             base,
             states: Vec::new(),
+            committed: None,
             noted: 0,
         });
     }
@@ -149,6 +171,7 @@ impl Overlay {
         let written = self.elements.entry(element).or_insert(Written {
             base: None,
             states: Vec::new(),
+            committed: None,
             noted: 0,
         });
         let state = state.map(Arc::new);
@@ -166,6 +189,25 @@ impl Overlay {
                 self.journal.push(element);
             }
         }
+    }
+
+    /// All writes so far have become a version; what is written from here on starts from it. Marks
+    /// made before lose their meaning.
+    pub fn committed_as(&mut self, version: Version) {
+        let first = std::mem::replace(&mut self.committed, self.journal.len());
+        for element in self.journal.iter().skip(first) {
+            let Some(written) = self.elements.get_mut(element) else {
+                continue;
+            };
+            if written.is_changed() {
+                let latest = written.latest().cloned();
+                written.committed = Some(latest.map(|state| (version, state)));
+            }
+        }
+        // The states stay as they are: reads see them, and what follows does not overwrite them.
+        self.marked = self.journal.len();
+        self.checked = self.journal.len();
+        self.bytes = 0;
     }
 
     fn note_candidates(&mut self, element: ElementId, state: &ElementState) {

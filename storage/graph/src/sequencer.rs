@@ -83,6 +83,8 @@ struct Names {
 /// A transaction ready to be committed.
 pub(crate) struct Proposal {
     pub view: Version,
+    /// Versions after the view that the same transaction made, ascending.
+    pub ahead: Vec<Version>,
     pub info: CommitInfo,
     pub footprint: Footprint,
     pub keys: WriteKeys,
@@ -224,15 +226,45 @@ impl Sequencer {
                 if let Some(token) = &token {
                     self.state.lock().outcomes.remove(token);
                 }
-                if let Err(error) = waited {
-                    // What follows in the log depends on an entry whose fate is unknown.
-                    let reason = error.to_string();
-                    self.state.lock().give_up(reason.clone());
-                    return Err(CommitError::OutcomeUnknown { reason });
-                }
+                self.settled(waited)?;
             }
         }
         Ok(Some(committed))
+    }
+
+    /// Certifies a commit of a transaction that goes on, and puts it into the log. It takes effect
+    /// when [`settle`](Sequencer::settle) returns.
+    pub fn commit_ahead(
+        &self,
+        graph: &Graph,
+        proposal: Proposal,
+    ) -> Result<(Committed, Box<dyn Pending>), CommitError> {
+        match self
+            .state
+            .lock()
+            .sequence(graph, &self.allocator, proposal)?
+        {
+            Sequenced::Now(committed, pending) => Ok((committed, pending)),
+            Sequenced::Before(committed) => Err(CommitError::Conflict {
+                version: committed.version,
+                what: "the idempotency token of this commit".to_owned(),
+            }),
+            Sequenced::VersionTaken => Err(CommitError::NotLeading),
+        }
+    }
+
+    /// Waits until an entry is durable and applied.
+    pub fn settle(&self, pending: Box<dyn Pending>) -> Result<(), CommitError> {
+        self.settled(pending.wait())
+    }
+
+    fn settled(&self, waited: Result<(), ReplicationError>) -> Result<(), CommitError> {
+        waited.map_err(|error| {
+            // What follows in the log depends on an entry whose fate is unknown.
+            let reason = error.to_string();
+            self.state.lock().give_up(reason.clone());
+            CommitError::OutcomeUnknown { reason }
+        })
     }
 
     /// Puts nothing but a time into the log: everything up to it is final on every member.
@@ -337,6 +369,9 @@ impl State {
             .recent
             .partition_point(|recent| recent.version <= proposal.view);
         for recent in self.recent.range(first..) {
+            if proposal.ahead.binary_search(&recent.version).is_ok() {
+                continue;
+            }
             if let Some(what) = recent.keys.conflict(&proposal.footprint) {
                 return Err(CommitError::Conflict {
                     version: recent.version,

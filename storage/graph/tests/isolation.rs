@@ -768,3 +768,99 @@ fn an_entry_that_does_not_fit_the_state_stops_the_member() {
     assert!(follower.apply(3, &entries[1]).is_err());
     assert_eq!(follower.applied().version, Version(0));
 }
+
+/// Commits made ahead build on one another before any of them is applied, and are versions like
+/// others afterwards.
+#[test]
+fn commits_ahead_build_on_one_another() {
+    let bank = bank();
+    let graph = &bank.graph;
+    let mut transaction = graph.begin(Isolation::Snapshot);
+    let node = transaction
+        .create_node(SEQ, &[bank.account], vec![(bank.balance, Value::Int(7))])
+        .unwrap();
+    let info = CommitInfo::default;
+    let mut ahead = vec![transaction.commit_ahead(info()).unwrap().unwrap()];
+    let relationship = transaction
+        .create_relationship(SEQ, bank.pays, node, bank.nodes[0], vec![])
+        .unwrap();
+    ahead.push(transaction.commit_ahead(info()).unwrap().unwrap());
+    for balance in [8, 9] {
+        transaction
+            .set_property(SEQ, node.into(), bank.balance, Value::Int(balance))
+            .unwrap();
+        ahead.push(transaction.commit_ahead(info()).unwrap().unwrap());
+    }
+    // Nothing was written since.
+    assert!(transaction.commit_ahead(info()).unwrap().is_none());
+    transaction.delete_relationship(SEQ, relationship).unwrap();
+    transaction.delete_node(SEQ, node).unwrap();
+    ahead.push(transaction.commit_ahead(info()).unwrap().unwrap());
+    assert_eq!(transaction.read().count_nodes(None).unwrap(), 2);
+    let versions: Vec<Version> = ahead
+        .into_iter()
+        .map(|commit| commit.wait().unwrap().version)
+        .collect();
+    assert_eq!(versions, [2, 3, 4, 5, 6].map(Version));
+
+    let seen: Vec<_> = versions
+        .iter()
+        .map(|version| {
+            let read = graph.read_at(*version).unwrap();
+            let mut pays = 0;
+            read.expand(node, None, &[], |_, _, _| pays += 1).unwrap();
+            let balance = match read.property(node.into(), bank.balance).unwrap() {
+                Value::Int(balance) => balance,
+                _ => 0,
+            };
+            (read.count_nodes(None).unwrap(), balance, pays)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [(3, 7, 0), (3, 7, 1), (3, 8, 1), (3, 9, 1), (2, 0, 0)]
+    );
+    graph.verify().unwrap();
+}
+
+/// What a transaction committed ahead is others' to change from then on: it must not build on what
+/// they took away.
+#[test]
+fn commits_ahead_conflict_with_what_others_commit_between() {
+    let bank = bank();
+    let graph = &bank.graph;
+    let info = CommitInfo::default;
+    for deletes in [true, false] {
+        let mut transaction = graph.begin(Isolation::Snapshot);
+        let node = transaction
+            .create_node(SEQ, &[bank.account], vec![(bank.balance, Value::Int(1))])
+            .unwrap();
+        let first = transaction.commit_ahead(info()).unwrap().unwrap();
+        first.wait().unwrap();
+
+        let other = graph.begin(Isolation::Snapshot);
+        if deletes {
+            other.delete_node(SEQ, node).unwrap();
+        } else {
+            other
+                .set_property(SEQ, node.into(), bank.balance, Value::Int(2))
+                .unwrap();
+        }
+        other.commit(info()).unwrap();
+
+        if deletes {
+            transaction
+                .create_relationship(SEQ, bank.pays, node, bank.nodes[0], vec![])
+                .unwrap();
+        } else {
+            transaction
+                .set_property(SEQ, node.into(), bank.balance, Value::Int(3))
+                .unwrap();
+        }
+        assert!(matches!(
+            transaction.commit_ahead(info()),
+            Err(CommitError::Conflict { .. })
+        ));
+    }
+    graph.verify().unwrap();
+}

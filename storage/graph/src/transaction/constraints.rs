@@ -39,7 +39,7 @@ impl Transaction {
             let (state, is_new) = {
                 let overlay = self.state.overlay.read();
                 match overlay.written(element) {
-                    Some(written) => (written.latest().cloned(), written.base.is_none()),
+                    Some(written) => (written.latest().cloned(), written.before().is_none()),
                     None => continue,
                 }
             };

@@ -11,25 +11,86 @@ use crate::encoding::record::ElementState;
 use crate::entry::TRANSACTION_BYTES_MAX;
 use crate::error::{CommitError, GraphError};
 use crate::footprint::{WriteKeys, fact};
+use crate::graph::Graph;
 use crate::ids::{ElementId, LabelId};
 use crate::overlay::both_ways;
+use crate::replicate::Pending;
 use crate::rows::meta::TokenKind;
 use crate::rows::{Key, label_key, property_key};
 use crate::rule::Target;
 use crate::sequencer::{Body, Proposal};
+
+/// A commit on its way, of a transaction that goes on.
+#[must_use = "the commit is durable only once it was waited for"]
+pub struct CommitAhead {
+    committed: Committed,
+    graph: Arc<Graph>,
+    pending: Box<dyn Pending>,
+}
+
+impl CommitAhead {
+    /// The version and the time it gets.
+    #[must_use]
+    pub fn committed(&self) -> Committed {
+        self.committed
+    }
+
+    /// Waits until the commit is durable and applied. Those made before it are so too then.
+    pub fn wait(self) -> std::result::Result<Committed, CommitError> {
+        self.graph.sequencer.settle(self.pending)?;
+        Ok(self.committed)
+    }
+}
 
 impl Transaction {
     /// Commits: certifies the transaction, gives it a version, and waits until it is durable and
     /// applied. One that wrote nothing returns the version of its view and leaves no trace, unless it
     /// is a step of a job: how far a job has come is worth a commit of its own.
     pub fn commit(self, info: CommitInfo) -> std::result::Result<Committed, CommitError> {
+        let graph = &self.state.graph;
+        let Some(proposal) = self.proposal(info)? else {
+            let version = self.state.view;
+            let time = graph.version_time(version)?;
+            return Ok(Committed { version, time });
+        };
+        let committed = graph.sequencer.commit(graph, proposal)?;
+        Ok(committed.expect("only bulk batches are made for one version"))
+    }
+
+    /// Commits what was written so far without waiting, and goes on with what it made: many small
+    /// commits in a row share the syncs of the log. Each is certified like any other against what
+    /// others commit meanwhile. None if there is nothing to commit.
+    ///
+    /// The commit is durable and applied only when [`CommitAhead::wait`] returns; until then it may be
+    /// lost, with all that follow it. Marks made before must not be rolled back to.
+    pub fn commit_ahead(
+        &mut self,
+        info: CommitInfo,
+    ) -> std::result::Result<Option<CommitAhead>, CommitError> {
+        if !self.state.schema.lock().is_empty() {
+            return Err(CommitError::Graph(GraphError::SchemaAndData));
+        }
+        let Some(proposal) = self.proposal(info)? else {
+            return Ok(None);
+        };
+        let graph = &self.state.graph;
+        let (committed, pending) = graph.sequencer.commit_ahead(graph, proposal)?;
+        self.state.ahead.lock().push(committed.version);
+        self.state.overlay.write().committed_as(committed.version);
+        Ok(Some(CommitAhead {
+            committed,
+            graph: Arc::clone(graph),
+            pending,
+        }))
+    }
+
+    /// What there is to commit; none if nothing.
+    fn proposal(&self, info: CommitInfo) -> std::result::Result<Option<Proposal>, CommitError> {
         self.check_statement()?;
         let graph = &self.state.graph;
         let (effects, keys) = self.effects()?;
         if effects.is_empty() && info.job.is_none() {
-            let version = self.state.view;
-            let time = graph.version_time(version)?;
-            return Ok(Committed { version, time });
+            return Ok(None);
         }
         let identity = graph.identity().ok_or(CommitError::NotLeading)?;
         let mut hasher = EffectHasher::new(&identity.salt_key);
@@ -49,19 +110,16 @@ impl Transaction {
         drop(effects);
         let mut footprint = std::mem::take(&mut *self.state.footprint.lock());
         footprint.coalesce();
-        let committed = graph.sequencer.commit(
-            graph,
-            Proposal {
-                view: self.state.view,
-                info,
-                footprint,
-                keys,
-                body: Body::Effects(bytes),
-                effect_count: hasher.count(),
-                effects_root: hasher.root(),
-            },
-        )?;
-        Ok(committed.expect("only bulk batches are made for one version"))
+        Ok(Some(Proposal {
+            view: self.state.view,
+            ahead: self.state.ahead.lock().clone(),
+            info,
+            footprint,
+            keys,
+            body: Body::Effects(bytes),
+            effect_count: hasher.count(),
+            effects_root: hasher.root(),
+        }))
     }
 
     /// The effects in their order, and the keys they write. Adds to the footprint what every
@@ -73,23 +131,16 @@ impl Transaction {
         let mut footprint = self.state.footprint.lock();
         let mut changed: Vec<_> = overlay
             .elements()
-            .filter(|(_, written)| {
-                let before = written.base.as_ref().map(|(_, state)| state);
-                match (before, written.latest()) {
-                    (None, None) => false,
-                    (Some(before), Some(after)) => before != after,
-                    _ => true,
-                }
-            })
+            .filter(|(_, written)| written.is_changed())
             .collect();
         changed.sort_unstable_by_key(|(element, _)| *element);
         let mut keys = Vec::with_capacity(changed.len() * 4);
         let mut used: HashSet<(TokenKind, u32)> = HashSet::new();
         let mut effects = Vec::with_capacity(changed.len() + 4);
         for (element, written) in changed {
-            let before = written.base.as_ref().map(|(_, state)| &**state);
+            let before = written.before().map(|(_, state)| &**state);
             let after = written.latest().map(|state| &**state);
-            if written.base.is_some() {
+            if before.is_some() {
                 footprint.point(fact::element(element));
             }
             write_keys(&catalog, element, before, after, &mut keys);
@@ -107,7 +158,7 @@ impl Transaction {
             }
             effects.push(Effect::Element {
                 element,
-                previous: written.base.as_ref().map(|(from, _)| *from),
+                previous: written.before().map(|(from, _)| *from),
                 state: after.cloned(),
             });
         }

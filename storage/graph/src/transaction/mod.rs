@@ -29,6 +29,8 @@ mod constraints;
 mod effects;
 pub(crate) mod rules;
 
+pub use effects::CommitAhead;
+
 type Result<T> = std::result::Result<T, GraphError>;
 
 /// Where in a transaction a write was made: statement and clause. A read bound by
@@ -76,6 +78,8 @@ pub(crate) struct TransactionState {
     footprint: Mutex<Footprint>,
     tokens: RwLock<Vec<OwnToken>>,
     schema: Mutex<Vec<SchemaChange>>,
+    /// The versions of the commits made ahead, ascending.
+    ahead: Mutex<Vec<Version>>,
 }
 
 #[derive(Clone)]
@@ -183,6 +187,7 @@ impl Transaction {
                 footprint: Mutex::default(),
                 tokens: RwLock::default(),
                 schema: Mutex::default(),
+                ahead: Mutex::default(),
             }),
         }
     }
@@ -341,11 +346,19 @@ impl Transaction {
     }
 
     fn end_exists(&self, node: NodeId) -> Result<bool> {
-        match self.state.overlay.read().see(node.into(), u64::MAX) {
-            Seen::Own(state) => return Ok(state.is_some()),
-            Seen::AsStored => {}
-        }
         let key = fact::node(node);
+        let overlay = self.state.overlay.read();
+        if let Seen::Own(state) = overlay.see(node.into(), u64::MAX) {
+            // What was committed ahead others may have deleted since.
+            let is_shared = overlay
+                .written(node.into())
+                .is_some_and(|written| written.before().is_some());
+            if is_shared {
+                self.state.footprint.lock().point(key);
+            }
+            return Ok(state.is_some());
+        }
+        drop(overlay);
         self.state.footprint.lock().point(key);
         let stored = self.state.graph.stored(self.state.view);
         Ok(stored.element(node.into(), |_| Ok(()))?.is_some())
