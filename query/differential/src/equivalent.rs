@@ -6,7 +6,7 @@
 //! * `AS OF VERSION` of the latest version reads what is read without it.
 
 use retrograph_cypher::ast::{
-    Clause, Direction, Expression, ExpressionKind, Match, PathPattern, PathStep, Query,
+    Clause, Direction, Expression, ExpressionKind, Match, PathLink, PathPattern, PathStep, Query,
     SingleQuery, Statement, StatementBody, SystemTime, TimeClause, UnaryOperator,
 };
 use retrograph_cypher::{Span, parse};
@@ -85,7 +85,7 @@ fn matches(query: &mut SingleQuery) -> impl Iterator<Item = &mut Match> {
 fn has_expressions(pattern: &PathPattern) -> bool {
     let nodes = std::iter::once(&pattern.start).chain(pattern.steps.iter().map(|step| &step.node));
     let mut nodes = nodes.map(|node| (&node.properties, &node.predicate));
-    let relationships = pattern.steps.iter().map(|step| &step.relationship);
+    let relationships = pattern.steps.iter().filter_map(PathStep::relationship);
     let mut relationships = relationships.map(|of| (&of.properties, &of.predicate));
     nodes.any(|of| of.0.is_some() || of.1.is_some())
         || relationships.any(|of| of.0.is_some() || of.1.is_some())
@@ -96,10 +96,12 @@ fn reverse(pattern: &mut PathPattern) -> bool {
         || pattern.selector.is_some()
         || pattern.steps.is_empty()
         || has_expressions(pattern)
-        || pattern
-            .steps
-            .iter()
-            .any(|step| step.relationship.length.is_some() && step.relationship.variable.is_some());
+        || pattern.steps.iter().any(|step| match &step.link {
+            PathLink::Relationship(of) => {
+                of.quantifier.is_some() || (of.length.is_some() && of.variable.is_some())
+            }
+            PathLink::Group(_) => true,
+        });
     if is_fixed {
         return false;
     }
@@ -107,7 +109,7 @@ fn reverse(pattern: &mut PathPattern) -> bool {
     let mut relationships = Vec::new();
     for step in &pattern.steps {
         nodes.push(step.node.clone());
-        relationships.push(step.relationship.clone());
+        relationships.extend(step.relationship().cloned());
     }
     nodes.reverse();
     relationships.reverse();
@@ -125,7 +127,10 @@ fn reverse(pattern: &mut PathPattern) -> bool {
     pattern.steps = relationships
         .into_iter()
         .zip(nodes)
-        .map(|(relationship, node)| PathStep { relationship, node })
+        .map(|(relationship, node)| PathStep {
+            link: PathLink::Relationship(relationship),
+            node,
+        })
         .collect();
     true
 }

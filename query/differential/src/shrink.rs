@@ -1,8 +1,8 @@
 //! Makes a failing case small: takes something away for as long as the difference stays.
 
 use retrograph_cypher::ast::{
-    Clause, Expression, ExpressionKind, Identifier, Literal, NodePattern, PathPattern, Projection,
-    Query, SingleQuery, Statement, StatementBody, SubqueryBody,
+    Clause, Expression, ExpressionKind, Identifier, Literal, NodePattern, PathLink, PathPattern,
+    Projection, Query, SingleQuery, Statement, StatementBody, SubqueryBody,
 };
 use retrograph_cypher::parse;
 
@@ -226,12 +226,13 @@ impl Reducer {
         }
         self.node(&mut of.start);
         for step in &mut of.steps {
-            let relationship = &mut step.relationship;
-            self.name(&mut relationship.variable);
-            self.drop_one(&mut relationship.types, 0);
-            self.clear(&mut relationship.length);
-            self.map(&mut relationship.properties);
-            self.clear(&mut relationship.predicate);
+            if let PathLink::Relationship(relationship) = &mut step.link {
+                self.name(&mut relationship.variable);
+                self.drop_one(&mut relationship.types, 0);
+                self.clear(&mut relationship.length);
+                self.map(&mut relationship.properties);
+                self.clear(&mut relationship.predicate);
+            }
             self.node(&mut step.node);
         }
     }

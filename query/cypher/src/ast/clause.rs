@@ -111,11 +111,22 @@ impl Clause {
     }
 }
 
-/// `[OPTIONAL] MATCH pattern, … [WHERE predicate]`.
+/// What may repeat in what one `MATCH` matches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MatchMode {
+    /// `DIFFERENT RELATIONSHIPS`, the default: no relationship occurs twice.
+    DifferentRelationships,
+    /// `REPEATABLE ELEMENTS`: nodes and relationships may.
+    RepeatableElements,
+}
+
+/// `[OPTIONAL] MATCH [mode] pattern, … [WHERE predicate]`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Match {
     /// Keep a row when nothing matches.
     pub optional: bool,
+    /// What may repeat in what matches, if written.
+    pub mode: Option<MatchMode>,
     /// At least one.
     pub patterns: Vec<PathPattern>,
     /// `WHERE`.

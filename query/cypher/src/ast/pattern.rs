@@ -7,12 +7,16 @@ use super::{Expression, Identifier, Span};
 pub struct PathPattern {
     /// `variable =`.
     pub variable: Option<Identifier>,
+    /// `ANY`, `SHORTEST 2 GROUPS`, `ACYCLIC` and the like before the pattern.
+    pub search: Option<Box<PathSearch>>,
     /// `shortestPath(…)` or `allShortestPaths(…)` around the chain.
     pub selector: Option<PathSelector>,
     /// The first node.
     pub start: NodePattern,
     /// The rest of the chain.
     pub steps: Vec<PathStep>,
+    /// `WHERE` at the end of parentheses around the whole chain.
+    pub predicate: Option<Box<Expression>>,
     /// The whole pattern with its name.
     pub span: Span,
 }
@@ -26,13 +30,98 @@ pub enum PathSelector {
     AllShortest,
 }
 
-/// A relationship and the node it leads to.
+/// What leads to a node, and that node.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PathStep {
-    /// The relationship.
-    pub relationship: RelationshipPattern,
-    /// The node behind it.
+    /// What leads there.
+    pub link: PathLink,
+    /// The node behind it; without any detail if none is written behind a quantified pattern.
     pub node: NodePattern,
+}
+
+impl PathStep {
+    /// The relationship, unless a quantified path pattern leads to the node.
+    #[must_use]
+    pub fn relationship(&self) -> Option<&RelationshipPattern> {
+        match &self.link {
+            PathLink::Relationship(relationship) => Some(relationship),
+            PathLink::Group(_) => None,
+        }
+    }
+}
+
+/// What leads from one node of a chain to the next.
+#[derive(Clone, PartialEq, Debug)]
+pub enum PathLink {
+    /// A relationship.
+    Relationship(RelationshipPattern),
+    /// A quantified path pattern.
+    Group(Box<PathGroup>),
+}
+
+/// A quantified path pattern: `((a)-[r:T]->(b) WHERE a.x < b.x){1,5}`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PathGroup {
+    /// The first node of each repetition.
+    pub start: NodePattern,
+    /// The rest of it.
+    pub steps: Vec<PathStep>,
+    /// `WHERE` inside the parentheses.
+    pub predicate: Option<Box<Expression>>,
+    /// How often it is repeated.
+    pub quantifier: PathQuantifier,
+    /// From `(` to the end of the quantifier.
+    pub span: Span,
+}
+
+/// `+`, `*`, `{2}`, `{1,3}`, `{1,}` or `{,3}` behind a relationship or a parenthesised path pattern.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PathQuantifier {
+    /// Fewest repetitions.
+    pub min: u64,
+    /// Most repetitions; unbounded if absent.
+    pub max: Option<u64>,
+    /// From its first to its last character.
+    pub span: Span,
+}
+
+/// Which of the matching paths between two nodes count, and what may repeat on them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PathSearch {
+    /// Which of them count.
+    pub kind: PathSearchKind,
+    /// What may repeat.
+    pub mode: Option<PathMode>,
+    /// The words before the pattern.
+    pub span: Span,
+}
+
+/// Which of the paths between two nodes count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PathSearchKind {
+    /// `ALL`: every one.
+    All,
+    /// `ANY k`: so many, whichever.
+    Any(u64),
+    /// `SHORTEST k`: so many of the shortest.
+    Shortest(u64),
+    /// `ALL SHORTEST`: all that are as short as the shortest.
+    AllShortest,
+    /// `SHORTEST k GROUPS`: all that have one of the k least lengths.
+    ShortestGroups(u64),
+}
+
+/// What may repeat on a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PathMode {
+    /// Everything.
+    Walk,
+    /// Nodes, but no relationship.
+    Trail,
+    /// No node.
+    Acyclic,
+    /// No node and no relationship, but that the last node may be the first.
+    Simple,
 }
 
 /// `(variable:Label {…} WHERE …)`; everything is optional.
@@ -61,6 +150,8 @@ pub struct RelationshipPattern {
     pub types: Vec<Identifier>,
     /// `*…`: a variable-length relationship.
     pub length: Option<LengthRange>,
+    /// What stands behind the arrow of a quantified relationship; never beside `length`.
+    pub quantifier: Option<PathQuantifier>,
     /// A [`Map`](super::ExpressionKind::Map) or [`Parameter`](super::ExpressionKind::Parameter).
     pub properties: Option<Box<Expression>>,
     /// `WHERE` inside the brackets.

@@ -422,7 +422,8 @@ impl Parser<'_> {
         self.open(TokenKind::LeftBrace, "`{`")?;
         let is_pattern = self.is(TokenKind::LeftParen)
             || (Self::is_name(self.kind()) && self.peek(1) == TokenKind::Equal)
-            || self.path_selector().is_some();
+            || self.path_selector().is_some()
+            || self.starts_path_search();
         if is_pattern && kind == SubqueryKind::Collect {
             let error = self.unexpected("a clause");
             return Err(error.help("`COLLECT { … }` takes a query: `COLLECT { MATCH … RETURN … }`"));

@@ -19,6 +19,19 @@ impl Parser<'_> {
             return Ok(None);
         };
         let start = self.span();
+        // What contains clauses is read here, all else apart, so that frames stay small where they nest.
+        let clause = match keyword {
+            Keyword::Call => Some(self.call(start, false)?),
+            Keyword::Foreach => Some(Clause::Foreach(self.nested(Self::foreach)?)),
+            _ => self.plain_clause(keyword, start)?,
+        };
+        if let Some(clause) = &clause {
+            self.check_read_only(clause)?;
+        }
+        Ok(clause)
+    }
+
+    fn plain_clause(&mut self, keyword: Keyword, start: Span) -> Result<Option<Clause>> {
         let clause = match keyword {
             Keyword::Match => Clause::Match(self.match_clause(start, false)?),
             Keyword::Optional => {
@@ -76,8 +89,6 @@ impl Parser<'_> {
                 Clause::Delete(self.delete(start, true)?)
             }
             Keyword::Delete => Clause::Delete(self.delete(start, false)?),
-            Keyword::Call => self.call(start, false)?,
-            Keyword::Foreach => Clause::Foreach(self.nested(Self::foreach)?),
             Keyword::Filter
             | Keyword::Finish
             | Keyword::Let
@@ -88,6 +99,10 @@ impl Parser<'_> {
             | Keyword::Skip => self.linear_clause(keyword, start)?,
             _ => return Ok(None),
         };
+        Ok(Some(clause))
+    }
+
+    fn check_read_only(&self, clause: &Clause) -> Result<()> {
         if self.context.read_only && clause.is_updating() {
             let message = format!(
                 "`{}` cannot stand in a subquery expression",
@@ -101,15 +116,17 @@ impl Parser<'_> {
             .label("writes to the graph")
             .help("subquery expressions only read; write in a clause of its own"));
         }
-        Ok(Some(clause))
+        Ok(())
     }
 
     fn match_clause(&mut self, start: Span, optional: bool) -> Result<Match> {
         self.expect_keyword(Keyword::Match)?;
+        let mode = self.match_mode()?;
         let patterns = self.patterns(Purpose::Find)?;
         let predicate = self.where_predicate()?;
         Ok(Match {
             optional,
+            mode,
             patterns,
             predicate,
             span: self.span_from(start),

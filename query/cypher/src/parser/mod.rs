@@ -20,6 +20,7 @@ mod error;
 mod expression;
 mod linear;
 mod literal;
+mod path;
 mod pattern;
 mod schema;
 mod show;

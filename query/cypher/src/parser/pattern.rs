@@ -1,9 +1,9 @@
-//! Patterns.
+//! Patterns of nodes and relationships.
 
 use super::{Parser, Result};
 use crate::ast::{
     Direction, Expression, Identifier, LabelExpression, LabelFormula, LengthRange, NodePattern,
-    PathPattern, PathSelector, PathStep, RelationshipPattern,
+    RelationshipPattern,
 };
 use crate::diagnostic::{Detail, Diagnostic};
 use crate::keyword::Keyword;
@@ -118,115 +118,15 @@ impl Parser<'_> {
         kind(at) == TokenKind::LeftParen
     }
 
-    /// `[variable =] [shortestPath](…)`.
-    pub(super) fn path_pattern(&mut self, purpose: Purpose) -> Result<PathPattern> {
-        self.nested(|parser| {
-            let start = parser.span();
-            let mut variable = None;
-            if Self::is_name(parser.kind()) && parser.peek(1) == TokenKind::Equal {
-                variable = Some(parser.identifier("a variable")?);
-                parser.advance();
-            }
-            let mut pattern = match parser.path_selector() {
-                Some(selector) => parser.selected_path(selector, purpose)?,
-                None => parser.path_chain(purpose)?,
-            };
-            pattern.variable = variable;
-            pattern.span = parser.span_from(start);
-            Ok(pattern)
-        })
-    }
-
-    /// The selector if `shortestPath(` or `allShortestPaths(` stands here.
-    pub(super) fn path_selector(&self) -> Option<PathSelector> {
-        if self.peek(1) != TokenKind::LeftParen {
-            return None;
-        }
-        match self.keyword()? {
-            Keyword::ShortestPath => Some(PathSelector::Shortest),
-            Keyword::AllShortestPaths => Some(PathSelector::AllShortest),
-            _ => None,
-        }
-    }
-
-    fn selected_path(&mut self, selector: PathSelector, purpose: Purpose) -> Result<PathPattern> {
-        let keyword = self.advance().span;
-        self.open(TokenKind::LeftParen, "`(`")?;
-        let mut pattern = self.path_chain(purpose)?;
-        self.close(TokenKind::RightParen, "a relationship")?;
-        let name = keyword.text(self.source);
-        let span = self.span_from(keyword);
-        let wrong = |label: &str| {
-            let message = format!("`{name}` takes a single relationship between two nodes");
-            Err(Diagnostic::error(Detail::InvalidRelationshipPattern, span, message).label(label))
-        };
-        match pattern.steps.len() {
-            _ if pattern.selector.is_some() => wrong("is nested"),
-            0 => wrong("has no relationship"),
-            1 => {
-                pattern.selector = Some(selector);
-                Ok(pattern)
-            }
-            _ => wrong("has several relationships"),
-        }
-    }
-
-    /// Nodes and relationships in turn, possibly in parentheses.
-    fn path_chain(&mut self, purpose: Purpose) -> Result<PathPattern> {
-        let start = self.span();
-        if self.is(TokenKind::LeftParen) && self.peek(1) == TokenKind::LeftParen {
-            return self.nested(|parser| {
-                parser.open(TokenKind::LeftParen, "`(`")?;
-                let pattern = parser.path_chain(purpose)?;
-                parser.close(TokenKind::RightParen, "a relationship")?;
-                parser.reject_quantifier()?;
-                Ok(pattern)
-            });
-        }
-        let node = self.node_pattern(purpose)?;
-        let mut steps = Vec::new();
-        while self.continues_path(purpose) {
-            let relationship = self.relationship_pattern(purpose)?;
-            self.reject_quantifier()?;
-            let node = self.node_pattern(purpose)?;
-            steps.push(PathStep { relationship, node });
-        }
-        let span = self.span_from(start);
-        Ok(PathPattern {
-            variable: None,
-            selector: None,
-            start: node,
-            steps,
-            span,
-        })
-    }
-
-    fn continues_path(&self, purpose: Purpose) -> bool {
+    pub(super) fn continues_path(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Expression => self.is_relationship_at(self.position),
             _ => matches!(self.kind(), TokenKind::Minus | TokenKind::Less),
         }
     }
 
-    /// Points users of quantified patterns to the form that is read.
-    fn reject_quantifier(&self) -> Result<()> {
-        if !matches!(
-            self.kind(),
-            TokenKind::LeftBrace | TokenKind::Plus | TokenKind::Star
-        ) {
-            return Ok(());
-        }
-        Err(Diagnostic::error(
-            Detail::InvalidRelationshipPattern,
-            self.span(),
-            "quantified path patterns are not supported",
-        )
-        .label("quantifier")
-        .help("a relationship is repeated from inside its brackets: `-[:T*1..3]->`"))
-    }
-
     /// `(variable:Label {…} WHERE …)`.
-    fn node_pattern(&mut self, purpose: Purpose) -> Result<NodePattern> {
+    pub(super) fn node_pattern(&mut self, purpose: Purpose) -> Result<NodePattern> {
         let start = self.open(TokenKind::LeftParen, "a node such as `(n)`")?;
         let variable = self.pattern_variable()?;
         let mut labels = None;
@@ -288,7 +188,7 @@ impl Parser<'_> {
         Ok(Some(Box::new(properties)))
     }
 
-    fn inline_predicate(&mut self, purpose: Purpose) -> Result<Option<Box<Expression>>> {
+    pub(super) fn inline_predicate(&mut self, purpose: Purpose) -> Result<Option<Box<Expression>>> {
         let start = self.span();
         let Some(predicate) = self.within(
             |context| context.label_alternatives = true,
@@ -309,7 +209,7 @@ impl Parser<'_> {
     }
 
     /// `-[…]->`, `<-[…]-`, `-[…]-`, with or without brackets.
-    fn relationship_pattern(&mut self, purpose: Purpose) -> Result<RelationshipPattern> {
+    pub(super) fn relationship_pattern(&mut self, purpose: Purpose) -> Result<RelationshipPattern> {
         let start = self.span();
         let points_left = self.eat(TokenKind::Less);
         if !self.eat(TokenKind::Minus) {
@@ -320,6 +220,7 @@ impl Parser<'_> {
             variable: None,
             types: Vec::new(),
             length: None,
+            quantifier: None,
             properties: None,
             predicate: None,
             span: start,
@@ -419,7 +320,7 @@ impl Parser<'_> {
         })
     }
 
-    fn length_bound(&mut self) -> Result<Option<u64>> {
+    pub(super) fn length_bound(&mut self) -> Result<Option<u64>> {
         let span = self.span();
         let wrong = |message: String, label: &str| {
             Err(Diagnostic::error(Detail::InvalidRelationshipPattern, span, message).label(label))

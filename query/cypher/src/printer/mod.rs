@@ -133,6 +133,7 @@ fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
     }
     match clause {
         Clause::Match(clause) => {
+            pattern::match_mode(f, clause.mode)?;
             commas(f, &clause.patterns)?;
             optional(f, " WHERE ", clause.predicate.as_ref())
         }

@@ -5,28 +5,94 @@ use std::fmt::{self, Display, Formatter, Write};
 use super::name::{Key, Name};
 use super::{optional, separated};
 use crate::ast::{
-    Direction, Expression, LabelExpression, LabelFormula, LengthRange, NodePattern, PathPattern,
-    PathSelector, RelationshipPattern,
+    Direction, Expression, LabelExpression, LabelFormula, LengthRange, MatchMode, NodePattern,
+    PathGroup, PathLink, PathMode, PathPattern, PathQuantifier, PathSearch, PathSearchKind,
+    PathSelector, PathStep, RelationshipPattern,
 };
+
+/// What may repeat, where it is written.
+pub(super) fn match_mode(f: &mut Formatter<'_>, mode: Option<MatchMode>) -> fmt::Result {
+    match mode {
+        None => Ok(()),
+        Some(MatchMode::DifferentRelationships) => f.write_str("DIFFERENT RELATIONSHIPS "),
+        Some(MatchMode::RepeatableElements) => f.write_str("REPEATABLE ELEMENTS "),
+    }
+}
 
 pub(super) fn path(f: &mut Formatter<'_>, pattern: &PathPattern) -> fmt::Result {
     if let Some(variable) = &pattern.variable {
         write!(f, "{} = ", Name(variable))?;
     }
-    match pattern.selector {
-        Some(PathSelector::Shortest) => f.write_str("shortestPath(")?,
-        Some(PathSelector::AllShortest) => f.write_str("allShortestPaths(")?,
-        None => {}
+    if let Some(search) = &pattern.search {
+        path_search(f, search)?;
     }
-    node(f, &pattern.start)?;
-    for step in &pattern.steps {
-        relationship(f, &step.relationship)?;
+    let opening = match (pattern.selector, &pattern.predicate) {
+        (Some(PathSelector::Shortest), _) => "shortestPath(",
+        (Some(PathSelector::AllShortest), _) => "allShortestPaths(",
+        (None, Some(_)) => "(",
+        (None, None) => "",
+    };
+    f.write_str(opening)?;
+    chain(f, &pattern.start, &pattern.steps)?;
+    optional(f, " WHERE ", pattern.predicate.as_ref())?;
+    if opening.is_empty() {
+        Ok(())
+    } else {
+        f.write_char(')')
+    }
+}
+
+fn path_search(f: &mut Formatter<'_>, search: &PathSearch) -> fmt::Result {
+    match search.kind {
+        PathSearchKind::All if search.mode.is_some() => {}
+        PathSearchKind::All => f.write_str("ALL ")?,
+        PathSearchKind::Any(1) => f.write_str("ANY ")?,
+        PathSearchKind::Any(count) => write!(f, "ANY {count} ")?,
+        PathSearchKind::AllShortest => f.write_str("ALL SHORTEST ")?,
+        PathSearchKind::Shortest(count) | PathSearchKind::ShortestGroups(count) => {
+            write!(f, "SHORTEST {count} ")?;
+        }
+    }
+    f.write_str(match search.mode {
+        None => "",
+        Some(PathMode::Walk) => "WALK ",
+        Some(PathMode::Trail) => "TRAIL ",
+        Some(PathMode::Acyclic) => "ACYCLIC ",
+        Some(PathMode::Simple) => "SIMPLE ",
+    })?;
+    if matches!(search.kind, PathSearchKind::ShortestGroups(_)) {
+        f.write_str("GROUPS ")?;
+    }
+    Ok(())
+}
+
+fn chain(f: &mut Formatter<'_>, start: &NodePattern, steps: &[PathStep]) -> fmt::Result {
+    node(f, start)?;
+    for step in steps {
+        match &step.link {
+            PathLink::Relationship(of) => relationship(f, of)?,
+            PathLink::Group(of) => group(f, of)?,
+        }
         node(f, &step.node)?;
     }
-    if pattern.selector.is_some() {
-        f.write_char(')')
-    } else {
-        Ok(())
+    Ok(())
+}
+
+fn group(f: &mut Formatter<'_>, group: &PathGroup) -> fmt::Result {
+    f.write_char('(')?;
+    chain(f, &group.start, &group.steps)?;
+    optional(f, " WHERE ", group.predicate.as_ref())?;
+    f.write_char(')')?;
+    quantifier(f, &group.quantifier)
+}
+
+fn quantifier(f: &mut Formatter<'_>, quantifier: &PathQuantifier) -> fmt::Result {
+    match (quantifier.min, quantifier.max) {
+        (0, None) => f.write_char('*'),
+        (1, None) => f.write_char('+'),
+        (min, None) => write!(f, "{{{min},}}"),
+        (min, Some(max)) if min == max => write!(f, "{{{min}}}"),
+        (min, Some(max)) => write!(f, "{{{min},{max}}}"),
     }
 }
 
@@ -66,6 +132,7 @@ fn relationship(f: &mut Formatter<'_>, relationship: &RelationshipPattern) -> fm
         variable,
         types,
         length,
+        quantifier: repeated,
         properties,
         predicate,
         ..
@@ -98,7 +165,11 @@ fn relationship(f: &mut Formatter<'_>, relationship: &RelationshipPattern) -> fm
         "->"
     } else {
         "-"
-    })
+    })?;
+    match repeated {
+        Some(repeated) => quantifier(f, repeated),
+        None => Ok(()),
+    }
 }
 
 fn length_range(f: &mut Formatter<'_>, range: &LengthRange) -> fmt::Result {

@@ -254,6 +254,7 @@ impl<'b> Generator<'b> {
         match self.below(9) {
             0 => Clause::Match(Match {
                 optional: self.flip(),
+                mode: self.match_mode(),
                 patterns: self.patterns(Purpose::Find),
                 predicate: self.maybe(Self::predicate),
                 span,
@@ -663,18 +664,105 @@ impl<'b> Generator<'b> {
         self.many(1, |g| g.path(purpose))
     }
 
+    fn match_mode(&mut self) -> Option<MatchMode> {
+        [
+            None,
+            Some(MatchMode::DifferentRelationships),
+            Some(MatchMode::RepeatableElements),
+        ][self.below(3)]
+    }
+
     fn path(&mut self, purpose: Purpose) -> PathPattern {
         let mut path = PathPattern {
             variable: self.maybe(Self::name),
+            search: None,
             selector: None,
             start: self.node(purpose),
             steps: self.many(0, |g| g.step(purpose)),
+            predicate: None,
             span: Span::default(),
         };
         if purpose == Purpose::Find && path.steps.len() == 1 {
             path.selector = self.selector();
         }
+        if purpose == Purpose::Find && path.selector.is_none() {
+            path.search = self.maybe(|g| Box::new(g.search()));
+            if !path.steps.is_empty() {
+                path.predicate = self.inline_predicate(purpose);
+                self.quantify(&mut path.steps);
+            }
+        }
         path
+    }
+
+    fn search(&mut self) -> PathSearch {
+        let count = 1 + (self.number() >> 1);
+        let mode = [
+            None,
+            Some(PathMode::Walk),
+            Some(PathMode::Trail),
+            Some(PathMode::Acyclic),
+            Some(PathMode::Simple),
+        ][self.below(5)];
+        let kind = match self.below(5) {
+            0 => PathSearchKind::All,
+            1 => PathSearchKind::Any(count),
+            2 => PathSearchKind::Shortest(count),
+            3 => PathSearchKind::AllShortest,
+            _ => PathSearchKind::ShortestGroups(count),
+        };
+        PathSearch {
+            kind,
+            mode,
+            span: Span::default(),
+        }
+    }
+
+    fn path_quantifier(&mut self) -> PathQuantifier {
+        let (min, max) = match self.below(4) {
+            0 => (0, None),
+            1 => (1, None),
+            2 => (self.number() >> 1, None),
+            _ => {
+                let max = 1 + (self.number() >> 1);
+                (self.number() % (max + 1), Some(max))
+            }
+        };
+        PathQuantifier {
+            min,
+            max,
+            span: Span::default(),
+        }
+    }
+
+    /// Quantifies some relationships and puts quantified parts in the place of others.
+    fn quantify(&mut self, steps: &mut [PathStep]) {
+        for step in steps {
+            let PathLink::Relationship(relationship) = &mut step.link else {
+                continue;
+            };
+            match self.below(3) {
+                0 if relationship.length.is_none() => {
+                    relationship.quantifier = Some(self.path_quantifier());
+                }
+                1 => {
+                    let mut inner = self.many(1, |g| g.step(Purpose::Find));
+                    for step in &mut inner {
+                        if let PathLink::Relationship(relationship) = &mut step.link {
+                            relationship.length = None;
+                        }
+                    }
+                    step.link = PathLink::Group(Box::new(PathGroup {
+                        start: self.node(Purpose::Find),
+                        steps: inner,
+                        predicate: self.inline_predicate(Purpose::Find),
+                        quantifier: self.path_quantifier(),
+                        span: Span::default(),
+                    }));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn selector(&mut self) -> Option<PathSelector> {
@@ -692,16 +780,17 @@ impl<'b> Generator<'b> {
             span: Span::default(),
         });
         PathStep {
-            relationship: RelationshipPattern {
+            link: PathLink::Relationship(RelationshipPattern {
                 direction: [Direction::Outgoing, Direction::Incoming, Direction::Either]
                     [self.below(3)],
                 variable: self.maybe(Self::name),
                 types: self.many(0, Self::name),
                 length,
+                quantifier: None,
                 properties: self.properties(purpose),
                 predicate: self.inline_predicate(purpose),
                 span: Span::default(),
-            },
+            }),
             node: self.node(purpose),
         }
     }
@@ -812,6 +901,14 @@ impl<'b> Generator<'b> {
     fn pattern_with_steps(&mut self, named: bool) -> PathPattern {
         let mut path = self.path(Purpose::Find);
         path.selector = None;
+        path.search = None;
+        path.predicate = None;
+        for step in &mut path.steps {
+            match &mut step.link {
+                PathLink::Relationship(relationship) => relationship.quantifier = None,
+                PathLink::Group(_) => *step = self.step(Purpose::Find),
+            }
+        }
         if !named {
             path.variable = None;
         }

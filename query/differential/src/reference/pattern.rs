@@ -21,7 +21,7 @@ pub(super) fn variables(patterns: &[PathPattern]) -> Vec<Arc<str>> {
         names.extend(pattern.variable.iter());
         names.extend(pattern.start.variable.iter());
         for step in &pattern.steps {
-            names.extend(step.relationship.variable.iter());
+            names.extend(step.relationship().and_then(|of| of.variable.as_ref()));
             names.extend(step.node.variable.iter());
         }
     }
@@ -92,7 +92,7 @@ impl Evaluator<'_> {
                 tested.extend(node.properties.as_deref());
                 tested.extend(node.predicate.as_deref());
             }
-            for relationship in steps.map(|step| &step.relationship) {
+            for relationship in steps.filter_map(|step| step.relationship()) {
                 if relationship.length.is_none() {
                     relationships.extend(&relationship.variable);
                 }
@@ -149,6 +149,9 @@ impl Evaluator<'_> {
     }
 
     fn path(&mut self, pattern: &PathPattern, from: Partial) -> Evaluated<Vec<Partial>> {
+        if pattern.search.is_some() || pattern.predicate.is_some() {
+            return Err(Stop::Unsupported("a search for paths".to_owned()));
+        }
         let mut partials = Vec::new();
         for node in self.candidates(&pattern.start, &from.row) {
             let mut partial = from.clone();
@@ -159,9 +162,13 @@ impl Evaluator<'_> {
             }
         }
         for step in &pattern.steps {
+            let relationship = match step.relationship() {
+                Some(relationship) if relationship.quantifier.is_none() => relationship,
+                _ => return Err(Stop::Unsupported("a quantified pattern".to_owned())),
+            };
             let mut next = Vec::new();
             for partial in partials {
-                next.extend(self.hop(&step.relationship, &step.node, &partial)?);
+                next.extend(self.hop(relationship, &step.node, &partial)?);
             }
             partials = next;
         }

@@ -125,7 +125,9 @@ impl Evaluator<'_> {
         let mut before = self.create_node(&pattern.start, row)?;
         for step in &pattern.steps {
             let after = self.create_node(&step.node, row)?;
-            let of = &step.relationship;
+            let Some(of) = step.relationship() else {
+                return Err(Stop::Unsupported("a quantified pattern".to_owned()));
+            };
             let properties = self.given(of.properties.as_deref(), row)?;
             if let (Some(left), Some(right), Some(type_name)) = (before, after, of.types.first()) {
                 let (start, end) = match of.direction {
@@ -185,7 +187,7 @@ impl Evaluator<'_> {
         let maps =
             std::iter::once(pattern.start.properties.as_deref()).chain(steps.flat_map(|step| {
                 [
-                    step.relationship.properties.as_deref(),
+                    step.relationship().and_then(|of| of.properties.as_deref()),
                     step.node.properties.as_deref(),
                 ]
             }));

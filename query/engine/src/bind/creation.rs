@@ -2,7 +2,7 @@
 
 use retrograph_cypher::ast::{
     self, Create, ExpressionKind, Identifier, LabelExpression, LabelFormula, Merge, MergeEvent,
-    NodePattern, PathPattern, PathStep,
+    NodePattern, PathLink, PathPattern, RelationshipPattern,
 };
 use retrograph_cypher::{Detail, Diagnostic};
 
@@ -137,9 +137,16 @@ impl Binder<'_> {
         let mut left = self.created_node(&pattern.start, is_alone, draft)?;
         let mut parts = vec![PathPart::Node(left)];
         for step in &pattern.steps {
-            let slot = self.created_relationship_variable(step, verb)?;
+            let PathLink::Relationship(relationship) = &step.link else {
+                return Err(Diagnostic::error(
+                    Detail::UnexpectedSyntax,
+                    step.node.span,
+                    "a quantified pattern can only be looked for",
+                ));
+            };
+            let slot = self.created_relationship_variable(relationship, verb)?;
             let right = self.created_node(&step.node, false, draft)?;
-            self.created_relationship(step, slot, left, right, draft)?;
+            self.created_relationship(relationship, slot, left, right, draft)?;
             parts.extend([PathPart::Relationship(slot), PathPart::Node(right)]);
             left = right;
         }
@@ -242,8 +249,11 @@ impl Binder<'_> {
     }
 
     /// Checks a relationship to create before the node behind it is looked at.
-    fn created_relationship_variable(&mut self, step: &PathStep, verb: Verb) -> Bound<Slot> {
-        let relationship = &step.relationship;
+    fn created_relationship_variable(
+        &mut self,
+        relationship: &RelationshipPattern,
+        verb: Verb,
+    ) -> Bound<Slot> {
         refuse_predicate(relationship.predicate.as_deref())?;
         if let Some(length) = &relationship.length {
             return Err(Diagnostic::error(
@@ -265,13 +275,12 @@ impl Binder<'_> {
 
     fn created_relationship(
         &mut self,
-        step: &PathStep,
+        relationship: &RelationshipPattern,
         slot: Slot,
         left: Slot,
         right: Slot,
         draft: &mut Draft,
     ) -> Bound<()> {
-        let relationship = &step.relationship;
         let type_token = self.single_type(relationship)?;
         let properties = self.created_properties(relationship.properties.as_deref())?;
         // A relationship that MERGE makes without being told its direction goes from left to right.
@@ -325,7 +334,9 @@ impl Merged {
         let mut parts = parts.iter();
         name(&mut merged.pattern.start.variable, parts.next());
         for step in &mut merged.pattern.steps {
-            name(&mut step.relationship.variable, parts.next());
+            if let PathLink::Relationship(relationship) = &mut step.link {
+                name(&mut relationship.variable, parts.next());
+            }
             name(&mut step.node.variable, parts.next());
         }
         merged

@@ -15,6 +15,7 @@ mod creation;
 mod expression;
 mod function;
 mod linear;
+mod path;
 mod pattern;
 mod pattern_expression;
 mod projection;

@@ -1,12 +1,13 @@
 //! Patterns to look for: from path patterns to a query graph.
 
 use retrograph_cypher::ast::{
-    self, ExpressionKind, Identifier, LengthRange, NodePattern, PathPattern, PathSelector,
-    RelationshipPattern,
+    self, ExpressionKind, Identifier, LengthRange, MatchMode, NodePattern, PathLink, PathPattern,
+    PathSelector, RelationshipPattern,
 };
 use retrograph_cypher::{Detail, Diagnostic, Span};
 use retrograph_graph::ids::Direction;
 
+use super::path::ProgramDraft;
 use super::{Binder, Bound, already_bound};
 use crate::plan::expression::{Comparison, PathPart, Token};
 use crate::plan::graph::{Length, PathBinding, PatternRelationship, QueryGraph};
@@ -25,9 +26,11 @@ pub(super) enum Names {
 }
 
 /// A part of a pattern whose predicates are bound once all its variables are known.
-enum Element<'p> {
+pub(super) enum Element<'p> {
     Node(Slot, &'p NodePattern),
     Relationship(Slot, &'p RelationshipPattern),
+    /// The path program of a relationship of the graph, by its place.
+    Program(usize, ProgramDraft<'p>),
 }
 
 impl Binder<'_> {
@@ -38,26 +41,76 @@ impl Binder<'_> {
         predicate: Option<&ast::Expression>,
         names: Names,
     ) -> Bound<QueryGraph> {
-        let bound = self.bound_slots();
-        let mut graph = QueryGraph::default();
-        let mut elements = Vec::new();
+        self.query_graph_in(None, patterns, predicate, names)
+    }
+
+    /// The same where what may repeat is written.
+    pub(super) fn query_graph_in(
+        &mut self,
+        mode: Option<MatchMode>,
+        patterns: &[PathPattern],
+        predicate: Option<&ast::Expression>,
+        names: Names,
+    ) -> Bound<QueryGraph> {
+        let mut graph = QueryGraph {
+            is_repeatable: mode == Some(MatchMode::RepeatableElements),
+            ..QueryGraph::default()
+        };
+        let elements = self.pattern_elements(patterns, names, &mut graph)?;
+        self.demand_elements(elements, &mut graph)?;
         for pattern in patterns {
-            self.path_pattern(pattern, names, &bound, &mut graph, &mut elements)?;
-        }
-        for element in elements {
-            match element {
-                Element::Node(slot, node) => self.demand_node(slot, node, &mut graph)?,
-                Element::Relationship(slot, relationship) => {
-                    self.demand_relationship(slot, relationship, &mut graph)?;
-                }
+            if !super::path::is_searched(pattern, graph.is_repeatable) {
+                self.demand_predicate(pattern.predicate.as_deref(), &mut graph)?;
             }
         }
+        self.demand_predicate(predicate, &mut graph)?;
+        graph.absorb_quantifiers();
+        Ok(graph)
+    }
+
+    /// Brings the variables of patterns into scope.
+    fn pattern_elements<'p>(
+        &mut self,
+        patterns: &'p [PathPattern],
+        names: Names,
+        graph: &mut QueryGraph,
+    ) -> Bound<Vec<Element<'p>>> {
+        let bound = self.bound_slots();
+        super::path::check_searches(patterns, graph.is_repeatable)?;
+        let mut elements = Vec::new();
+        for pattern in patterns {
+            if super::path::is_searched(pattern, graph.is_repeatable) {
+                self.searched_path(pattern, graph, &mut elements)?;
+            } else {
+                self.path_pattern(pattern, names, &bound, graph, &mut elements)?;
+            }
+        }
+        Ok(elements)
+    }
+
+    fn demand_elements(&mut self, elements: Vec<Element<'_>>, graph: &mut QueryGraph) -> Bound<()> {
+        for element in elements {
+            match element {
+                Element::Node(slot, node) => self.demand_node(slot, node, graph)?,
+                Element::Relationship(slot, relationship) => {
+                    self.demand_relationship(slot, relationship, graph)?;
+                }
+                Element::Program(place, draft) => self.demand_program(place, draft, graph)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn demand_predicate(
+        &mut self,
+        predicate: Option<&ast::Expression>,
+        graph: &mut QueryGraph,
+    ) -> Bound<()> {
         if let Some(predicate) = predicate {
             let predicate = self.where_predicate(predicate)?;
             graph.demand(predicate, true);
         }
-        graph.absorb_quantifiers();
-        Ok(graph)
+        Ok(())
     }
 
     /// Plans a query graph for the rows that come in.
@@ -82,11 +135,35 @@ impl Binder<'_> {
         let mut left = self.node_pattern(&pattern.start, names, graph, elements)?;
         let mut parts = vec![PathPart::Node(left)];
         for step in &pattern.steps {
-            let relationship = &step.relationship;
-            let is_list = relationship.length.is_some() || pattern.selector.is_some();
+            let relationship = match &step.link {
+                PathLink::Relationship(relationship)
+                    if !(graph.is_repeatable && super::path::is_repeated(relationship)) =>
+                {
+                    relationship
+                }
+                link => {
+                    let (slot, right) =
+                        self.repeated_part(left, link, &step.node, names, graph, elements)?;
+                    parts.extend([PathPart::Relationships(slot), PathPart::Node(right)]);
+                    left = right;
+                    continue;
+                }
+            };
+            let is_list = super::path::is_repeated(relationship) || pattern.selector.is_some();
+            if relationship.quantifier.is_some()
+                && let Some(variable) = &relationship.variable
+            {
+                self.check_new(variable)?;
+            }
             let slot = self.relationship_variable(relationship, is_list, names, elements)?;
             let right = self.node_pattern(&step.node, names, graph, elements)?;
-            let length = length_of(relationship.length.as_ref(), pattern.selector)?;
+            let length = match &relationship.quantifier {
+                None => length_of(relationship.length.as_ref(), pattern.selector)?,
+                Some(quantifier) => {
+                    let (min, max) = super::path::repetitions(quantifier)?;
+                    Length::Variable { min, max }
+                }
+            };
             // A type named twice counts once, also where plans add up per type.
             let mut types: Vec<crate::plan::expression::TypeToken> = Vec::new();
             for name in &relationship.types {
@@ -102,6 +179,7 @@ impl Binder<'_> {
                 types,
                 length,
                 each: None,
+                program: None,
                 is_bound: bound.contains(&slot),
             });
             elements.push(Element::Relationship(slot, relationship));
@@ -120,7 +198,7 @@ impl Binder<'_> {
         Ok(())
     }
 
-    fn node_pattern<'p>(
+    pub(super) fn node_pattern<'p>(
         &mut self,
         node: &'p NodePattern,
         names: Names,
@@ -211,7 +289,7 @@ impl Binder<'_> {
     }
 
     /// `{key: value, …}` as equalities.
-    fn property_tests(
+    pub(super) fn property_tests(
         &mut self,
         of: &Expression,
         properties: &ast::Expression,

@@ -275,7 +275,8 @@ impl Binder<'_> {
 
     fn match_clause(&mut self, clause: &Match, steps: &mut Steps) -> Bound<()> {
         let bound = self.bound_slots();
-        let graph = self.query_graph(
+        let graph = self.query_graph_in(
+            clause.mode,
             &clause.patterns,
             clause.predicate.as_ref(),
             Names::Introduced,

@@ -2,7 +2,7 @@
 
 use retrograph_cypher::ast::{
     Clause, Expression, ExpressionKind, LabelExpression, LabelFormula, MapProjectionItem,
-    PathPattern, Query,
+    NodePattern, PathLink, PathPattern, PathStep, Query,
 };
 
 use crate::functions;
@@ -195,21 +195,34 @@ fn walk_labels<'e>(formula: &'e LabelFormula, f: &mut dyn FnMut(&'e Expression) 
 }
 
 fn walk_pattern<'e>(pattern: &'e PathPattern, f: &mut dyn FnMut(&'e Expression) -> bool) {
-    let nodes = std::iter::once(&pattern.start).chain(pattern.steps.iter().map(|step| &step.node));
-    for node in nodes {
+    walk_chain(&pattern.start, &pattern.steps, f);
+    pattern.predicate.iter().for_each(|part| walk(part, f));
+}
+
+fn walk_chain<'e>(
+    start: &'e NodePattern,
+    steps: &'e [PathStep],
+    f: &mut dyn FnMut(&'e Expression) -> bool,
+) {
+    for node in std::iter::once(start).chain(steps.iter().map(|step| &step.node)) {
         node.properties
             .iter()
             .chain(&node.predicate)
             .for_each(|part| walk(part, f));
     }
-    for step in &pattern.steps {
-        let relationship = &step.relationship;
-        relationship
-            .properties
-            .iter()
-            .chain(&relationship.predicate)
-            .for_each(|part| {
-                walk(part, f);
-            });
+    for step in steps {
+        match &step.link {
+            PathLink::Relationship(relationship) => {
+                relationship
+                    .properties
+                    .iter()
+                    .chain(&relationship.predicate)
+                    .for_each(|part| walk(part, f));
+            }
+            PathLink::Group(group) => {
+                walk_chain(&group.start, &group.steps, f);
+                group.predicate.iter().for_each(|part| walk(part, f));
+            }
+        }
     }
 }

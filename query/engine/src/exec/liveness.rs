@@ -206,6 +206,12 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
                 slots.insert(walk.to);
             }
         }
+        Operator::ExpandPath { walk, program, .. } => {
+            walk_slots(walk, slots);
+            program
+                .expressions()
+                .for_each(|test| expression_slots(test, slots));
+        }
         Operator::BindEnds {
             relationship,
             walk,

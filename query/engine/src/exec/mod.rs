@@ -5,7 +5,7 @@
 //! | `vector`, `batch`, `fan` | columns of values, rows in columns, rows that multiply |
 //! | `context` | views, limits, counters and the transaction of an execution |
 //! | `pipeline` | pushing batches through steps; the dispatch over operators |
-//! | `scan`, `expand`, `trail`, `shortest` | reading the graph |
+//! | `scan`, `expand`, `trail`, `shortest`, `path` | reading the graph |
 //! | `aggregate`, `distinct`, `sort` | operators that hold rows back |
 //! | `nested` | OPTIONAL MATCH, subqueries, UNION, procedures |
 //! | `csv` | LOAD CSV |
@@ -34,6 +34,7 @@ mod lists;
 mod liveness;
 mod moment;
 mod nested;
+mod path;
 pub(crate) mod pipeline;
 mod scan;
 mod shortest;

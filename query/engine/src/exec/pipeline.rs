@@ -22,7 +22,7 @@ use super::liveness::live_after;
 use super::sort::SortState;
 use super::transactions::TransactionsState;
 use super::vector::Vector;
-use super::{csv, expand, kernels, nested, scan, shortest, trail, unwind, write};
+use super::{csv, expand, kernels, nested, path, scan, shortest, trail, unwind, write};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::plan::{Expression, Operator, Pipeline, Slot, Step};
 
@@ -452,6 +452,20 @@ fn operate(
                 each: each.as_ref().map(|(slot, each)| (*slot, &**each)),
             };
             shortest::search(&search, &batch, live, context, rest)
+        }
+        Operator::ExpandPath {
+            walk,
+            program,
+            relationships,
+            reversed,
+        } => {
+            let paths = path::Paths {
+                walk,
+                program,
+                relationships: *relationships,
+                is_reversed: *reversed,
+            };
+            path::expand(&paths, &batch, live, context, rest)
         }
         Operator::Filter(predicate) => {
             let keep = eval(predicate, &batch, context)?;

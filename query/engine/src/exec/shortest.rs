@@ -29,6 +29,43 @@ pub(crate) struct Search<'p> {
     pub(crate) each: Option<(Slot, &'p Expression)>,
 }
 
+/// Finds the steps from a node, along the path or against it.
+pub(crate) trait Adjacent {
+    /// Appends them to `steps`.
+    fn of(
+        &self,
+        node: NodeId,
+        is_backward: bool,
+        steps: &mut Vec<Step>,
+        context: &mut Context<'_>,
+    ) -> Result<(), QueryError>;
+}
+
+/// The neighbours of a row.
+struct RowNeighbours<'n, 'q> {
+    neighbours: &'n Neighbours<'q>,
+    direction: Option<Direction>,
+    row: usize,
+}
+
+impl Adjacent for RowNeighbours<'_, '_> {
+    fn of(
+        &self,
+        node: NodeId,
+        is_backward: bool,
+        steps: &mut Vec<Step>,
+        context: &mut Context<'_>,
+    ) -> Result<(), QueryError> {
+        let direction = if is_backward {
+            self.direction.map(Direction::reverse)
+        } else {
+            self.direction
+        };
+        self.neighbours
+            .of(node, self.row, direction, steps, context)
+    }
+}
+
 /// How a node was reached from one side.
 struct Reached {
     depth: u32,
@@ -62,10 +99,9 @@ impl Side {
     /// Goes one level further; the new frontier is what was reached.
     fn advance(
         &mut self,
-        row: usize,
-        direction: Option<Direction>,
+        is_backward: bool,
         wants_all: bool,
-        neighbours: &Neighbours<'_>,
+        adjacent: &dyn Adjacent,
         context: &mut Context<'_>,
     ) -> Result<(), QueryError> {
         let frontier = std::mem::take(&mut self.frontier);
@@ -74,7 +110,7 @@ impl Side {
         let mut steps = Vec::new();
         for node in frontier {
             steps.clear();
-            neighbours.of(node, row, direction, &mut steps, context)?;
+            adjacent.of(node, is_backward, &mut steps, context)?;
             for &(neighbour, id) in &steps {
                 match self.reached.get_mut(&neighbour) {
                     None => {
@@ -129,7 +165,7 @@ pub(crate) fn search(
     let neighbours = Neighbours::new(walk, search.each, batch, context);
     let added = vec![Added::Values(search.relationships, Vec::new())];
     let mut fan = Fan::new(batch, live, context.view, added);
-    let (mut forward, mut backward) = (Side::default(), Side::default());
+    let mut meeting = Meeting::default();
     for (row, number) in (0..batch.rows).zip(0u32..) {
         let (Some(from), Some(to)) = (
             node_of(batch.column(walk.from), row)?,
@@ -143,14 +179,16 @@ pub(crate) fn search(
                 paths.push(Vec::new());
             }
         } else if let Some(neighbours) = &neighbours {
-            forward.begin(from);
-            backward.begin(to);
-            paths = meet(
-                search,
-                row,
+            let adjacent = RowNeighbours {
                 neighbours,
-                &mut forward,
-                &mut backward,
+                direction: walk.direction,
+                row,
+            };
+            paths = meeting.search(
+                (from, to),
+                search.range.max,
+                search.wants_all,
+                &adjacent,
                 context,
             )?;
         }
@@ -167,26 +205,54 @@ pub(crate) fn search(
     fan.flush(context, rest)
 }
 
+/// A search from both sides; it keeps its memory from one pair of nodes to the next.
+#[derive(Default)]
+pub(crate) struct Meeting {
+    forward: Side,
+    backward: Side,
+}
+
+impl Meeting {
+    /// One of the shortest paths between two different nodes, or all of them, of at most `max`
+    /// relationships.
+    pub(crate) fn search(
+        &mut self,
+        (from, to): (NodeId, NodeId),
+        max: u32,
+        wants_all: bool,
+        adjacent: &dyn Adjacent,
+        context: &mut Context<'_>,
+    ) -> Result<Vec<Vec<RelationshipId>>, QueryError> {
+        self.forward.begin(from);
+        self.backward.begin(to);
+        meet(
+            max,
+            wants_all,
+            adjacent,
+            &mut self.forward,
+            &mut self.backward,
+            context,
+        )
+    }
+}
+
 fn meet(
-    search: &Search<'_>,
-    row: usize,
-    neighbours: &Neighbours<'_>,
+    max: u32,
+    all: bool,
+    adjacent: &dyn Adjacent,
     forward: &mut Side,
     backward: &mut Side,
     context: &mut Context<'_>,
 ) -> Result<Vec<Vec<RelationshipId>>, QueryError> {
-    let direction = search.walk.direction;
-    let all = search.wants_all;
-    while forward.depth + backward.depth < search.range.max
+    while forward.depth + backward.depth < max
         && !forward.frontier.is_empty()
         && !backward.frontier.is_empty()
     {
         let (ahead, behind) = if forward.frontier.len() <= backward.frontier.len() {
-            forward.advance(row, direction, all, neighbours, context)?;
+            forward.advance(false, all, adjacent, context)?;
             (&*forward, &*backward)
         } else {
-            let direction = direction.map(Direction::reverse);
-            backward.advance(row, direction, all, neighbours, context)?;
+            backward.advance(true, all, adjacent, context)?;
             (&*backward, &*forward)
         };
         let mut met = ahead

@@ -65,7 +65,7 @@ pub fn fan_out(schema: &dyn Schema, types: &[TypeToken], is_directed: bool, leng
     let degree = ways * relationships(schema, types) / nodes(schema);
     let (min, max) = match length {
         Length::One => return degree,
-        Length::Shortest { .. } => return 1.0,
+        Length::Shortest { .. } | Length::Program => return 1.0,
         Length::Variable { min, max } => (min, max),
     };
     let max = max

@@ -3,6 +3,7 @@
 use retrograph_graph::ids::Direction;
 
 use super::expression::{Expression, LabelToken, PathPart, Quantifier, Slot, TypeToken};
+use super::path::PathProgram;
 use super::slots::{SlotSet, expression_reads, may_raise};
 
 /// A node of a pattern. Each slot occurs once, however often the pattern names it.
@@ -35,6 +36,8 @@ pub enum Length {
         /// All that are as short, rather than one.
         all: bool,
     },
+    /// What a path program finds.
+    Program,
 }
 
 /// A relationship of a pattern.
@@ -54,6 +57,8 @@ pub struct PatternRelationship {
     pub length: Length,
     /// What each relationship of a list must meet.
     pub each: Option<(Slot, Expression)>,
+    /// What finds it, for [`Length::Program`].
+    pub program: Option<Box<PathProgram>>,
     /// Whether it is bound before this MATCH.
     pub is_bound: bool,
 }
@@ -91,6 +96,8 @@ pub struct QueryGraph {
     pub paths: Vec<PathBinding>,
     /// The predicates, in the order written.
     pub predicates: Vec<Predicate>,
+    /// Whether relationships may occur more than once.
+    pub is_repeatable: bool,
 }
 
 impl QueryGraph {
@@ -186,7 +193,9 @@ impl QueryGraph {
         let mut reads = expression_reads(predicate);
         reads.remove(item);
         let own: SlotSet = self.introduces(&SlotSet::new()).into_iter().collect();
-        let is_open = part.length != Length::One && !part.is_bound && part.each.is_none();
+        let is_open = !matches!(part.length, Length::One | Length::Program)
+            && !part.is_bound
+            && part.each.is_none();
         if !is_open || !reads.is_disjoint(&own) {
             return None;
         }
@@ -213,7 +222,18 @@ impl QueryGraph {
             .relationships
             .iter()
             .filter(|part| part.length == Length::One);
-        nodes.chain(single.map(|part| part.slot)).collect()
+        let within = self.programs().flat_map(PathProgram::singles);
+        nodes
+            .chain(single.map(|part| part.slot))
+            .chain(within)
+            .collect()
+    }
+
+    /// The path programs.
+    pub fn programs(&self) -> impl Iterator<Item = &PathProgram> {
+        self.relationships
+            .iter()
+            .filter_map(|part| part.program.as_deref())
     }
 
     /// Every slot that matching fills: all but those in `bound`.
@@ -221,7 +241,12 @@ impl QueryGraph {
         let nodes = self.nodes.iter().map(|node| node.slot);
         let relationships = self.relationships.iter().map(|part| part.slot);
         let paths = self.paths.iter().map(|path| path.slot);
-        let all: SlotSet = nodes.chain(relationships).chain(paths).collect();
+        let within = self.programs().flat_map(PathProgram::outputs);
+        let all: SlotSet = nodes
+            .chain(relationships)
+            .chain(paths)
+            .chain(within)
+            .collect();
         all.difference(bound).copied().collect()
     }
 }

@@ -35,7 +35,10 @@ fn mark_operator(operator: &mut Operator, live: SlotSet, drop_unused: bool) -> S
         Operator::Expand { relationship, .. } if drop_unused => {
             *relationship = relationship.filter(|slot| live.contains(slot));
         }
-        Operator::ExpandVariable { relationships, .. } if drop_unused => {
+        Operator::ExpandVariable { relationships, .. }
+        | Operator::ExpandPath { relationships, .. }
+            if drop_unused =>
+        {
             *relationships = relationships.filter(|slot| live.contains(slot));
         }
         _ => {}

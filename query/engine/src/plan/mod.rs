@@ -14,6 +14,7 @@ mod fold;
 pub(crate) mod graph;
 mod liveness;
 pub mod operator;
+pub(crate) mod path;
 pub mod rewrite;
 pub mod schema;
 pub(crate) mod slots;

@@ -9,6 +9,7 @@ use retrograph_graph::ids::{Direction, IndexId};
 
 use super::ViewClause;
 use super::expression::{Expression, KeyToken, LabelToken, Slot, TypeToken};
+use super::path::PathProgram;
 use crate::functions::{Aggregator, Procedure};
 
 /// Steps in a line. Rows enter at the first, which is [`Operator::Unit`] at the top of a query and
@@ -362,6 +363,19 @@ pub enum Operator {
         all: bool,
         /// A predicate each relationship must meet.
         each: Option<(Slot, Box<Expression>)>,
+    },
+
+    /// What a path program finds from a node. The types and the direction of the walk are those of
+    /// the program.
+    ExpandPath {
+        /// From and to, and what is not to be used again.
+        walk: Walk,
+        /// What to find.
+        program: Box<PathProgram>,
+        /// All relationships of a match, in the order of the pattern as written.
+        relationships: Option<Slot>,
+        /// Whether it walks from the last node of the program to its first.
+        reversed: bool,
     },
 
     /// Keeps the rows for which the predicate is true.

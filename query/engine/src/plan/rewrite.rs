@@ -244,6 +244,7 @@ fn treats_rows_alike(operator: &Operator) -> bool {
             | Operator::SeekRelationshipIds { .. }
             | Operator::Expand { .. }
             | Operator::ExpandVariable { .. }
+            | Operator::ExpandPath { .. }
             | Operator::BindEnds { .. }
             | Operator::BindWalk { .. }
             | Operator::Optional { .. }

@@ -204,6 +204,17 @@ impl Uses {
                 self.fill(*relationships);
                 self.each(each.as_ref());
             }
+            Operator::ExpandPath {
+                walk,
+                program,
+                relationships,
+                ..
+            } => {
+                self.walk(walk);
+                self.fills.extend(relationships.iter());
+                self.fills.extend(program.fills());
+                program.expressions().for_each(|test| self.expression(test));
+            }
             Operator::Filter(predicate) => self.expression(predicate),
             Operator::Project(items) => {
                 items
@@ -360,6 +371,7 @@ pub fn operator_expressions<'o>(operator: &'o Operator, f: &mut dyn FnMut(&'o Ex
             each: Some((_, predicate)),
             ..
         } => f(predicate),
+        Operator::ExpandPath { program, .. } => program.expressions().for_each(f),
         Operator::Filter(predicate) => f(predicate),
         Operator::Project(items) => items.iter().for_each(|(_, value)| f(value)),
         Operator::Unwind { list, .. } | Operator::Foreach { list, .. } => f(list),

@@ -244,6 +244,11 @@ impl<'a> Solver<'a> {
                 continue;
             }
             let (left, right) = (self.is_bound(part.left), self.is_bound(part.right));
+            if let Some(program) = &part.program
+                && !program.needs().is_subset(&self.bound)
+            {
+                continue;
+            }
             if part.each.as_ref().is_some_and(|(item, each)| {
                 let mut reads = expression_reads(each);
                 reads.remove(item);
@@ -294,12 +299,7 @@ impl<'a> Solver<'a> {
 
     /// The rows a walk touches plus those it leaves.
     fn walk_cost(&self, part: &PatternRelationship, to: Slot) -> f64 {
-        let fan_out = cost::fan_out(
-            self.setting.schema,
-            &part.types,
-            part.direction.is_some(),
-            part.length,
-        );
+        let fan_out = fan_out(self.setting.schema, part);
         let touched = self.rows * fan_out;
         touched + touched * self.keeps_after(&[to, part.slot])
     }
@@ -491,7 +491,7 @@ impl<'a> Solver<'a> {
     /// The relationships found so far that the one at `place` could be equal to.
     fn distinct_from(&self, place: usize) -> Vec<Slot> {
         let part = &self.graph.relationships[place];
-        if matches!(part.length, Length::Shortest { .. }) {
+        if self.graph.is_repeatable || matches!(part.length, Length::Shortest { .. }) {
             return Vec::new();
         }
         let others = self.graph.relationships.iter().enumerate();
@@ -573,6 +573,18 @@ impl<'a> Solver<'a> {
                 all,
                 each,
             },
+            Length::Program => {
+                let Some(program) = &part.program else {
+                    return;
+                };
+                self.bound.extend(program.outputs());
+                Operator::ExpandPath {
+                    walk,
+                    program: program.clone(),
+                    relationships: Some(part.slot),
+                    reversed: backwards,
+                }
+            }
         };
         self.push(operator);
         if part.is_bound {
@@ -587,7 +599,7 @@ impl<'a> Solver<'a> {
             return;
         }
         let schema = self.setting.schema;
-        let fan_out = cost::fan_out(schema, &part.types, part.direction.is_some(), part.length);
+        let fan_out = fan_out(schema, part);
         if into {
             // Between two nodes one relationship is looked up; a trail has to be searched for.
             self.cost += match part.length {
@@ -611,6 +623,14 @@ impl<'a> Solver<'a> {
                 predicate: Box::new(predicate.clone()),
             }));
         }
+    }
+}
+
+/// How many rows one row becomes when it walks a part of a pattern to a node not yet bound.
+fn fan_out(schema: &dyn Schema, part: &PatternRelationship) -> f64 {
+    match &part.program {
+        Some(program) => program.fan_out(schema),
+        None => cost::fan_out(schema, &part.types, part.direction.is_some(), part.length),
     }
 }
 

@@ -64,6 +64,7 @@ fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
             each: Some((_, predicate)),
             ..
         } => f(predicate),
+        Operator::ExpandPath { program, .. } => program.expressions_mut().for_each(f),
         Operator::Filter(predicate) => f(predicate),
         Operator::Project(items) => items.iter_mut().for_each(|(_, value)| f(value)),
         Operator::Unwind { list, .. } | Operator::Foreach { list, .. } => f(list),
