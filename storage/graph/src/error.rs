@@ -123,13 +123,13 @@ pub enum GraphError {
     )]
     NotUniqueTogether {
         /// The element that was to get the values.
-        element: String,
+        element: Box<str>,
         /// The label or type.
         target: Arc<str>,
         /// The properties with their values.
-        values: String,
+        values: Box<str>,
         /// The element that has them.
-        existing: String,
+        existing: Box<str>,
         /// The constraint.
         constraint: Arc<str>,
     },
@@ -137,9 +137,9 @@ pub enum GraphError {
     #[error("{element} has no {property}, which constraint {constraint} demands")]
     PropertyMissing {
         /// The element.
-        element: String,
+        element: Box<str>,
         /// The property with its label or type.
-        property: String,
+        property: Box<str>,
         /// The constraint.
         constraint: Arc<str>,
     },
@@ -150,15 +150,15 @@ pub enum GraphError {
     )]
     PropertyOfWrongType {
         /// The element.
-        element: String,
+        element: Box<str>,
         /// The property with its label or type.
-        property: String,
+        property: Box<str>,
         /// The value.
-        value: String,
+        value: Box<str>,
         /// Its type.
         found: &'static str,
         /// The types demanded.
-        wanted: String,
+        wanted: Box<str>,
         /// The constraint.
         constraint: Arc<str>,
     },
@@ -169,7 +169,7 @@ pub enum GraphError {
     )]
     ConstrainedValueTooLong {
         /// The element.
-        element: String,
+        element: Box<str>,
         /// The label or type.
         target: Arc<str>,
         /// The constraint.

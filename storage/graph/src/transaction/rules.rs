@@ -23,11 +23,12 @@ use crate::value::Value;
 use crate::value::text::to_text;
 
 /// An element in words.
-pub(crate) fn named(element: ElementId) -> String {
+pub(crate) fn named(element: ElementId) -> Box<str> {
     match element {
         ElementId::Node(id) => format!("node {id}"),
         ElementId::Relationship(id) => format!("relationship {id}"),
     }
+    .into()
 }
 
 /// What a rule demands of an element by itself.
@@ -51,9 +52,9 @@ pub(crate) fn check_alone(
                 return Err(GraphError::PropertyOfWrongType {
                     element: named(element),
                     property: property_name(rule, names, *key),
-                    value: to_text(value),
+                    value: to_text(value).into(),
                     found: value.type_name(),
-                    wanted: types.to_string(),
+                    wanted: types.to_string().into(),
                     constraint: Arc::clone(&rule.name),
                 });
             }
@@ -71,9 +72,9 @@ fn target_name(rule: &RuleDefinition, names: &ReadCatalog) -> Arc<str> {
     .unwrap_or_default()
 }
 
-fn property_name(rule: &RuleDefinition, names: &ReadCatalog, key: KeyId) -> String {
+fn property_name(rule: &RuleDefinition, names: &ReadCatalog, key: KeyId) -> Box<str> {
     let key = names.key_name(key).unwrap_or_default();
-    format!("{}.{key}", target_name(rule, names))
+    format!("{}.{key}", target_name(rule, names)).into()
 }
 
 /// The error that says which element has the values of another.
@@ -93,7 +94,7 @@ pub(crate) fn not_unique_together(
     GraphError::NotUniqueTogether {
         element: named(element),
         target: target_name(rule, names),
-        values: values.join(", "),
+        values: values.join(", ").into(),
         existing: named(existing),
         constraint: Arc::clone(&rule.name),
     }
