@@ -34,6 +34,18 @@ struct Registry {
     aggregates: Vec<AggregateFunction>,
 }
 
+/// What GQL calls functions that Cypher has under another name.
+const GQL_NAMES: &[(&str, &str)] = &[
+    ("ceiling", "ceil"),
+    ("ln", "log"),
+    ("path_length", "length"),
+    ("duration_between", "duration.between"),
+    ("local_time", "localtime"),
+    ("zoned_time", "time"),
+    ("local_datetime", "localdatetime"),
+    ("zoned_datetime", "datetime"),
+];
+
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     let mut scalars = Vec::new();
     for functions in [
@@ -47,6 +59,14 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     ] {
         scalars.extend(functions);
     }
+    let aliases: Vec<Function> = GQL_NAMES
+        .iter()
+        .filter_map(|(name, of)| {
+            let function = scalars.iter().find(|function| function.name == *of)?;
+            Some(function.alias(name))
+        })
+        .collect();
+    scalars.extend(aliases);
     scalars.sort_by_cached_key(|function| function.name.to_ascii_lowercase());
     let scalar_by_name = scalars
         .iter()
@@ -268,6 +288,13 @@ fn aggregate_functions() -> Vec<AggregateFunction> {
             Aggregator::Collect,
         ),
         entry(
+            "collect_list",
+            "The list of the values that are not null.",
+            [any()],
+            Type::list(),
+            Aggregator::Collect,
+        ),
+        entry(
             "count",
             "The number of values that are not null; count(*) counts rows.",
             [any()],
@@ -289,6 +316,20 @@ fn aggregate_functions() -> Vec<AggregateFunction> {
             Aggregator::Min,
         ),
         entry(
+            "percentile_cont",
+            "The number at a percentile between 0 and 1, interpolated between its neighbours.",
+            [number(), percentile()],
+            Type::Float,
+            Aggregator::PercentileCont,
+        ),
+        entry(
+            "percentile_disc",
+            "The nearest of the numbers to a percentile between 0 and 1.",
+            [number(), percentile()],
+            Type::Number,
+            Aggregator::PercentileDisc,
+        ),
+        entry(
             "percentileCont",
             "The number at a percentile between 0 and 1, interpolated between its neighbours.",
             [number(), percentile()],
@@ -301,6 +342,20 @@ fn aggregate_functions() -> Vec<AggregateFunction> {
             [number(), percentile()],
             Type::Number,
             Aggregator::PercentileDisc,
+        ),
+        entry(
+            "stdev_pop",
+            "The standard deviation of a whole population; 0 for fewer than two numbers.",
+            [number()],
+            Type::Float,
+            Aggregator::StDevP,
+        ),
+        entry(
+            "stdev_samp",
+            "The standard deviation of a sample; 0 for fewer than two numbers.",
+            [number()],
+            Type::Float,
+            Aggregator::StDev,
         ),
         entry(
             "stDev",
