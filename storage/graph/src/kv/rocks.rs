@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rocksdb::{
     BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor,
     CompactOptions, DB, DBCompressionType, DBRawIterator, ErrorKind, FlushOptions,
-    IngestExternalFileOptions, Options, Range, ReadOptions, SstFileWriter, WriteBufferManager,
-    WriteOptions,
+    IngestExternalFileOptions, LogLevel, Options, Range, ReadOptions, SstFileWriter,
+    WriteBufferManager, WriteOptions,
 };
 
 use super::{
@@ -21,6 +21,8 @@ use super::{
 const BLOCK_BYTES: usize = 16 << 10;
 const ARENA_BYTES: usize = 128 << 10;
 const WRITE_BUFFER_BYTES: usize = 32 << 20;
+/// Log lines of RocksDB itself, which are kept for two runs.
+const INFO_LOG_BYTES_MAX: usize = 1 << 20;
 /// Runs of this many deletions within a window mark a file of a current family for compaction.
 const DELETION_WINDOW: usize = 1024;
 const DELETION_TRIGGER: usize = 512;
@@ -79,6 +81,9 @@ impl RocksStore {
         database.set_max_open_files(512);
         database.set_max_background_jobs(2);
         database.set_keep_log_file_num(2);
+        database.set_max_log_file_size(INFO_LOG_BYTES_MAX);
+        // Beside small graphs, lines on each flush and compaction would outweigh the rows.
+        database.set_log_level(LogLevel::Warn);
         database.set_stats_dump_period_sec(0);
         let families = Family::ALL.into_iter().map(|family| {
             ColumnFamilyDescriptor::new(family.name(), family_options(family, &options.resources))
