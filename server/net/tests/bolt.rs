@@ -820,6 +820,23 @@ fn a_worker_is_given_back_only_when_nothing_is_open_or_under_way() {
 }
 
 #[test]
+fn running_transactions_say_where_they_come_from() {
+    let fixture = Fixture::new();
+    let mut client = fixture.client();
+    let extra = Extra {
+        metadata: map([("app", "x")]),
+        ..Extra::default()
+    };
+    let text = "SHOW TRANSACTIONS YIELD database, connectionId, clientAddress, metaData";
+    let (rows, _) = client.query_with(text, extra);
+    assert_eq!(rows[0][0], "g".into());
+    assert_eq!(rows[0][1], "bolt-1".into());
+    let address = client.socket.local_addr().unwrap().to_string();
+    assert_eq!(rows[0][2], address.into());
+    assert_eq!(rows[0][3], map([("app", "x")]).into());
+}
+
+#[test]
 fn workers_are_limited() {
     let fixture = Fixture::with(|options| options.workers_max = 1);
     let mut first = fixture.client();

@@ -206,7 +206,7 @@ async fn accept(
             accepted = listener.accept() => accepted,
             _ = stopped.changed() => continue,
         };
-        let Ok((socket, _)) = accepted else {
+        let Ok((socket, peer)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -216,7 +216,7 @@ async fn accept(
             continue;
         }
         let id = format!("bolt-{}", number.fetch_add(1, Ordering::Relaxed));
-        let session = Session::new(Arc::clone(shared), id);
+        let session = Session::new(Arc::clone(shared), id, peer.to_string());
         let stop = stopped.clone();
         tokio::spawn(async move {
             let _place = place;

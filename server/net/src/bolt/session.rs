@@ -49,6 +49,9 @@ struct Handle {
 pub struct Session {
     shared: Arc<Shared>,
     connection: Connection,
+    /// Its name, and where the client is.
+    name: Arc<str>,
+    peer: Arc<str>,
     worker: Option<Handle>,
     /// Stops the query that is running, if any.
     cancel: CancelToken,
@@ -67,7 +70,8 @@ enum Event {
 }
 
 impl Session {
-    pub fn new(shared: Arc<Shared>, connection_id: String) -> Self {
+    pub fn new(shared: Arc<Shared>, connection_id: String, peer: String) -> Self {
+        let name = connection_id.as_str().into();
         let connection = Connection::new(Settings {
             agent: shared.options.agent.clone(),
             connection_id,
@@ -77,6 +81,8 @@ impl Session {
         Self {
             shared,
             connection,
+            name,
+            peer: peer.into(),
             worker: None,
             cancel: CancelToken::new(),
             authentication_ends: None,
@@ -259,6 +265,8 @@ impl Session {
         let place = Place::take(&self.shared)?;
         let hello = self.connection.hello().cloned().unwrap_or_default();
         let client = Client {
+            connection: Arc::clone(&self.name),
+            peer: Arc::clone(&self.peer),
             version,
             dialect,
             user_agent: hello.user_agent,

@@ -17,13 +17,14 @@ use retrograph_bolt::Failure;
 use retrograph_bolt::failure::code;
 use retrograph_bolt::message::request::{Extra, Mode};
 use retrograph_bolt::value::Map;
-use retrograph_engine::{AsOf, RunOptions};
+use retrograph_engine::{AsOf, Origin, RunOptions};
 use retrograph_graph::ids::{SystemTime, Version};
 use retrograph_graph::value::Value;
 use retrograph_graph::value::temporal::DateTime;
 use retrograph_graph::{CommitInfo, Graph, Isolation};
 use retrograph_server::Database;
 
+use super::worker::Client;
 use super::{failures, parameters};
 
 /// The graph that describes the others. Its nodes are the server's own.
@@ -122,13 +123,12 @@ impl Targets {
     }
 }
 
-/// What a transaction is allowed and recorded with; `source` is where data comes from unless the client
-/// says.
+/// What a transaction is allowed and recorded with. Data comes from the client's program unless it says.
 pub fn options(
     target: &Target,
     extra: &Extra,
     actor: &Arc<str>,
-    source: &str,
+    client: &Client,
 ) -> Result<RunOptions, Failure> {
     if extra.impersonated.is_some() {
         return Err(Failure::new(
@@ -165,12 +165,35 @@ pub fn options(
         isolation,
         commit: CommitInfo {
             actor: Arc::clone(actor),
-            source: Some(text(metadata, "source")?.unwrap_or_else(|| source.into())),
+            source: Some(
+                text(metadata, "source")?.unwrap_or_else(|| client.user_agent.as_str().into()),
+            ),
             activity: text(metadata, "activity")?,
             purpose: text(metadata, "purpose")?,
             ..CommitInfo::default()
         },
+        origin: origin(target, metadata, client)?,
         ..RunOptions::default()
+    })
+}
+
+/// What those are told who ask what is running.
+fn origin(target: &Target, metadata: &Map, client: &Client) -> Result<Origin, Failure> {
+    let metadata = if metadata.is_empty() {
+        None
+    } else {
+        let attached = metadata.iter().map(|(key, value)| {
+            let value = parameters::read(value.clone()).map_err(|problem| bad(key, &problem))?;
+            Ok((key.as_str().into(), value))
+        });
+        Some(Arc::new(attached.collect::<Result<_, Failure>>()?))
+    };
+    Ok(Origin {
+        database: Some(Arc::clone(&target.name)),
+        connection: Some(Arc::clone(&client.connection)),
+        client_address: Some(Arc::clone(&client.peer)),
+        protocol: Some("bolt".into()),
+        metadata,
     })
 }
 
@@ -224,6 +247,7 @@ fn instant_of(time: &DateTime) -> Result<SystemTime, String> {
 mod tests {
     use super::*;
     use retrograph_bolt::Value as Sent;
+    use retrograph_bolt::message::request::NotificationFilter;
     use retrograph_bolt::value::{Structure, map};
 
     fn target(as_of: Option<AsOf>) -> Target {
@@ -240,7 +264,19 @@ mod tests {
             metadata,
             ..Extra::default()
         };
-        options(&target(as_of), &extra, &"me".into(), "test/1")
+        let version = retrograph_bolt::Version::new(5, 8);
+        let client = Client {
+            connection: "bolt-1".into(),
+            peer: "127.0.0.1:1".into(),
+            version,
+            dialect: version.dialect(),
+            user_agent: "test/1".to_owned(),
+            notifications: NotificationFilter::default(),
+            advertised: None,
+            found: String::new(),
+            kept_bytes_max: 0,
+        };
+        options(&target(as_of), &extra, &"me".into(), &client)
     }
 
     #[test]

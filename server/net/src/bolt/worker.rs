@@ -8,6 +8,7 @@ use retrograph_bolt::failure::code;
 use retrograph_bolt::message::request::{Extra, NotificationFilter, Route, Run};
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Dialect, Failure, Outcome, Value, Version};
+use retrograph_engine::Origin;
 use retrograph_engine::{AsOf, CancelToken, OpenTransaction, QueryError, RunOptions, Summary};
 use retrograph_server::Database;
 use tokio::sync::mpsc::Sender;
@@ -111,6 +112,10 @@ impl Outbox {
 /// What a worker knows of its connection.
 #[derive(Clone)]
 pub struct Client {
+    /// The name of the connection.
+    pub connection: Arc<str>,
+    /// Where the client is.
+    pub peer: Arc<str>,
     pub version: Version,
     pub dialect: Dialect,
     pub user_agent: String,
@@ -130,6 +135,7 @@ struct Transaction {
     /// When it ends at the latest, and how long it may take.
     deadline: Option<(Instant, Duration)>,
     notifications: NotificationFilter,
+    origin: Origin,
 }
 
 /// See the module.
@@ -231,7 +237,7 @@ impl Worker {
     fn prepare(&mut self, extra: &Extra) -> Result<(Target, RunOptions), Failure> {
         let target = self.targets.find(extra.database.as_deref())?;
         bookmark::check(&target.graph, &extra.bookmarks)?;
-        let options = options(&target, extra, &self.actor, &self.client.user_agent)?;
+        let options = options(&target, extra, &self.actor, &self.client)?;
         // Told at once rather than with the first row.
         let exists = match options.as_of {
             None => Ok(()),
@@ -247,6 +253,7 @@ impl Worker {
         let deadline = options
             .timeout
             .and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        let origin = options.origin.clone();
         let open = self
             .database
             .engine()
@@ -261,6 +268,7 @@ impl Worker {
             target,
             deadline,
             notifications: extra.notifications.or(&self.client.notifications),
+            origin,
         });
         Ok(answer)
     }
@@ -376,6 +384,7 @@ impl Worker {
                     timeout: transaction
                         .deadline
                         .map(|(at, _)| at.saturating_duration_since(Instant::now())),
+                    origin: transaction.origin.clone(),
                     ..RunOptions::default()
                 };
                 engine.run_in(
