@@ -144,19 +144,14 @@ pub enum GraphError {
         constraint: Arc<str>,
     },
     /// A property has a value of a type that it must not have.
-    #[error(
-        "{element} cannot have {property} = {value}, of type {found}: constraint {constraint} demands \
-         {wanted}"
-    )]
+    #[error("{element} cannot have {property} = {value}: constraint {constraint} demands {wanted}")]
     PropertyOfWrongType {
         /// The element.
         element: Box<str>,
         /// The property with its label or type.
         property: Box<str>,
-        /// The value.
+        /// The value and its type.
         value: Box<str>,
-        /// Its type.
-        found: &'static str,
         /// The types demanded.
         wanted: Box<str>,
         /// The constraint.

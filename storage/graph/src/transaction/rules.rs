@@ -52,8 +52,7 @@ pub(crate) fn check_alone(
                 return Err(GraphError::PropertyOfWrongType {
                     element: named(element),
                     property: property_name(rule, names, *key),
-                    value: to_text(value).into(),
-                    found: value.type_name(),
+                    value: format!("{}, of type {}", to_text(value), value.type_name()).into(),
                     wanted: types.to_string().into(),
                     constraint: Arc::clone(&rule.name),
                 });
