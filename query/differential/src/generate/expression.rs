@@ -362,7 +362,7 @@ impl Generator {
                 let (left, right) = (self.predicate(less), self.predicate(less));
                 format!("({left} {operator} {right})")
             }
-            6 | 7 => format!("NOT ({})", self.predicate(less)),
+            6 | 7 => format!("(NOT ({}))", self.predicate(less)),
             8 => format!("({} IN {})", self.any(less), {
                 let kind = [Kind::Int, Kind::Any, Kind::Text][self.below(3)].clone();
                 self.list(&kind, less)
