@@ -137,6 +137,9 @@ impl Evaluator<'_> {
             transaction_time_us: 0,
             now_us: &|| 0,
             random: &mut || 0,
+            number: 0,
+            check: &|_| Ok(()),
+            later: None,
             caller: &Caller::default(),
             made: Vec::new(),
         };

@@ -451,6 +451,12 @@ impl<'a> Context<'a> {
             transaction_time_us: self.transaction_time_us,
             now_us: self.clock,
             random: &mut random,
+            number: self.view,
+            check: &|bytes| {
+                self.limits.check()?;
+                self.charge_at_least("CallProcedure", bytes)
+            },
+            later: None,
             caller: self.caller.unwrap_or(&NOBODY),
             made: Vec::new(),
         })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use retrograph_graph::value::Value;
 
-use super::batch::{Batch, all_rows};
+use super::batch::{BATCH_ROWS_FIRST, BATCH_ROWS_MAX, Batch, all_rows};
 use super::context::Context;
 use super::expression::eval;
 use super::pipeline::{Flow, Rest, State, push, run_nested};
@@ -272,28 +272,35 @@ pub(crate) fn call_procedure(
         let values: Vec<Value> = arguments.iter().map(|argument| argument.get(row)).collect();
         check_arguments(call.procedure, &values)?;
         let mut found: Vec<Vec<Value>> = Vec::new();
-        let made = context.call(|functions| {
+        let (made, later) = context.call(|functions| {
             (call.procedure.body)(functions, &values, &mut |result| {
                 found.push(result);
                 Ok(())
             })?;
-            Ok::<_, QueryError>(std::mem::take(&mut functions.made))
+            let made = std::mem::take(&mut functions.made);
+            Ok::<_, QueryError>((made, functions.later.take()))
         })?;
         context.views.reads.extend(made);
-        if call.is_void || found.is_empty() {
+        if call.is_void {
             continue;
         }
-        context.tick(found.len())?;
-        let mut part = batch.gather(&vec![number; found.len()], live);
-        for (column, slot) in call.yields {
-            let column = usize::from(*column);
-            let values = found
-                .iter()
-                .map(|result| result.get(column).cloned().unwrap_or_default())
-                .collect();
-            part.set(*slot, Vector::from_values(values));
+        let mut flow = push_results(call, &found, number, &batch, live, context, rest)?;
+        if let Some(mut later) = later {
+            // What the rows are made of is held as long as they are drawn.
+            context.charge("CallProcedure", later.bytes)?;
+            let mut size = BATCH_ROWS_FIRST;
+            while flow == Flow::More {
+                found.clear();
+                found.extend(std::iter::from_fn(&mut later.next).take(size));
+                if found.is_empty() {
+                    break;
+                }
+                flow = push_results(call, &found, number, &batch, live, context, rest)?;
+                size = (4 * size).min(BATCH_ROWS_MAX);
+            }
+            context.release(later.bytes);
         }
-        if rest.push(context, part)? == Flow::Stop {
+        if flow == Flow::Stop {
             return Ok(Flow::Stop);
         }
     }
@@ -317,4 +324,30 @@ fn check_arguments(procedure: &Procedure, values: &[Value]) -> Result<(), QueryE
         }
     }
     Ok(())
+}
+
+/// Pushes results of a procedure beside the row that they were found for.
+fn push_results(
+    call: &ProcedureCall<'_>,
+    found: &[Vec<Value>],
+    row: u32,
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    if found.is_empty() {
+        return Ok(Flow::More);
+    }
+    context.tick(found.len())?;
+    let mut part = batch.gather(&vec![row; found.len()], live);
+    for (column, slot) in call.yields {
+        let column = usize::from(*column);
+        let values = found
+            .iter()
+            .map(|result| result.get(column).cloned().unwrap_or_default())
+            .collect();
+        part.set(*slot, Vector::from_values(values));
+    }
+    rest.push(context, part)
 }

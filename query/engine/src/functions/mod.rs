@@ -9,6 +9,7 @@
 //! access to components, [`aggregate`] the accumulators over [`exact_sum`].
 
 pub mod aggregate;
+mod algorithms;
 mod conversion;
 pub mod exact_sum;
 pub mod graph;
@@ -55,10 +56,25 @@ pub struct CallContext<'a> {
     pub now_us: &'a dyn Fn() -> i64,
     /// The source of `rand()` and `randomUUID()`.
     pub random: &'a mut dyn FnMut() -> u64,
+    /// The number of `read`, by which new element values refer to it.
+    pub number: u8,
+    /// Fails if the query was cancelled or has run too long, or may not hold so many bytes more. For
+    /// whatever loops over data.
+    pub check: &'a dyn Fn(usize) -> Result<(), QueryError>,
+    /// The rows of a procedure behind those that it handed to the sink.
+    pub later: Option<Rows>,
     /// Who runs the statement.
     pub caller: &'a Caller,
     /// Views of graphs that were made for the answer; see [`CallContext::show_elements_of`].
     pub made: Vec<GraphRead>,
+}
+
+/// Rows that a procedure yields one by one, as they are wanted.
+pub struct Rows {
+    /// The bytes that are held until the last of them is drawn.
+    pub bytes: usize,
+    /// Gives the next.
+    pub next: Box<dyn FnMut() -> Option<Vec<Value>>>,
 }
 
 impl CallContext<'_> {

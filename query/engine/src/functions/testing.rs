@@ -37,6 +37,9 @@ pub(crate) fn with_context<T>(read: &GraphRead, body: impl FnOnce(&mut CallConte
         transaction_time_us: TRANSACTION_TIME_US,
         now_us: &|| NOW_US,
         random: &mut random,
+        number: 0,
+        check: &|_| Ok(()),
+        later: None,
         caller: &crate::surroundings::Caller::default(),
         made: Vec::new(),
     })
