@@ -454,7 +454,7 @@ impl<'a> Context<'a> {
             number: self.view,
             check: &|bytes| {
                 self.limits.check()?;
-                self.charge_at_least("CallProcedure", bytes)
+                self.charge_at_least("A function or procedure", bytes)
             },
             later: None,
             caller: self.caller.unwrap_or(&NOBODY),

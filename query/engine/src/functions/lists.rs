@@ -67,7 +67,7 @@ pub(super) fn functions() -> Vec<Function> {
             "The integers from a first to at most a last, one step apart.",
             [bound("start"), bound("end"), bound("step")],
             Type::List(Box::new(Type::Integer)),
-            |_, arguments| Ok(list(range_items(arguments)?.map(Value::Int))),
+            range,
         )
         .optional(1),
         function(
@@ -110,6 +110,22 @@ fn is_empty(_: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
         Value::String(value) => value.is_empty(),
         other => return Err(wrong_type("isEmpty", "a list, a map or a string", other)),
     }))
+}
+
+/// So many items of a list are made between two looks at the limits of the query.
+const ITEMS_BETWEEN_CHECKS: usize = 1 << 16;
+
+fn range(context: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
+    let mut items = range_items(arguments)?;
+    let count = usize::try_from(items.count_left()).unwrap_or(usize::MAX);
+    // Twice: the items are collected before they are shared.
+    (context.check)(count.saturating_mul(2 * size_of::<Value>()))?;
+    let mut values = Vec::with_capacity(count);
+    while items.count_left() > 0 {
+        values.extend(items.by_ref().take(ITEMS_BETWEEN_CHECKS).map(Value::Int));
+        (context.check)(0)?;
+    }
+    Ok(Value::List(values.into()))
 }
 
 /// The integers of a `range()`, one at a time, so that UNWIND need not hold them all.
