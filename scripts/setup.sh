@@ -27,7 +27,7 @@ have_clang_headers() {
 if ! have_libclang || ! have_clang_headers; then
   if command -v apt-get >/dev/null; then
     # A machine that was never updated does not know the package by which they are told apart.
-    if [ "$(id -u)" = 0 ]; then apt-get update -qq; fi
+    if [ "$(id -u)" = 0 ]; then apt-get update -qq || true; fi
     if apt-cache show libclang1-14 >/dev/null 2>&1; then
       missing+=(libclang1-14 libclang-common-14-dev)
     else
@@ -41,10 +41,11 @@ fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-  apt-get update -qq
   echo "setup: installing ${missing[*]}" >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
-  exit 0
+  if apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2; then
+    exit 0
+  fi
 fi
 
 cat >&2 <<TEXT

@@ -12,7 +12,20 @@ work=$(realpath "$work")
 
 data=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$data"' EXIT
+# The server makes everything durable before it ends; it has the time that takes, and no more.
+finish() {
+  if [ -n "$server" ]; then
+    kill "$server" 2>/dev/null || true
+    for _ in $(seq 150); do
+      kill -0 "$server" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -9 "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+  fi
+  rm -rf "$data" || true
+}
+trap finish EXIT
 "$binary" serve --data "$data/data" --graph drivers --listen 127.0.0.1:0 2>"$data/log" &
 server=$!
 for _ in $(seq 100); do
@@ -25,13 +38,15 @@ port=$(sed -n 's|^listening on bolt://127.0.0.1:\([0-9]*\).*|\1|p' "$data/log")
 
 failed=0
 summary=()
+# No test and no silent network may keep the whole test command waiting.
+limited() { timeout --kill-after=10 300 "$@"; }
 result() { summary+=("$1: $2"); [ "$2" != failed ] || failed=1; }
 # both NAME COMMAND…: runs the command for either scheme, with the address in BOLT_URI.
 both() {
   local name=$1 scheme
   shift
   for scheme in bolt neo4j; do
-    if BOLT_URI="$scheme://127.0.0.1:$port" "$@"; then
+    if BOLT_URI="$scheme://127.0.0.1:$port" limited "$@"; then
       result "$name, $scheme" passed
     else
       result "$name, $scheme" failed
@@ -42,8 +57,8 @@ both() {
 python() {
   command -v python3 >/dev/null || { result python "not run: no python3"; return; }
   local venv=$work/python
-  if ! { [ -x "$venv/bin/python" ] || python3 -m venv "$venv"; } >"$work/python.log" 2>&1 ||
-    ! "$venv/bin/pip" install -q -r client/drivers/python/requirements.txt >>"$work/python.log" 2>&1; then
+  if ! { [ -x "$venv/bin/pip" ] || limited python3 -m venv --clear "$venv"; } >"$work/python.log" 2>&1 ||
+    ! limited "$venv/bin/pip" install -q -r client/drivers/python/requirements.txt >>"$work/python.log" 2>&1; then
     result python "not run: the driver cannot be installed (see $work/python.log)"
     return
   fi
@@ -52,9 +67,11 @@ python() {
 
 javascript() {
   command -v npm >/dev/null || { result javascript "not run: no npm"; return; }
+  node -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' ||
+    { result javascript "not run: node is older than 18"; return; }
   mkdir -p "$work/javascript"
   cp client/drivers/javascript/* "$work/javascript"
-  if ! npm install --silent --prefix "$work/javascript" >"$work/javascript.log" 2>&1; then
+  if ! limited npm install --silent --prefix "$work/javascript" >"$work/javascript.log" 2>&1; then
     result javascript "not run: the driver cannot be installed (see $work/javascript.log)"
     return
   fi
@@ -63,7 +80,7 @@ javascript() {
 
 golang() {
   command -v go >/dev/null || { result go "not run: no go"; return; }
-  if ! go -C client/drivers/go mod download >"$work/go.log" 2>&1; then
+  if ! limited go -C client/drivers/go mod download >"$work/go.log" 2>&1; then
     result go "not run: the driver cannot be downloaded (see $work/go.log)"
     return
   fi

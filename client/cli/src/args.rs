@@ -93,6 +93,9 @@ pub struct ServeArguments {
     /// Go by a server name that starts with `Neo4j/`, which some drivers insist on, such as Java's
     #[arg(long)]
     pub compatible_agent: bool,
+    /// The folder whose files LOAD CSV may read, as file:///name.csv
+    #[arg(long, value_name = "DIR")]
+    pub import_dir: Option<PathBuf>,
     /// Who commits, as recorded with commits [default: the user of the system]
     #[arg(long, value_name = "NAME")]
     pub actor: Option<String>,

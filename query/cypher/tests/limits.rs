@@ -72,6 +72,7 @@ fn chains_are_bounded_too() {
         ("RETURN a", ".b"),
         ("RETURN a", "[0]"),
         ("RETURN a", " IS NULL"),
+        ("RETURN 1 IS :: INT", " LIST"),
         ("RETURN (1", " + 1) * (2"),
     ];
     on_small_stack(move || {

@@ -603,12 +603,9 @@ impl Loader<'_> {
 
 /// In bulk a node that violates a constraint would take its whole batch with it.
 fn has_constraints(graph: &Arc<Graph>) -> bool {
-    graph
-        .read_latest()
-        .catalog()
-        .indexes()
-        .iter()
-        .any(|index| index.unique)
+    let latest = graph.read_latest();
+    let catalog = latest.catalog();
+    !catalog.rules().is_empty() || catalog.indexes().iter().any(|index| index.unique)
 }
 
 /// A change as the rejects file shows it.

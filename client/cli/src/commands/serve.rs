@@ -8,12 +8,13 @@ use retrograph_server::DatabaseError;
 use crate::args::ServeArguments;
 use crate::failure::{Failure, chain};
 use crate::interrupt::interruptible;
-use crate::session::{actor, open_or_create};
+use crate::session::{actor, open_or_create, read_csv_from};
 use crate::terminal;
 
 /// Serves until interrupted; then everything is made durable, so that the next start is quick.
 pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
     let database = open_or_create(data)?;
+    read_csv_from(&database, arguments.import_dir.as_deref())?;
     if let Some(graph) = &arguments.graph {
         match database.graph(graph) {
             Err(DatabaseError::NoSuchGraph { .. }) => {

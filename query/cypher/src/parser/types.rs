@@ -29,6 +29,7 @@ impl Parser<'_> {
         // `INTEGER LIST` is the long form of `LIST<INTEGER>`.
         while self.is_word_at(0, "LIST") || self.is_word_at(0, "ARRAY") {
             self.advance();
+            self.grow()?;
             let kind = TypeKind::List(Box::new(ty));
             let not_null = self.not_null()?;
             ty = TypeName { kind, not_null };

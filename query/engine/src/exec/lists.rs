@@ -13,6 +13,7 @@ use super::expression::{eval, per_row, used};
 use super::kernels::{self, Selected};
 use super::vector::Vector;
 use crate::error::{QueryError, RuntimeError};
+use crate::functions::out_of_range;
 use crate::plan::expression::Quantifier;
 use crate::plan::{Expression, Slot};
 
@@ -154,6 +155,30 @@ pub(crate) fn quantified(
     })
 }
 
+/// How deep lists and maps may be nested in a value that a query computes. Whatever looks at a value
+/// goes down into it on the stack.
+const VALUE_DEPTH_MAX: usize = 1_000;
+
+/// How many steps of a `reduce()` are made between two looks at how deep its value has become.
+const STEPS_BETWEEN_LOOKS: usize = 512;
+
+fn check_depth(value: &Value) -> Result<(), QueryError> {
+    let mut open = vec![(value, 0)];
+    while let Some((value, depth)) = open.pop() {
+        if depth > VALUE_DEPTH_MAX {
+            return Err(out_of_range(format!(
+                "the value of reduce() nests lists or maps more than {VALUE_DEPTH_MAX} deep"
+            )));
+        }
+        match value {
+            Value::List(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
+            Value::Map(map) => open.extend(map.iter().map(|(_, item)| (item, depth + 1))),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// `reduce(accumulator = initial, item IN list | body)`.
 pub(crate) fn reduce(
     accumulator: Slot,
@@ -175,11 +200,14 @@ pub(crate) fn reduce(
         };
         let mut inner = batch.row(row, &slots);
         let mut value = initial.get(row);
-        for next in items.iter() {
+        for (next, number) in items.iter().zip(1_usize..) {
             context.tick(1)?;
             inner.set(accumulator, Vector::Constant(value));
             inner.set(item, Vector::Constant(next.clone()));
             value = eval(body, &inner, context)?.get(0);
+            if number % STEPS_BETWEEN_LOOKS == 0 || number == items.len() {
+                check_depth(&value)?;
+            }
         }
         Ok(value)
     })

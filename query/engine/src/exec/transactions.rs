@@ -6,6 +6,8 @@
 //! behind it reads the version that the last transaction left, where everything the subquery returned
 //! exists. A transaction that loses certification is run again with the same rows.
 
+use std::sync::Arc;
+
 use retrograph_cypher::ast::OnError;
 use retrograph_graph::value::{Map, Value};
 use retrograph_graph::{CommitInfo, Committed};
@@ -170,8 +172,11 @@ impl TransactionsState {
             return Err(within_transaction());
         };
         let graph = context.views.reads[0].graph().clone();
+        // What an attempt deleted that is not committed is not deleted.
+        let deleted = Arc::clone(&context.views.deleted);
         let mut attempt = 0;
         loop {
+            context.views.deleted = Arc::clone(&deleted);
             let transaction = graph.begin(commits.options.isolation);
             let mut inner = context.for_transaction(&transaction);
             let run = self
@@ -185,6 +190,7 @@ impl TransactionsState {
                 Ok(found) => found,
                 Err(error) => {
                     transaction.rollback();
+                    context.views.deleted = deleted;
                     return Err(error);
                 }
             };
@@ -202,7 +208,10 @@ impl TransactionsState {
                     attempt += 1;
                     context.check_limits()?;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    context.views.deleted = deleted;
+                    return Err(error);
+                }
             }
         }
     }

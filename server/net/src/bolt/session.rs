@@ -209,7 +209,11 @@ impl Session {
                 }
                 Action::Close { .. } => continue,
                 Action::Run { run, result } => {
-                    self.cancel = CancelToken::new();
+                    // One token for all of a transaction: the first result may still be running when
+                    // the second is asked for.
+                    if result.is_none() || self.cancel.is_cancelled() {
+                        self.cancel = CancelToken::new();
+                    }
                     Command::Run {
                         run,
                         result,

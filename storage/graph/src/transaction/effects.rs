@@ -59,7 +59,8 @@ impl Transaction {
 
     /// Commits what was written so far without waiting, and goes on with what it made: many small
     /// commits in a row share the syncs of the log. Each is certified like any other against what
-    /// others commit meanwhile. None if there is nothing to commit.
+    /// others commit meanwhile, but for reads of elements that an earlier one of them wrote: those see
+    /// what was written, whoever may have changed it since. None if there is nothing to commit.
     ///
     /// The commit is durable and applied only when [`CommitAhead::wait`] returns; until then it may be
     /// lost, with all that follow it. Marks made before must not be rolled back to.
@@ -74,7 +75,15 @@ impl Transaction {
             return Ok(None);
         };
         let graph = &self.state.graph;
-        let (committed, pending) = graph.sequencer.commit_ahead(graph, proposal)?;
+        let footprint = proposal.footprint.clone();
+        let (committed, pending) = match graph.sequencer.commit_ahead(graph, proposal) {
+            Ok(committed) => committed,
+            Err(error) => {
+                // What was read stays read: tried again, it fails again.
+                *self.state.footprint.lock() = footprint;
+                return Err(error);
+            }
+        };
         self.state.ahead.lock().push(committed.version);
         self.state.overlay.write().committed_as(committed.version);
         Ok(Some(CommitAhead {

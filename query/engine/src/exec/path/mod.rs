@@ -158,6 +158,7 @@ pub(crate) fn expand(
                     end,
                     select: program.select,
                     restriction: program.restriction,
+                    counts_every_path: program.whole.is_empty(),
                 };
                 search::search(&task, context, &mut judge)?
             }

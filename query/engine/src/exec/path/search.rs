@@ -30,6 +30,9 @@ pub(super) struct Task<'t, 'q> {
     pub(super) end: Option<NodeId>,
     pub(super) select: Select,
     pub(super) restriction: Restriction,
+    /// Whether no condition is on whole paths: what leads on from a place then does not depend on the
+    /// way to it.
+    pub(super) counts_every_path: bool,
 }
 
 /// Judges a whole path and hands it on; says whether it counts.
@@ -367,7 +370,7 @@ fn best_first(
             }
             continue;
         }
-        if task.restriction == Restriction::Walk {
+        if task.counts_every_path && task.restriction == Restriction::Walk {
             let (times, longest) = left_by.entry(at).or_insert((0, NONE));
             match task.select {
                 Select::Groups(_) if *longest == length => {}
