@@ -172,7 +172,7 @@ fn check_depth(value: &Value) -> Result<(), QueryError> {
         }
         match value {
             Value::List(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
-            Value::Map(map) => open.extend(map.iter().map(|(_, item)| (item, depth + 1))),
+            Value::Map(map) => open.extend(map.values().map(|item| (item, depth + 1))),
             _ => {}
         }
     }
