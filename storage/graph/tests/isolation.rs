@@ -864,3 +864,32 @@ fn commits_ahead_conflict_with_what_others_commit_between() {
     }
     graph.verify().unwrap();
 }
+
+/// A commit ahead that lost certification loses it again: what was read stays read.
+#[test]
+fn a_refused_commit_ahead_is_refused_again() {
+    let bank = bank();
+    let graph = &bank.graph;
+    let mut transaction = graph.begin(Isolation::Serializable);
+    let [read, written] = bank.nodes;
+    transaction
+        .read()
+        .property(read.into(), bank.balance)
+        .unwrap();
+    transaction
+        .set_property(SEQ, written.into(), bank.balance, Value::Int(0))
+        .unwrap();
+
+    let other = graph.begin(Isolation::Serializable);
+    other
+        .set_property(SEQ, read.into(), bank.balance, Value::Int(0))
+        .unwrap();
+    other.commit(CommitInfo::default()).unwrap();
+
+    for _ in 0..2 {
+        assert!(matches!(
+            transaction.commit_ahead(CommitInfo::default()),
+            Err(CommitError::Conflict { .. })
+        ));
+    }
+}
