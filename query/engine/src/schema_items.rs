@@ -6,7 +6,7 @@ use std::sync::Arc;
 use retrograph_cypher::ast::{ConstraintSort, IndexKind};
 use retrograph_graph::ids::KeyId;
 use retrograph_graph::value::{Map, Value};
-use retrograph_graph::{GraphRead, ReadCatalog, RuleKind, Target};
+use retrograph_graph::{GraphRead, IndexSort, ReadCatalog, RuleKind, Target};
 
 /// An index.
 #[derive(Clone, Debug)]
@@ -58,15 +58,19 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
     let rules = catalog.rules().into_iter();
     items.extend(
         rules
-            .filter(|rule| rule.kind.is_unique())
+            .filter(|rule| rule.kind.has_rows())
             .map(|rule| IndexItem {
                 id: i64::from(rule.id.0) + 1,
                 name: rule.name.clone(),
-                kind: IndexKind::Range,
-                is_relationship: matches!(rule.target, Target::Type(_)),
-                names: vec![target_name(&catalog, rule.target)],
+                kind: match rule.kind {
+                    RuleKind::Index(IndexSort::Text) => IndexKind::Text,
+                    RuleKind::Index(IndexSort::Point) => IndexKind::Point,
+                    _ => IndexKind::Range,
+                },
+                is_relationship: rule.is_about_relationships(),
+                names: target_names(&catalog, &rule.targets),
                 properties: key_names(&catalog, &rule.keys),
-                is_constraint: true,
+                is_constraint: rule.kind.is_constraint(),
                 covers_from: rule.covers_from.0.cast_signed(),
             }),
     );
@@ -91,33 +95,39 @@ pub(crate) fn constraint_items(read: &GraphRead) -> Vec<ConstraintItem> {
             types: None,
         })
         .collect();
-    items.extend(catalog.rules().into_iter().map(|rule| ConstraintItem {
-        id: i64::from(rule.id.0) + 1,
-        name: rule.name.clone(),
-        sort: match rule.kind {
-            RuleKind::Unique => ConstraintSort::Unique,
-            RuleKind::Key => ConstraintSort::Key,
-            RuleKind::Exists => ConstraintSort::Exists,
-            RuleKind::Typed(_) => ConstraintSort::Typed,
-        },
-        is_relationship: matches!(rule.target, Target::Type(_)),
-        target: target_name(&catalog, rule.target),
-        properties: key_names(&catalog, &rule.keys),
-        types: match rule.kind {
-            RuleKind::Typed(types) => Some(types.to_string()),
-            _ => None,
-        },
+    items.extend(catalog.rules().into_iter().filter_map(|rule| {
+        Some(ConstraintItem {
+            id: i64::from(rule.id.0) + 1,
+            name: rule.name.clone(),
+            sort: match rule.kind {
+                RuleKind::Unique => ConstraintSort::Unique,
+                RuleKind::Key => ConstraintSort::Key,
+                RuleKind::Exists => ConstraintSort::Exists,
+                RuleKind::Typed(_) => ConstraintSort::Typed,
+                RuleKind::Index(_) => return None,
+            },
+            is_relationship: rule.is_about_relationships(),
+            target: target_names(&catalog, &rule.targets).pop()?,
+            properties: key_names(&catalog, &rule.keys),
+            types: match rule.kind {
+                RuleKind::Typed(types) => Some(types.to_string()),
+                _ => None,
+            },
+        })
     }));
     items.sort_by(|left, right| left.name.cmp(&right.name));
     items
 }
 
-fn target_name(catalog: &ReadCatalog, target: Target) -> Arc<str> {
-    match target {
-        Target::Label(label) => catalog.label_name(label),
-        Target::Type(type_id) => catalog.type_name(type_id),
-    }
-    .unwrap_or_default()
+fn target_names(catalog: &ReadCatalog, targets: &[Target]) -> Vec<Arc<str>> {
+    let name = |target: &Target| {
+        match *target {
+            Target::Label(label) => catalog.label_name(label),
+            Target::Type(type_id) => catalog.type_name(type_id),
+        }
+        .unwrap_or_default()
+    };
+    targets.iter().map(name).collect()
 }
 
 fn key_names(catalog: &ReadCatalog, keys: &[KeyId]) -> Vec<Arc<str>> {

@@ -605,7 +605,8 @@ impl Loader<'_> {
 fn has_constraints(graph: &Arc<Graph>) -> bool {
     let latest = graph.read_latest();
     let catalog = latest.catalog();
-    !catalog.rules().is_empty() || catalog.indexes().iter().any(|index| index.unique)
+    let mut rules = catalog.rules().into_iter();
+    rules.any(|rule| rule.kind.is_constraint()) || catalog.indexes().iter().any(|index| index.unique)
 }
 
 /// A change as the rejects file shows it.

@@ -268,7 +268,7 @@ impl BulkLoader {
         let names = self.graph.catalog_at(Version::MAX);
         for rule in catalog.rules_of(state) {
             check_alone(rule, element, &names, |key| state.property(key).cloned())?;
-            if let Some(row) = rule.row_of_state(element, state) {
+            for row in rule.rows_of_state(element, state) {
                 check_length(rule, element, &names, &row)?;
                 self.index.push(row);
                 self.count(Statistic::Index(rule.id));

@@ -12,6 +12,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::encoding::DecodeError;
 use crate::encoding::record::ElementState;
 use crate::error::GraphError;
@@ -163,10 +165,12 @@ impl Catalog {
     /// Adds or replaces a rule.
     pub fn put_rule(&mut self, definition: RuleDefinition) {
         let definition = Arc::new(definition);
-        let of_target = self.rules_by_target.entry(definition.target).or_default();
-        of_target.retain(|rule| rule.id != definition.id);
-        if definition.dropped.is_none() {
-            of_target.push(Arc::clone(&definition));
+        for target in &definition.targets {
+            let of_target = self.rules_by_target.entry(*target).or_default();
+            of_target.retain(|rule| rule.id != definition.id);
+            if definition.dropped.is_none() {
+                of_target.push(Arc::clone(&definition));
+            }
         }
         self.rules.insert(definition.id, definition);
         self.epoch += 1;
@@ -192,19 +196,29 @@ impl Catalog {
         self.rules_by_target.get(&target).map_or(&[], Vec::as_slice)
     }
 
+    /// The rules that exist now about any of some labels or types, each once.
+    pub fn rules_about_any(
+        &self,
+        targets: impl Iterator<Item = Target>,
+    ) -> SmallVec<[&Arc<RuleDefinition>; 4]> {
+        let mut rules = SmallVec::<[&Arc<RuleDefinition>; 4]>::new();
+        for rule in targets.flat_map(|target| self.rules_about(target)) {
+            // One about several labels comes by each of them.
+            if rule.targets.len() == 1 || rules.iter().all(|known| known.id != rule.id) {
+                rules.push(rule);
+            }
+        }
+        rules
+    }
+
     /// The rules that exist now about an element in a state.
-    pub fn rules_of<'c>(
-        &'c self,
-        state: &'c ElementState,
-    ) -> impl Iterator<Item = &'c Arc<RuleDefinition>> {
+    pub fn rules_of(&self, state: &ElementState) -> SmallVec<[&Arc<RuleDefinition>; 4]> {
         let of_type = match state {
-            ElementState::Node { .. } => &[],
-            ElementState::Relationship { type_id, .. } => self.rules_about(Target::Type(*type_id)),
+            ElementState::Node { .. } => None,
+            ElementState::Relationship { type_id, .. } => Some(Target::Type(*type_id)),
         };
-        let labels = state.labels().iter();
-        labels
-            .flat_map(|label| self.rules_about(Target::Label(*label)))
-            .chain(of_type)
+        let labels = state.labels().iter().copied().map(Target::Label);
+        self.rules_about_any(labels.chain(of_type))
     }
 
     /// An index, also one that was dropped.
@@ -395,7 +409,8 @@ impl ReadCatalog {
             .collect()
     }
 
-    /// The constraints of the logical schema at the view's version, beyond unique properties of nodes.
+    /// The constraints and indexes of the logical schema at the view's version, beyond those on one
+    /// property of nodes that [`ReadCatalog::indexes`] lists.
     #[must_use]
     pub fn rules(&self) -> Vec<Arc<RuleDefinition>> {
         self.catalog

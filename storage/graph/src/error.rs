@@ -157,9 +157,9 @@ pub enum GraphError {
         /// The constraint.
         constraint: Arc<str>,
     },
-    /// Property values are too long for the rows of a constraint.
+    /// Property values are too long for the rows of a constraint or index.
     #[error(
-        "the unique values of {element} as a {target} take {bytes} bytes in constraint {constraint}; \
+        "the values of {element} as a {target} take {bytes} bytes in the index of {constraint}; \
          the most is {limit}"
     )]
     ConstrainedValueTooLong {
@@ -167,7 +167,7 @@ pub enum GraphError {
         element: Box<str>,
         /// The label or type.
         target: Arc<str>,
-        /// The constraint.
+        /// The constraint or index.
         constraint: Arc<str>,
         /// The length of the key.
         bytes: usize,

@@ -54,6 +54,6 @@ pub use expansion::Expansion;
 pub use graph::{Applied, CommitRecord, Genesis, Graph, GraphOptions};
 pub use image::{ImageOptions, ImageStatistics};
 pub use read::{GraphRead, NodeData, RelationshipData, RelationshipRow, ScanCursor};
-pub use rule::{PropertyTypes, RuleDefinition, RuleKind, Target};
+pub use rule::{IndexSort, PropertyTypes, RuleDefinition, RuleKind, Target};
 pub use statistics::{Estimates, IndexEstimate};
 pub use transaction::{CommitAhead, Isolation, Mark, Sequence, Transaction};

@@ -1,27 +1,28 @@
-//! Constraints beyond one unique property of nodes: on relationships, on several properties, on
-//! existence and on types.
+//! Constraints and indexes beyond one property of the nodes of a label: on relationships, on several
+//! properties, on existence and on types, and indexes of other sorts than by range.
 //!
 //! Existence and type concern one element by itself, so they are checked where it is written and
-//! leave no rows. Uniqueness and keys have rows of their own beside the elements:
+//! leave no rows. Uniqueness, keys and indexes have [rows](rows) of their own beside the elements:
 //!
 //! ```text
-//! 2 ‖ rule(4) ‖ ordered value of each property ‖ element(8) → from
+//! 2 ‖ rule(4) ‖ what the kind of rule keeps ‖ element(8) → from
 //! ```
 //!
-//! An element has a row if it has all properties of the rule. The rows are a set like those of a
-//! label, with closed twins, and ranges of them are certified as such.
+//! An element may have no row under a rule, one, or many. The rows are a set like those of a label,
+//! with closed twins, and ranges of them are certified as such.
+
+mod index;
+pub(crate) mod rows;
 
 use std::sync::Arc;
 
 use crate::encoding::DecodeError;
-use crate::encoding::record::{ElementState, RecordRef};
 use crate::encoding::varint::{Reader, put_u64};
-use crate::ids::{ElementId, IndexId, KeyId, LabelId, TypeId, Version};
-use crate::kv::Family;
-use crate::rows::closed::SetRange;
-use crate::rows::{Key, put_bytes, read_text, rule_prefix};
+use crate::ids::{IndexId, KeyId, LabelId, TypeId, Version};
+use crate::rows::{put_bytes, read_text};
 use crate::value::Value;
-use crate::value::key::encode_key;
+
+pub use index::IndexSort;
 
 /// Whose elements a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,20 +111,39 @@ pub enum RuleKind {
     Exists,
     /// The property, where there is one, has one of these types.
     Typed(PropertyTypes),
+    /// Nothing: it is an index.
+    Index(IndexSort),
 }
 
 const UNIQUE: u8 = 0;
 const KEY: u8 = 1;
 const EXISTS: u8 = 2;
 const TYPED: u8 = 3;
+const INDEX: u8 = 4;
+/// One label or type: its number follows.
 const OF_LABEL: u8 = 0;
 const OF_TYPE: u8 = 1;
+/// Several: how many, and their numbers.
+const OF_LABELS: u8 = 2;
+const OF_TYPES: u8 = 3;
 
 impl RuleKind {
-    /// Whether it makes values unique, and so has rows.
+    /// Whether it makes values unique.
     #[must_use]
     pub const fn is_unique(self) -> bool {
         matches!(self, Self::Unique | Self::Key)
+    }
+
+    /// Whether elements have rows under it.
+    #[must_use]
+    pub const fn has_rows(self) -> bool {
+        matches!(self, Self::Unique | Self::Key | Self::Index(_))
+    }
+
+    /// Whether it demands anything.
+    #[must_use]
+    pub const fn is_constraint(self) -> bool {
+        !matches!(self, Self::Index(_))
     }
 
     /// Whether the properties must exist.
@@ -133,24 +153,24 @@ impl RuleKind {
     }
 
     /// Whether two rules on the same properties say the same or contradict each other.
-    const fn overlaps(self, other: Self) -> bool {
-        (self.is_unique() && other.is_unique())
-            || matches!(
-                (self, other),
-                (Self::Exists, Self::Exists) | (Self::Typed(_), Self::Typed(_))
-            )
+    fn overlaps(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Index(sort), kind) | (kind, Self::Index(sort)) => sort.is_kept_by(kind),
+            (Self::Exists, Self::Exists) | (Self::Typed(_), Self::Typed(_)) => true,
+            _ => self.is_unique() && other.is_unique(),
+        }
     }
 }
 
-/// A constraint.
+/// A constraint or an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleDefinition {
     /// From the numbers of indexes; never reused.
     pub id: IndexId,
     /// Its name.
     pub name: Arc<str>,
-    /// Whose elements it is about.
-    pub target: Target,
+    /// Whose elements it is about: labels or types, at least one, in the order they were given.
+    pub targets: Vec<Target>,
     /// The properties, in the order they were given; at least one.
     pub keys: Vec<KeyId>,
     /// What it demands.
@@ -166,81 +186,35 @@ impl RuleDefinition {
         self.covers_from <= version && self.dropped.is_none_or(|dropped| version < dropped)
     }
 
+    /// Whether it is about relationships rather than nodes.
+    #[must_use]
+    pub fn is_about_relationships(&self) -> bool {
+        matches!(self.targets.first(), Some(Target::Type(_)))
+    }
+
     /// Whether another rule would say the same or contradict it.
     pub(crate) fn clashes_with(&self, other: &Self) -> bool {
         self.name == other.name
-            || (self.target == other.target
+            || (self.targets == other.targets
                 && self.keys == other.keys
                 && self.kind.overlaps(other.kind))
     }
 
-    /// The set of its rows.
-    pub(crate) fn set(&self) -> SetRange {
-        SetRange::new(Family::Index, rule_prefix(self.id))
-    }
-
-    /// The row of an element with these properties; none if one is missing or the rule has no rows.
-    pub(crate) fn row<E>(
-        &self,
-        element: ElementId,
-        mut property: impl FnMut(KeyId) -> Result<Option<Value>, E>,
-    ) -> Result<Option<Key>, E> {
-        if !self.kind.is_unique() {
-            return Ok(None);
-        }
-        let mut bytes = Vec::with_capacity(32);
-        for key in &self.keys {
-            match property(*key)? {
-                Some(value) => encode_key(&value, &mut bytes),
-                None => return Ok(None),
-            }
-        }
-        let mut row = rule_prefix(self.id);
-        row.extend_from_slice(&bytes);
-        row.extend_from_slice(&id_bytes(element));
-        Ok(Some(row))
-    }
-
-    /// The row of an element in a state of a transaction.
-    pub(crate) fn row_of_state(&self, element: ElementId, state: &ElementState) -> Option<Key> {
-        let row = self.row(element, |key| {
-            Ok::<_, std::convert::Infallible>(state.property(key).cloned())
-        });
-        match row {
-            Ok(row) => row,
-            Err(never) => match never {},
-        }
-    }
-
-    /// The row of an element as recorded.
-    pub(crate) fn row_of_record(
-        &self,
-        element: ElementId,
-        record: &RecordRef<'_>,
-    ) -> Result<Option<Key>, DecodeError> {
-        self.row(element, |key| record.property(key))
-    }
-
-    /// The element at the end of one of its rows.
-    pub(crate) fn element_of(&self, row: &[u8]) -> Result<ElementId, DecodeError> {
-        let id = crate::rows::read_trailing_node(row)?;
-        Ok(match self.target {
-            Target::Label(_) => id.into(),
-            Target::Type(_) => crate::ids::RelationshipId(id.0).into(),
-        })
-    }
-
     /// Appends what an effect and a catalog row say of it, but for its number and its versions.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        match self.target {
-            Target::Label(label) => {
-                out.push(OF_LABEL);
-                put_u64(u64::from(label.0), out);
-            }
-            Target::Type(type_id) => {
-                out.push(OF_TYPE);
-                put_u64(u64::from(type_id.0), out);
-            }
+        let is_one = self.targets.len() == 1;
+        out.push(match (self.is_about_relationships(), is_one) {
+            (false, true) => OF_LABEL,
+            (true, true) => OF_TYPE,
+            (false, false) => OF_LABELS,
+            (true, false) => OF_TYPES,
+        });
+        if !is_one {
+            put_u64(self.targets.len() as u64, out);
+        }
+        for target in &self.targets {
+            let (Target::Label(LabelId(number)) | Target::Type(TypeId(number))) = *target;
+            put_u64(u64::from(number), out);
         }
         put_u64(self.keys.len() as u64, out);
         for key in &self.keys {
@@ -255,6 +229,10 @@ impl RuleDefinition {
                 put_u64(u64::from(types.scalars), out);
                 put_u64(u64::from(types.lists), out);
             }
+            RuleKind::Index(sort) => {
+                out.push(INDEX);
+                sort.encode(out);
+            }
         }
         put_bytes(self.name.as_bytes(), out);
     }
@@ -262,9 +240,27 @@ impl RuleDefinition {
     /// Reads [`RuleDefinition::encode`].
     pub(crate) fn decode(id: IndexId, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let offset = reader.offset();
-        let target = match reader.u8("target of a rule")? {
-            OF_LABEL => Target::Label(LabelId(reader.varint_u32("label")?)),
-            OF_TYPE => Target::Type(TypeId(reader.varint_u32("type")?)),
+        let tag = reader.u8("target of a rule")?;
+        let of_label = |reader: &mut Reader<'_>| {
+            let label = reader.varint_u32("label")?;
+            Ok::<_, DecodeError>(Target::Label(LabelId(label)))
+        };
+        let of_type = |reader: &mut Reader<'_>| {
+            let type_id = reader.varint_u32("type")?;
+            Ok::<_, DecodeError>(Target::Type(TypeId(type_id)))
+        };
+        let targets = match tag {
+            OF_LABEL => vec![of_label(reader)?],
+            OF_TYPE => vec![of_type(reader)?],
+            OF_LABELS | OF_TYPES => {
+                let count = reader.varint("number of targets")?;
+                (0..count)
+                    .map(|_| match tag {
+                        OF_LABELS => of_label(reader),
+                        _ => of_type(reader),
+                    })
+                    .collect::<Result<Vec<_>, _>>()?
+            }
             found => {
                 return Err(DecodeError::Unknown {
                     what: "target of a rule",
@@ -273,10 +269,22 @@ impl RuleDefinition {
                 });
             }
         };
+        if targets.is_empty() {
+            return Err(DecodeError::Invalid {
+                what: "targets of a rule",
+                offset,
+            });
+        }
         let count = reader.varint("number of keys")?;
         let keys = (0..count)
             .map(|_| reader.varint_u32("key").map(KeyId))
             .collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() {
+            return Err(DecodeError::Invalid {
+                what: "keys of a rule",
+                offset,
+            });
+        }
         let offset = reader.offset();
         let kind = match reader.u8("kind of a rule")? {
             UNIQUE => RuleKind::Unique,
@@ -295,6 +303,7 @@ impl RuleDefinition {
                     lists: mask()?,
                 })
             }
+            INDEX => RuleKind::Index(IndexSort::decode(reader)?),
             found => {
                 return Err(DecodeError::Unknown {
                     what: "kind of a rule",
@@ -306,7 +315,7 @@ impl RuleDefinition {
         Ok(Self {
             id,
             name: read_text(reader, "name of a rule")?.into(),
-            target,
+            targets,
             keys,
             kind,
             covers_from: Version::MAX,
@@ -336,13 +345,6 @@ impl RuleDefinition {
             dropped,
             ..Self::decode(id, &mut reader)?
         })
-    }
-}
-
-const fn id_bytes(element: ElementId) -> [u8; 8] {
-    match element {
-        ElementId::Node(id) => id.0.to_be_bytes(),
-        ElementId::Relationship(id) => id.0.to_be_bytes(),
     }
 }
 
@@ -376,7 +378,7 @@ mod tests {
         let rule = RuleDefinition {
             id: IndexId(7),
             name: "n".into(),
-            target: Target::Type(TypeId(2)),
+            targets: vec![Target::Type(TypeId(2))],
             keys: vec![KeyId(3), KeyId(200)],
             kind: RuleKind::Typed(PropertyTypes {
                 scalars: 4,
@@ -391,11 +393,32 @@ mod tests {
             RuleDefinition::decode_row(IndexId(7), &bytes).ok(),
             Some(rule)
         );
-        for kind in [RuleKind::Unique, RuleKind::Key, RuleKind::Exists] {
+        let several = RuleDefinition {
+            id: IndexId(7),
+            name: "n".into(),
+            targets: vec![Target::Label(LabelId(2)), Target::Label(LabelId(1))],
+            keys: vec![KeyId(3), KeyId(200)],
+            kind: RuleKind::Index(IndexSort::Range),
+            covers_from: Version(5),
+            dropped: None,
+        };
+        let bytes = [5, 0, 2, 2, 2, 1, 2, 3, 200, 1, 4, 0, 1, b'n'];
+        assert_eq!(several.encode_row(), bytes);
+        assert_eq!(
+            RuleDefinition::decode_row(IndexId(7), &bytes).ok(),
+            Some(several)
+        );
+        for kind in [
+            RuleKind::Unique,
+            RuleKind::Key,
+            RuleKind::Exists,
+            RuleKind::Index(IndexSort::Text),
+            RuleKind::Index(IndexSort::Point),
+        ] {
             let rule = RuleDefinition {
                 id: IndexId(1),
                 name: "ключ".into(),
-                target: Target::Label(LabelId(0)),
+                targets: vec![Target::Label(LabelId(0))],
                 keys: vec![KeyId(1)],
                 kind,
                 covers_from: Version(1),
@@ -408,5 +431,8 @@ mod tests {
             );
         }
         assert!(RuleDefinition::decode_row(IndexId(7), &bytes[..8]).is_err());
+        // No target, no key.
+        assert!(RuleDefinition::decode_row(IndexId(7), &[5, 0, 2, 0, 1, 3, 0, 0]).is_err());
+        assert!(RuleDefinition::decode_row(IndexId(7), &[5, 0, 0, 1, 0, 0, 0]).is_err());
     }
 }

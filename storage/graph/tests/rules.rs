@@ -67,10 +67,10 @@ fn graph() -> (Arc<Graph>, Names) {
     let target = Target::Label(label);
     let both = vec![keys[0], keys[1]];
     transaction
-        .create_rule("key", target, both, RuleKind::Key)
+        .create_rule("key", vec![target], both, RuleKind::Key)
         .unwrap();
     transaction
-        .create_rule("type", target, vec![keys[2]], RuleKind::Typed(integer))
+        .create_rule("type", vec![target], vec![keys[2]], RuleKind::Typed(integer))
         .unwrap();
     transaction.commit(CommitInfo::default()).unwrap();
     (graph, Names { label, keys })

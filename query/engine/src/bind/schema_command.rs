@@ -8,7 +8,7 @@ use retrograph_cypher::ast::{
 };
 use retrograph_cypher::{Detail, Diagnostic, Span};
 
-use retrograph_graph::{PropertyTypes, RuleKind};
+use retrograph_graph::{IndexSort, PropertyTypes, RuleKind};
 
 use super::call::result_place;
 use super::query::Statement;
@@ -82,29 +82,58 @@ impl Binder<'_> {
 }
 
 fn create_index(create: &CreateIndex) -> Bound<SchemaChange> {
-    if create.kind != IndexKind::Range || create.target.is_relationship {
-        return Err(not_yet(create.span, "this kind of index"));
-    }
+    let sort = match create.kind {
+        IndexKind::Range => IndexSort::Range,
+        IndexKind::Text => IndexSort::Text,
+        IndexKind::Point => IndexSort::Point,
+        IndexKind::Fulltext | IndexKind::Vector | IndexKind::Lookup => {
+            return Err(not_yet(create.span, "this kind of index"));
+        }
+    };
     if let Some(options) = &create.options {
         return Err(not_yet(options.span, "options of indexes"));
     }
-    Ok(SchemaChange::CreateIndex {
-        name: name_of(create.name.as_ref()),
-        label: create.target.names[0].name.clone(),
-        key: single_key(&create.properties, create.span)?,
-        if_not_exists: create.if_not_exists,
+    no_repetition(&create.properties)?;
+    if !sort.takes_several_keys() {
+        single_key(&create.properties, sort, create.span)?;
+    }
+    let name = name_of(create.name.as_ref());
+    let if_not_exists = create.if_not_exists;
+    let target = &create.target;
+    if let (IndexSort::Range, false, [label], [key]) = (
+        sort,
+        target.is_relationship,
+        target.names.as_slice(),
+        create.properties.as_slice(),
+    ) {
+        return Ok(SchemaChange::CreateIndex {
+            name,
+            label: label.name.clone(),
+            key: key.name.clone(),
+            if_not_exists,
+        });
+    }
+    Ok(SchemaChange::CreateRule {
+        name,
+        is_relationship: target.is_relationship,
+        targets: names(&target.names),
+        keys: names(&create.properties),
+        kind: RuleKind::Index(sort),
+        if_not_exists,
     })
 }
 
-fn create_constraint(create: &CreateConstraint) -> Bound<SchemaChange> {
-    if let Some(options) = &create.options {
-        check_options(options)?;
-    }
-    for (place, property) in create.properties.iter().enumerate() {
-        if let Some(first) = create.properties[..place]
-            .iter()
-            .find(|other| *other == property)
-        {
+fn names(identifiers: &[Identifier]) -> Vec<Arc<str>> {
+    identifiers
+        .iter()
+        .map(|identifier| identifier.name.clone())
+        .collect()
+}
+
+/// Refuses a property that is listed twice.
+fn no_repetition(properties: &[Identifier]) -> Bound<()> {
+    for (place, property) in properties.iter().enumerate() {
+        if let Some(first) = properties[..place].iter().find(|other| *other == property) {
             return Err(Diagnostic::error(
                 Detail::UnexpectedSyntax,
                 property.span,
@@ -113,14 +142,21 @@ fn create_constraint(create: &CreateConstraint) -> Bound<SchemaChange> {
             .secondary(first.span, "the first time"));
         }
     }
-    let target = create.target.names[0].name.clone();
+    Ok(())
+}
+
+fn create_constraint(create: &CreateConstraint) -> Bound<SchemaChange> {
+    if let Some(options) = &create.options {
+        check_options(options)?;
+    }
+    no_repetition(&create.properties)?;
     let is_relationship = create.target.is_relationship;
     if let ([key], ConstraintRule::Unique, false) =
         (create.properties.as_slice(), &create.rule, is_relationship)
     {
         return Ok(SchemaChange::CreateUnique {
             name: name_of(create.name.as_ref()),
-            label: target,
+            label: create.target.names[0].name.clone(),
             key: key.name.clone(),
             if_not_exists: create.if_not_exists,
         });
@@ -128,12 +164,8 @@ fn create_constraint(create: &CreateConstraint) -> Bound<SchemaChange> {
     Ok(SchemaChange::CreateRule {
         name: name_of(create.name.as_ref()),
         is_relationship,
-        target,
-        keys: create
-            .properties
-            .iter()
-            .map(|key| key.name.clone())
-            .collect(),
+        targets: names(&create.target.names),
+        keys: names(&create.properties),
         kind: match &create.rule {
             ConstraintRule::Unique => RuleKind::Unique,
             ConstraintRule::Key => RuleKind::Key,
@@ -201,13 +233,13 @@ fn name_of(name: Option<&Identifier>) -> Option<Arc<str>> {
     name.map(|name| name.name.clone())
 }
 
-fn single_key(properties: &[Identifier], span: Span) -> Bound<Arc<str>> {
+fn single_key(properties: &[Identifier], sort: IndexSort, span: Span) -> Bound<()> {
     match properties {
-        [key] => Ok(key.name.clone()),
+        [_] => Ok(()),
         _ => Err(Diagnostic::error(
             Detail::UnexpectedSyntax,
             properties.get(1).map_or(span, |second| second.span),
-            "an index or constraint is on one property",
+            format!("a {} index is on one property", sort.word().to_lowercase()),
         )
         .help("make one for each property")),
     }

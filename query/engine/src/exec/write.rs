@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId};
 use retrograph_graph::value::{Map, NodeRef, RelationshipRef, Value};
-use retrograph_graph::{GraphError, RuleKind, Target, Transaction};
+use retrograph_graph::{GraphError, IndexSort, RuleKind, Target, Transaction};
 
 use super::batch::{BATCH_ROWS_MAX, Batch};
 use super::context::{Context, read_only};
@@ -666,7 +666,7 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
         SchemaChange::CreateRule {
             name,
             is_relationship,
-            target,
+            targets,
             keys,
             kind,
             if_not_exists,
@@ -677,19 +677,30 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
                     RuleKind::Key => "key",
                     RuleKind::Exists => "exists",
                     RuleKind::Typed(_) => "type",
+                    RuleKind::Index(IndexSort::Range) => "index",
+                    RuleKind::Index(sort) => &sort.word().to_lowercase(),
                 };
-                format!("{word}_{target}_{}", keys.join("_")).into()
+                format!("{word}_{}_{}", targets.join("_"), keys.join("_")).into()
             });
-            let target = match is_relationship {
-                true => Target::Type(transaction.type_id(target)?),
-                false => Target::Label(transaction.label_id(target)?),
-            };
+            let targets = targets
+                .iter()
+                .map(|target| {
+                    Ok(match is_relationship {
+                        true => Target::Type(transaction.type_id(target)?),
+                        false => Target::Label(transaction.label_id(target)?),
+                    })
+                })
+                .collect::<Result<Vec<_>, GraphError>>()?;
             let keys = keys
                 .iter()
                 .map(|key| transaction.key_id(key))
                 .collect::<Result<Vec<_>, _>>()?;
-            let made = transaction.create_rule(&name, target, keys, *kind);
-            counters.constraints_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
+            let made = transaction.create_rule(&name, targets, keys, *kind);
+            let count = match kind.is_constraint() {
+                true => &mut counters.constraints_added,
+                false => &mut counters.indexes_added,
+            };
+            *count += u64::from(was_made(made.map(drop), *if_not_exists)?);
         }
         SchemaChange::DropIndex { name, if_exists } => {
             counters.indexes_removed +=

@@ -735,11 +735,12 @@ fn schema_change(change: &SchemaChange) -> String {
         SchemaChange::CreateRule {
             name: own,
             is_relationship,
-            target,
+            targets,
             keys,
             kind,
             ..
         } => {
+            let target = targets.join("|");
             let (open, close) = match is_relationship {
                 true => ("()-[e", "]-()"),
                 false => ("(e", ")"),
@@ -750,6 +751,14 @@ fn schema_change(change: &SchemaChange) -> String {
                 RuleKind::Key => "KEY".to_owned(),
                 RuleKind::Exists => "NOT NULL".to_owned(),
                 RuleKind::Typed(types) => format!(":: {types}"),
+                RuleKind::Index(sort) => {
+                    return format!(
+                        "CREATE {} INDEX {}FOR {open}:{target}{close} ON ({})",
+                        sort.word(),
+                        name(own),
+                        keys.join(", ")
+                    );
+                }
             };
             format!(
                 "CREATE CONSTRAINT {}FOR {open}:{target}{close} REQUIRE ({}) IS {rule}",

@@ -197,8 +197,8 @@ pub enum SchemaChange {
         name: Option<Arc<str>>,
         /// Whether it is about relationships.
         is_relationship: bool,
-        /// The label or type.
-        target: Arc<str>,
+        /// The labels or types.
+        targets: Vec<Arc<str>>,
         keys: Vec<Arc<str>>,
         kind: RuleKind,
         if_not_exists: bool,

@@ -2,26 +2,29 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Stop;
 use super::commit::Application;
 use crate::catalog::Catalog;
 use crate::encoding::record::RecordRef;
-use crate::ids::{ElementId, RelationshipId};
+use crate::ids::{ElementId, LabelId, RelationshipId, TypeId};
 use crate::kv::Family;
 use crate::rows::meta::{Statistic, rule_row_key};
 use crate::rows::{
     Key, element_key, from_value, label_prefix, prefix_end, read_element_key, read_trailing_node,
 };
+use crate::rule::rows::Rows;
 use crate::rule::{RuleDefinition, Target};
 
 /// The rules about an element as recorded.
-fn about<'c>(catalog: &'c Catalog, record: &RecordRef<'_>) -> Vec<&'c Arc<RuleDefinition>> {
+fn about<'c>(
+    catalog: &'c Catalog,
+    record: &RecordRef<'_>,
+) -> SmallVec<[&'c Arc<RuleDefinition>; 4]> {
     match record.ends() {
-        Some((type_id, ..)) => catalog.rules_about(Target::Type(type_id)).iter().collect(),
-        None => record
-            .labels()
-            .flat_map(|label| catalog.rules_about(Target::Label(label)))
-            .collect(),
+        Some((type_id, ..)) => catalog.rules_about_any(std::iter::once(Target::Type(type_id))),
+        None => catalog.rules_about_any(record.labels().map(Target::Label)),
     }
 }
 
@@ -37,27 +40,31 @@ impl Application<'_> {
         if catalog.has_no_rule() {
             return Ok(());
         }
+        // A row starts with its rule, so rows of all rules are one sorted list.
         let rows = |record: Option<&RecordRef<'_>>| {
             let mut rows = Vec::new();
             if let Some(record) = record {
                 for rule in about(&catalog, record) {
-                    if let Some(row) = rule.row_of_record(element, record)? {
-                        rows.push((Arc::clone(rule), row));
-                    }
+                    let of_rule = rule.rows_of_record(element, record)?;
+                    rows.extend(of_rule.into_iter().map(|row| (row, rule)));
                 }
             }
+            rows.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
             Ok::<_, Stop>(rows)
         };
+        let has = |rows: &[(Key, _)], wanted: &Key| {
+            rows.binary_search_by(|(row, _): &(Key, _)| row.cmp(wanted)).is_ok()
+        };
         let (before, after) = (rows(old)?, rows(new)?);
-        for (rule, row) in &before {
-            if !after.iter().any(|(_, other)| other == row) {
+        for (row, rule) in &before {
+            if !has(&after, row) {
                 let set = rule.set();
                 self.close_row(&set, &row[set.prefix.len()..])?;
                 self.count(Statistic::Index(rule.id), -1);
             }
         }
-        for (rule, row) in &after {
-            if !before.iter().any(|(_, other)| other == row) {
+        for (row, rule) in &after {
+            if !has(&before, row) {
                 self.batch
                     .put(Family::Index, row, &from_value(self.version));
                 self.count(Statistic::Index(rule.id), 1);
@@ -70,11 +77,8 @@ impl Application<'_> {
     /// commit, so what is in the store is all there is.
     pub(super) fn create_rule(&mut self, rule: RuleDefinition) -> Result<(), Stop> {
         self.touched.schema.push((rule.id, false));
-        if rule.kind.is_unique() {
-            let rows = match rule.target {
-                Target::Label(_) => self.rows_of_nodes(&rule)?,
-                Target::Type(_) => self.rows_of_relationships(&rule)?,
-            };
+        if rule.kind.has_rows() {
+            let rows = self.rows_of_all(&rule)?;
             self.count(Statistic::Index(rule.id), rows.len() as i64);
             for row in rows {
                 self.batch
@@ -85,46 +89,68 @@ impl Application<'_> {
         Ok(())
     }
 
-    fn rows_of_nodes(&self, rule: &RuleDefinition) -> Result<Vec<Key>, Stop> {
-        let Target::Label(label) = rule.target else {
-            return Ok(Vec::new());
-        };
-        let store = self.graph.store.as_ref();
-        let prefix = label_prefix(label);
-        let mut cursor = store.scan(Family::Index, &prefix, &prefix_end(&prefix), false)?;
+    /// The rows of all elements that a rule is about, each once.
+    fn rows_of_all(&self, rule: &RuleDefinition) -> Result<Vec<Key>, Stop> {
         let mut rows = Vec::new();
-        while cursor.valid() {
-            let node = read_trailing_node(cursor.key())?.into();
-            let mut row = Ok(None);
-            store.get_with(Family::Element, &element_key(node), &mut |bytes| {
-                row = RecordRef::parse(bytes).and_then(|record| rule.row_of_record(node, &record));
-            })?;
-            rows.extend(row?);
-            cursor.next();
+        let mut types = Vec::new();
+        for target in &rule.targets {
+            match target {
+                Target::Label(label) => self.rows_of_nodes(rule, *label, &mut rows)?,
+                Target::Type(type_id) => types.push(*type_id),
+            }
         }
-        cursor.status()?;
+        if !types.is_empty() {
+            self.rows_of_relationships(rule, &types, &mut rows)?;
+        }
+        if rule.targets.len() > 1 {
+            // A node may have several of the labels.
+            rows.sort_unstable();
+            rows.dedup();
+        }
         Ok(rows)
     }
 
-    fn rows_of_relationships(&self, rule: &RuleDefinition) -> Result<Vec<Key>, Stop> {
-        let Target::Type(wanted) = rule.target else {
-            return Ok(Vec::new());
-        };
+    fn rows_of_nodes(
+        &self,
+        rule: &RuleDefinition,
+        label: LabelId,
+        rows: &mut Vec<Key>,
+    ) -> Result<(), Stop> {
+        let store = self.graph.store.as_ref();
+        let prefix = label_prefix(label);
+        let mut cursor = store.scan(Family::Index, &prefix, &prefix_end(&prefix), false)?;
+        while cursor.valid() {
+            let node = read_trailing_node(cursor.key())?.into();
+            let mut found = Ok(Rows::new());
+            store.get_with(Family::Element, &element_key(node), &mut |bytes| {
+                found =
+                    RecordRef::parse(bytes).and_then(|record| rule.rows_of_record(node, &record));
+            })?;
+            rows.extend(found?);
+            cursor.next();
+        }
+        Ok(cursor.status()?)
+    }
+
+    fn rows_of_relationships(
+        &self,
+        rule: &RuleDefinition,
+        types: &[TypeId],
+        rows: &mut Vec<Key>,
+    ) -> Result<(), Stop> {
         let lower = element_key(RelationshipId(0).into());
         let upper = prefix_end(&lower[..1]);
         let store = self.graph.store.as_ref();
         let mut cursor = store.scan(Family::Element, &lower, &upper, false)?;
-        let mut rows = Vec::new();
         while cursor.valid() {
             let element = read_element_key(cursor.key())?;
             let record = RecordRef::parse(cursor.value())?;
-            if record.ends().is_some_and(|(found, ..)| found == wanted) {
-                rows.extend(rule.row_of_record(element, &record)?);
+            if record.ends().is_some_and(|(found, ..)| types.contains(&found)) {
+                rows.extend(rule.rows_of_record(element, &record)?);
             }
             cursor.next();
         }
-        cursor.status()?;
-        Ok(rows)
+        Ok(cursor.status()?)
     }
 
     /// Ends a rule and removes its rows, of the past too.

@@ -22,7 +22,7 @@ use crate::rows::{
     Key, VALUE_KEY_BYTES_MAX, label_prefix, prefix_end, property_key, property_prefix,
     read_trailing_node,
 };
-use crate::rule::Target;
+use crate::rule::{IndexSort, RuleKind, Target};
 use crate::value::Value;
 
 impl Transaction {
@@ -203,6 +203,7 @@ impl Transaction {
             }))
             .find(|index| &*index.name == name || (index.label, index.key) == (label, key))
             .map(|index| Arc::clone(&index.name));
+        let range = RuleKind::Index(IndexSort::Range);
         let rule = catalog
             .all_rules()
             .filter(|rule| rule.dropped.is_none())
@@ -218,10 +219,9 @@ impl Transaction {
             }))
             .find(|rule| {
                 *rule.name == *name
-                    || (unique
-                        && rule.kind.is_unique()
-                        && rule.target == Target::Label(label)
-                        && rule.keys == [key])
+                    || (rule.targets == [Target::Label(label)]
+                        && rule.keys == [key]
+                        && (rule.kind.is_unique() || rule.kind == range))
             })
             .map(|rule| Arc::clone(&rule.name));
         if let Some(existing) = clash.or(rule) {
@@ -335,7 +335,7 @@ impl Transaction {
             schema.remove(at);
             return Ok(());
         }
-        if unique && self.drop_rule(name, &mut schema) {
+        if self.drop_rule(name, unique, &mut schema) {
             return Ok(());
         }
         let catalog = self.state.graph.catalog.load();

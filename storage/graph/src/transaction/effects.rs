@@ -189,10 +189,10 @@ impl Transaction {
                 }
                 SchemaChange::Drop(index) => first.push(Effect::DropIndex { id: index.id }),
                 SchemaChange::CreateRule(rule) => {
-                    used.insert(match rule.target {
+                    used.extend(rule.targets.iter().map(|target| match target {
                         Target::Label(label) => (TokenKind::Label, label.0),
                         Target::Type(type_id) => (TokenKind::Type, type_id.0),
-                    });
+                    }));
                     used.extend(rule.keys.iter().map(|key| (TokenKind::Key, key.0)));
                     first.push(Effect::CreateRule(rule.clone()));
                 }
@@ -249,17 +249,18 @@ fn write_keys(
     if !catalog.has_no_rule() {
         let rows_of = |state: Option<&ElementState>| -> Vec<Key> {
             let rules = state.into_iter().flat_map(|state| {
-                catalog
-                    .rules_of(state)
-                    .filter_map(|rule| rule.row_of_state(element, state))
+                let rules = catalog.rules_of(state).into_iter();
+                rules.flat_map(|rule| rule.rows_of_state(element, state))
             });
-            rules.collect()
+            let mut rows: Vec<Key> = rules.collect();
+            rows.sort_unstable();
+            rows
         };
         let (old, new) = (rows_of(before), rows_of(after));
         let differing = old
             .iter()
-            .filter(|row| !new.contains(row))
-            .chain(new.iter().filter(|row| !old.contains(row)));
+            .filter(|row| new.binary_search(row).is_err())
+            .chain(new.iter().filter(|row| old.binary_search(row).is_err()));
         keys.extend(differing.map(|row| fact::index(row)));
     }
     let is_same_existence = before.is_some() == after.is_some();

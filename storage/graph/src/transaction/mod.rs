@@ -387,7 +387,7 @@ impl Transaction {
         if let Some(state) = &state {
             let catalog = self.state.graph.catalog.load();
             for rule in catalog.rules_of(state) {
-                overlay.values.extend(rule.row_of_state(element, state));
+                overlay.values.extend(rule.rows_of_state(element, state));
             }
         }
         overlay.put(element, sequence, state);

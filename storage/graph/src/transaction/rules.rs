@@ -18,7 +18,7 @@ use crate::ids::{ElementId, IndexId, KeyId, RelationshipId};
 use crate::kv::Family;
 use crate::rows::closed::SetRange;
 use crate::rows::{Key, VALUE_KEY_BYTES_MAX, label_prefix, prefix_end, read_trailing_node};
-use crate::rule::{RuleDefinition, RuleKind, Target};
+use crate::rule::{IndexSort, RuleDefinition, RuleKind, Target};
 use crate::value::Value;
 use crate::value::text::to_text;
 
@@ -64,11 +64,20 @@ pub(crate) fn check_alone(
 }
 
 fn target_name(rule: &RuleDefinition, names: &ReadCatalog) -> Arc<str> {
-    match rule.target {
-        Target::Label(label) => names.label_name(label),
-        Target::Type(type_id) => names.type_name(type_id),
+    let name = |target: &Target| {
+        match *target {
+            Target::Label(label) => names.label_name(label),
+            Target::Type(type_id) => names.type_name(type_id),
+        }
+        .unwrap_or_default()
+    };
+    match rule.targets.as_slice() {
+        [one] => name(one),
+        several => {
+            let several: Vec<Arc<str>> = several.iter().map(name).collect();
+            several.join("|").into()
+        }
     }
-    .unwrap_or_default()
 }
 
 fn property_name(rule: &RuleDefinition, names: &ReadCatalog, key: KeyId) -> Box<str> {
@@ -129,8 +138,11 @@ impl Transaction {
         let names = self.read().catalog();
         for rule in catalog.rules_of(state) {
             check_alone(rule, element, &names, |key| state.property(key).cloned())?;
-            if let Some(row) = rule.row_of_state(element, state) {
-                self.check_row(rule, element, &row, state)?;
+            for row in rule.rows_of_state(element, state) {
+                check_length(rule, element, &names, &row)?;
+                if rule.kind.is_unique() {
+                    self.check_row(rule, element, &row, state)?;
+                }
             }
         }
         Ok(())
@@ -144,8 +156,6 @@ impl Transaction {
         row: &Key,
         state: &ElementState,
     ) -> Result<()> {
-        let names = self.read().catalog();
-        check_length(rule, element, &names, row)?;
         let set = rule.set();
         let start = &row[..row.len() - 8];
         let end = prefix_end(start);
@@ -173,10 +183,10 @@ impl Transaction {
             let other = rule.element_of(candidate)?;
             let state = overlay
                 .written(other)
-                .and_then(|written| written.latest())
-                .filter(|state| rule.is_about(state));
-            let has_row = state.and_then(|state| rule.row_of_state(other, state));
-            if other != element && has_row.as_ref() == Some(candidate) {
+                .and_then(|written| written.latest());
+            let has_row =
+                state.is_some_and(|state| rule.rows_of_state(other, state).contains(candidate));
+            if other != element && has_row {
                 existing = existing.or(Some(other));
             }
         }
@@ -187,7 +197,7 @@ impl Transaction {
                 rule,
                 element,
                 existing,
-                &names,
+                &self.read().catalog(),
                 |key| state.property(key).cloned(),
             )),
         }
@@ -200,7 +210,7 @@ impl Transaction {
     pub fn create_rule(
         &self,
         name: &str,
-        target: Target,
+        targets: Vec<Target>,
         keys: Vec<KeyId>,
         kind: RuleKind,
     ) -> Result<IndexId> {
@@ -210,7 +220,7 @@ impl Transaction {
         let rule = RuleDefinition {
             id: self.state.graph.sequencer.index_id(),
             name: name.into(),
-            target,
+            targets,
             keys,
             kind,
             covers_from: crate::ids::Version::MAX,
@@ -235,16 +245,19 @@ impl Transaction {
             }))
             .find(|other| other.clashes_with(&rule))
             .map(|other| Arc::clone(&other.name));
-        // A unique property of nodes is kept as an index.
-        let one = match (target, rule.keys.as_slice()) {
-            (Target::Label(label), [key]) if kind.is_unique() => Some((label, *key)),
+        // One property of nodes, unique or indexed by range, has a shape of its own.
+        let one = match (rule.targets.as_slice(), rule.keys.as_slice()) {
+            ([Target::Label(label)], [key]) => Some((*label, *key)),
             _ => None,
         };
+        let is_range = kind == RuleKind::Index(IndexSort::Range);
         let index = catalog
             .all_indexes()
             .filter(|index| index.dropped.is_none() && !is_dropped(index.id))
             .find(|index| {
-                *index.name == *name || (index.unique && one == Some((index.label, index.key)))
+                *index.name == *name
+                    || (one == Some((index.label, index.key))
+                        && ((index.unique && kind.is_unique()) || is_range))
             })
             .map(|index| Arc::clone(&index.name));
         if let Some(existing) = existing.or(index) {
@@ -263,32 +276,40 @@ impl Transaction {
         let names = self.read().catalog();
         let mut rows: HashMap<Key, ElementId> = HashMap::new();
         let mut elements: Vec<ElementId> = Vec::new();
-        match rule.target {
-            Target::Label(label) => {
-                self.require(fact::label(label));
-                self.require(fact::all_node_records());
-                let set = SetRange::new(Family::Index, label_prefix(label));
-                stored.scan_set(&set, &[], None, &mut |rest| {
-                    elements.push(read_trailing_node(rest)?.into());
-                    Ok(ControlFlow::Continue(()))
-                })?;
+        for target in &rule.targets {
+            let Target::Label(label) = *target else {
+                continue;
+            };
+            self.require(fact::label(label));
+            self.require(fact::all_node_records());
+            let set = SetRange::new(Family::Index, label_prefix(label));
+            stored.scan_set(&set, &[], None, &mut |rest| {
+                elements.push(read_trailing_node(rest)?.into());
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        if rule.is_about_relationships() {
+            for target in &rule.targets {
+                if let Target::Type(type_id) = *target {
+                    self.require(fact::relationships(Some(type_id)));
+                }
             }
-            Target::Type(type_id) => {
-                self.require(fact::relationships(Some(type_id)));
-                self.require(fact::all_relationship_records());
-                let first = RelationshipId(0);
-                stored.scan_elements(first.into(), &mut |element, record| {
-                    Ok(match record.ends() {
-                        Some((found, ..)) => {
-                            if found == type_id {
-                                elements.push(element);
-                            }
-                            ControlFlow::Continue(())
+            self.require(fact::all_relationship_records());
+            let first = RelationshipId(0);
+            stored.scan_elements(first.into(), &mut |element, record| {
+                Ok(match record.ends() {
+                    Some((found, ..)) => {
+                        if rule.targets.contains(&Target::Type(found)) {
+                            elements.push(element);
                         }
-                        None => ControlFlow::Break(None),
-                    })
-                })?;
-            }
+                        ControlFlow::Continue(())
+                    }
+                    None => ControlFlow::Break(None),
+                })
+            })?;
+        } else if rule.targets.len() > 1 {
+            elements.sort_unstable();
+            elements.dedup();
         }
         for element in elements {
             let found = stored.element(element, |record| {
@@ -301,9 +322,11 @@ impl Transaction {
                 values[at].clone()
             };
             check_alone(rule, element, &names, property)?;
-            let row = rule.row(element, |key| Ok::<_, GraphError>(property(key)))?;
-            if let Some(row) = row {
+            for row in rule.rows(element, |key| Ok::<_, GraphError>(property(key)))? {
                 check_length(rule, element, &names, &row)?;
+                if !rule.kind.is_unique() {
+                    continue;
+                }
                 let value = Key::from_slice(&row[..row.len() - 8]);
                 if let Some(existing) = rows.insert(value, element) {
                     return Err(not_unique_together(
@@ -315,10 +338,18 @@ impl Transaction {
         Ok(())
     }
 
-    /// Drops the rule of this name; whether there is one.
-    pub(super) fn drop_rule(&self, name: &str, schema: &mut Vec<SchemaChange>) -> bool {
+    /// Drops the rule of this name, a constraint or an index; whether there is one.
+    pub(super) fn drop_rule(
+        &self,
+        name: &str,
+        is_constraint: bool,
+        schema: &mut Vec<SchemaChange>,
+    ) -> bool {
+        let is_it = |rule: &RuleDefinition| {
+            *rule.name == *name && rule.kind.is_constraint() == is_constraint
+        };
         let created = schema.iter().position(
-            |change| matches!(change, SchemaChange::CreateRule(rule) if *rule.name == *name),
+            |change| matches!(change, SchemaChange::CreateRule(rule) if is_it(rule)),
         );
         if let Some(at) = created {
             schema.remove(at);
@@ -327,7 +358,7 @@ impl Transaction {
         let catalog = self.state.graph.catalog.load();
         let rule = catalog.all_rules().find(|rule| {
             rule.dropped.is_none()
-                && *rule.name == *name
+                && is_it(rule)
                 && !schema.iter().any(
                     |change| matches!(change, SchemaChange::DropRule(gone) if gone.id == rule.id),
                 )
@@ -338,19 +369,6 @@ impl Transaction {
                 true
             }
             None => false,
-        }
-    }
-}
-
-impl RuleDefinition {
-    /// Whether an element in this state is one that the rule is about.
-    pub(crate) fn is_about(&self, state: &ElementState) -> bool {
-        match (self.target, state) {
-            (Target::Label(label), ElementState::Node { labels, .. }) => labels.contains(&label),
-            (Target::Type(wanted), ElementState::Relationship { type_id, .. }) => {
-                *type_id == wanted
-            }
-            _ => false,
         }
     }
 }

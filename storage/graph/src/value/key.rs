@@ -346,7 +346,7 @@ fn temporal(found: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
 }
 
 /// Floats as bytes that sort as the numbers do, zeros alike and NaN last.
-fn sortable(float: f64) -> u64 {
+pub(crate) fn sortable(float: f64) -> u64 {
     let bits = if float == 0.0 {
         0
     } else if float.is_nan() {

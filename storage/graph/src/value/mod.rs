@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 pub(crate) mod generate;
+pub(crate) mod curve;
 pub mod key;
 pub mod order;
 pub mod temporal;

@@ -1,0 +1,73 @@
+//! The sorts of plain indexes: rules that demand nothing and only keep rows.
+//!
+//! In bytes a sort is a tag and then its settings, if it has any. Tags are part of the format.
+
+use super::RuleKind;
+use crate::encoding::DecodeError;
+use crate::encoding::varint::Reader;
+
+const RANGE: u8 = 0;
+const TEXT: u8 = 1;
+const POINT: u8 = 2;
+
+/// What a plain index keeps of an element, and so which questions it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IndexSort {
+    /// The values of all properties, in order. An element that lacks one has no row.
+    Range,
+    /// The value of one property where it is a string.
+    Text,
+    /// The value of one property where it is a point, by its place on a curve through space.
+    Point,
+}
+
+impl IndexSort {
+    /// The name of the sort in the language.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Range => "RANGE",
+            Self::Text => "TEXT",
+            Self::Point => "POINT",
+        }
+    }
+
+    /// Whether it may be on several properties.
+    #[must_use]
+    pub const fn takes_several_keys(self) -> bool {
+        matches!(self, Self::Range)
+    }
+
+    /// Whether an index of this sort has nothing that a rule of that kind does not keep already.
+    pub(super) fn is_kept_by(self, other: RuleKind) -> bool {
+        match other {
+            RuleKind::Index(sort) => sort == self,
+            RuleKind::Unique | RuleKind::Key => self == Self::Range,
+            RuleKind::Exists | RuleKind::Typed(_) => false,
+        }
+    }
+
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        out.push(match self {
+            Self::Range => RANGE,
+            Self::Text => TEXT,
+            Self::Point => POINT,
+        });
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let offset = reader.offset();
+        Ok(match reader.u8("sort of an index")? {
+            RANGE => Self::Range,
+            TEXT => Self::Text,
+            POINT => Self::Point,
+            found => {
+                return Err(DecodeError::Unknown {
+                    what: "sort of an index",
+                    found,
+                    offset,
+                });
+            }
+        })
+    }
+}
