@@ -420,6 +420,17 @@ impl ReadCatalog {
             .collect()
     }
 
+    /// The rules about a label or type whose rows can be *used* at the view's version.
+    #[must_use]
+    pub fn usable_rules(&self, target: Target) -> Vec<Arc<RuleDefinition>> {
+        self.catalog
+            .rules_about(target)
+            .iter()
+            .filter(|rule| rule.kind.has_rows() && rule.covers_from <= self.version)
+            .cloned()
+            .collect()
+    }
+
     /// The index on a label and property that can be *used* at the view's version, if any.
     #[must_use]
     pub fn index_on(&self, label: LabelId, key: KeyId) -> Option<Arc<IndexDefinition>> {

@@ -117,7 +117,7 @@ pub struct Graph {
     pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) blocks: RwLock<Blocks>,
     pub(crate) counts: RwLock<HashMap<Statistic, u64>>,
-    pub(crate) distinct: Mutex<HashMap<IndexId, (u64, u64)>>,
+    pub(crate) distinct: Mutex<HashMap<(IndexId, usize), (u64, u64)>>,
     pub(crate) observers: ArcSwap<Vec<Arc<dyn ApplyObserver>>>,
     pub(crate) sequencer: Sequencer,
     pub(crate) images: Images,

@@ -53,7 +53,10 @@ pub use error::{ApplyError, CommitError, GraphError};
 pub use expansion::Expansion;
 pub use graph::{Applied, CommitRecord, Genesis, Graph, GraphOptions};
 pub use image::{ImageOptions, ImageStatistics};
-pub use read::{GraphRead, NodeData, RelationshipData, RelationshipRow, ScanCursor};
+pub use read::{
+    GraphRead, NextProperty, NodeData, RelationshipData, RelationshipRow, RowsSought, ScanCursor,
+};
 pub use rule::{IndexSort, PropertyTypes, RuleDefinition, RuleKind, Target};
-pub use statistics::{Estimates, IndexEstimate};
+pub use statistics::{Estimates, IndexEstimate, RuleEstimate};
 pub use transaction::{CommitAhead, Isolation, Mark, Sequence, Transaction};
+pub use value::curve::PointBox;

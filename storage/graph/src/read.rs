@@ -12,6 +12,7 @@ mod columns;
 mod counts;
 mod elements;
 mod expands;
+mod rules;
 mod scans;
 mod seeks;
 
@@ -33,6 +34,7 @@ use crate::stored::Stored;
 use crate::transaction::{OwnWrites, Sequence};
 
 pub use elements::{NodeData, RelationshipData};
+pub use rules::{NextProperty, RowsSought};
 pub use scans::{RelationshipRow, ScanCursor};
 
 type Result<T> = std::result::Result<T, GraphError>;
@@ -135,6 +137,7 @@ impl GraphRead {
             }
         }
         estimates.indexes = self.graph.index_estimates();
+        estimates.rules = self.graph.rule_estimates();
         estimates
     }
 }
@@ -147,6 +150,16 @@ impl Graph {
             .filter(|index| index.dropped.is_none());
         current
             .map(|index| (index.id, self.index_estimate(index)))
+            .collect()
+    }
+
+    fn rule_estimates(&self) -> BTreeMap<IndexId, crate::statistics::RuleEstimate> {
+        let catalog = self.catalog.load();
+        let current = catalog
+            .all_rules()
+            .filter(|rule| rule.dropped.is_none() && rule.kind.has_rows());
+        current
+            .map(|rule| (rule.id, self.rule_estimate(rule)))
             .collect()
     }
 }

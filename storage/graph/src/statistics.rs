@@ -14,7 +14,8 @@ use crate::graph::Graph;
 use crate::ids::{IndexId, LabelId, TypeId};
 use crate::kv::Family;
 use crate::rows::meta::Statistic;
-use crate::rows::{prefix_end, property_prefix};
+use crate::rows::{Key, prefix_end, property_prefix, rule_prefix};
+use crate::rule::{IndexSort, RuleDefinition, RuleKind};
 use crate::value::key::skip_key;
 
 /// How many distinct values of an index are looked for before the rest is extrapolated.
@@ -35,6 +36,17 @@ pub struct Estimates {
     pub relationships_by_type: BTreeMap<TypeId, u64>,
     /// Entries and distinct values per index.
     pub indexes: BTreeMap<IndexId, IndexEstimate>,
+    /// Entries and distinct values per rule that has rows.
+    pub rules: BTreeMap<IndexId, RuleEstimate>,
+}
+
+/// The size of the rows of a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleEstimate {
+    /// How many rows there are.
+    pub entries: u64,
+    /// How many distinct values the first property has, roughly, the first two together, and so on.
+    pub distinct: Vec<u64>,
 }
 
 /// The size of an index.
@@ -61,29 +73,56 @@ impl Graph {
                 distinct: entries,
             };
         }
-        let known = self.distinct.lock().get(&index.id).copied();
+        let prefix = property_prefix(index.label, index.key);
+        let distinct = self.distinct_estimate((index.id, 1), &prefix, entries);
+        IndexEstimate { entries, distinct }
+    }
+
+    /// The size of the rows of a rule that exists.
+    pub(crate) fn rule_estimate(&self, rule: &RuleDefinition) -> RuleEstimate {
+        let counts = self.counts.read();
+        let entries = counts.get(&Statistic::Index(rule.id)).copied();
+        let entries = entries.unwrap_or(0);
+        drop(counts);
+        let prefix = rule_prefix(rule.id);
+        let count = rule.keys.len();
+        let distinct = (1..=count).map(|keys| {
+            let is_point = rule.kind == RuleKind::Index(IndexSort::Point);
+            if is_point || (keys == count && rule.kind.is_unique()) {
+                return entries;
+            }
+            self.distinct_estimate((rule.id, keys), &prefix, entries)
+        });
+        RuleEstimate {
+            distinct: distinct.collect(),
+            entries,
+        }
+    }
+
+    /// How many distinct values the first properties of rows have, as remembered or sampled.
+    fn distinct_estimate(&self, of: (IndexId, usize), prefix: &Key, entries: u64) -> u64 {
+        let known = self.distinct.lock().get(&of).copied();
         if let Some((at, distinct)) = known
             && entries <= at.saturating_mul(3) / 2
             && entries >= at / 2
         {
-            let distinct = distinct.min(entries);
-            return IndexEstimate { entries, distinct };
+            return distinct.min(entries);
         }
         // An index that cannot be read now is estimated when it can; a plan fails for itself.
-        let distinct = self.sample_distinct(index, entries).unwrap_or(entries);
-        self.distinct.lock().insert(index.id, (entries, distinct));
-        IndexEstimate { entries, distinct }
+        let distinct = self.sample_distinct(prefix, of.1, entries);
+        let distinct = distinct.unwrap_or(entries);
+        self.distinct.lock().insert(of, (entries, distinct));
+        distinct
     }
 
-    fn sample_distinct(&self, index: &IndexDefinition, entries: u64) -> Result<u64, GraphError> {
-        let prefix = property_prefix(index.label, index.key);
-        let end = prefix_end(&prefix);
-        let mut cursor = self.store.scan(Family::Index, &prefix, &end, false)?;
+    fn sample_distinct(&self, prefix: &Key, keys: usize, entries: u64) -> Result<u64, GraphError> {
+        let end = prefix_end(prefix);
+        let mut cursor = self.store.scan(Family::Index, prefix, &end, false)?;
         let (mut distinct, mut walked, mut skipped) = (0_u64, 0_u64, false);
         let mut value = Vec::new();
         let mut of_value = 0;
         while cursor.valid() {
-            let found = value_key(cursor.key(), prefix.len())?;
+            let found = value_key(cursor.key(), prefix.len(), keys)?;
             if found != value.as_slice() {
                 if distinct == DISTINCT_MAX {
                     // Values seen so far had this many rows each, as far as they were walked.
@@ -110,9 +149,12 @@ impl Graph {
     }
 }
 
-/// The ordered value within the key of a property row.
-fn value_key(row: &[u8], prefix: usize) -> Result<&[u8], DecodeError> {
+/// The first ordered values within the key of a row.
+fn value_key(row: &[u8], prefix: usize, keys: usize) -> Result<&[u8], DecodeError> {
     let rest = row.get(prefix..).unwrap_or(&[]);
-    let behind = skip_key(rest)?.len();
-    Ok(&rest[..rest.len() - behind])
+    let mut behind = rest;
+    for _ in 0..keys {
+        behind = skip_key(behind)?;
+    }
+    Ok(&rest[..rest.len() - behind.len()])
 }

@@ -70,7 +70,12 @@ fn graph() -> (Arc<Graph>, Names) {
         .create_rule("key", vec![target], both, RuleKind::Key)
         .unwrap();
     transaction
-        .create_rule("type", vec![target], vec![keys[2]], RuleKind::Typed(integer))
+        .create_rule(
+            "type",
+            vec![target],
+            vec![keys[2]],
+            RuleKind::Typed(integer),
+        )
         .unwrap();
     transaction.commit(CommitInfo::default()).unwrap();
     (graph, Names { label, keys })

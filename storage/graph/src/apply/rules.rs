@@ -53,7 +53,8 @@ impl Application<'_> {
             Ok::<_, Stop>(rows)
         };
         let has = |rows: &[(Key, _)], wanted: &Key| {
-            rows.binary_search_by(|(row, _): &(Key, _)| row.cmp(wanted)).is_ok()
+            rows.binary_search_by(|(row, _): &(Key, _)| row.cmp(wanted))
+                .is_ok()
         };
         let (before, after) = (rows(old)?, rows(new)?);
         for (row, rule) in &before {
@@ -145,7 +146,10 @@ impl Application<'_> {
         while cursor.valid() {
             let element = read_element_key(cursor.key())?;
             let record = RecordRef::parse(cursor.value())?;
-            if record.ends().is_some_and(|(found, ..)| types.contains(&found)) {
+            if record
+                .ends()
+                .is_some_and(|(found, ..)| types.contains(&found))
+            {
                 rows.extend(rule.rows_of_record(element, &record)?);
             }
             cursor.next();

@@ -24,6 +24,33 @@ struct Sought<'a> {
     is_value: bool,
 }
 
+/// The keys of the values between bounds, of the type of a bound if there is one; none if no value
+/// can lie there.
+pub(super) fn value_range(
+    lower: Bound<&Value>,
+    upper: Bound<&Value>,
+) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+    let of_type = |bound: Bound<&Value>| match bound {
+        Bound::Included(value) | Bound::Excluded(value) => Some(type_range(value)),
+        Bound::Unbounded => None,
+    };
+    let lower = match lower {
+        Bound::Included(value) => key_of(value),
+        Bound::Excluded(value) => prefix_end(&key_of(value)).to_vec(),
+        Bound::Unbounded => of_type(upper).map(|range| range.0).unwrap_or_default(),
+    };
+    let upper = match upper {
+        Bound::Included(value) => Some(prefix_end(&key_of(value)).to_vec()),
+        Bound::Excluded(value) => Some(key_of(value)),
+        // The type of a lower bound is its first byte.
+        Bound::Unbounded => lower.first().map(|rank| vec![rank.saturating_add(1)]),
+    };
+    match &upper {
+        Some(upper) if *upper <= lower => None,
+        _ => Some((lower, upper)),
+    }
+}
+
 impl GraphRead {
     /// Appends at most `limit` nodes that have a value equivalent to `value` in an index.
     pub fn seek_equal(
@@ -98,25 +125,10 @@ impl GraphRead {
         limit: usize,
         out: &mut Vec<NodeId>,
     ) -> Result<()> {
-        let of_type = |bound: Bound<&Value>| match bound {
-            Bound::Included(value) | Bound::Excluded(value) => Some(type_range(value)),
-            Bound::Unbounded => None,
-        };
-        let lower = match lower {
-            Bound::Included(value) => key_of(value),
-            Bound::Excluded(value) => prefix_end(&key_of(value)).to_vec(),
-            Bound::Unbounded => of_type(upper).map(|range| range.0).unwrap_or_default(),
-        };
-        let upper_key = match upper {
-            Bound::Included(value) => Some(prefix_end(&key_of(value)).to_vec()),
-            Bound::Excluded(value) => Some(key_of(value)),
-            // The type of a lower bound is its first byte.
-            Bound::Unbounded => lower.first().map(|rank| vec![rank.saturating_add(1)]),
-        };
-        if upper_key.as_ref().is_some_and(|upper| *upper <= lower) {
+        let Some((lower, upper_key)) = value_range(lower, upper) else {
             cursor.done = true;
             return Ok(());
-        }
+        };
         let sought = Sought {
             lower: &lower,
             upper: upper_key.as_deref(),

@@ -181,9 +181,7 @@ impl Transaction {
         )?;
         for candidate in overlay.values.range(Key::from_slice(start)..end) {
             let other = rule.element_of(candidate)?;
-            let state = overlay
-                .written(other)
-                .and_then(|written| written.latest());
+            let state = overlay.written(other).and_then(|written| written.latest());
             let has_row =
                 state.is_some_and(|state| rule.rows_of_state(other, state).contains(candidate));
             if other != element && has_row {
@@ -348,9 +346,9 @@ impl Transaction {
         let is_it = |rule: &RuleDefinition| {
             *rule.name == *name && rule.kind.is_constraint() == is_constraint
         };
-        let created = schema.iter().position(
-            |change| matches!(change, SchemaChange::CreateRule(rule) if is_it(rule)),
-        );
+        let created = schema
+            .iter()
+            .position(|change| matches!(change, SchemaChange::CreateRule(rule) if is_it(rule)));
         if let Some(at) = created {
             schema.remove(at);
             return true;

@@ -22,6 +22,7 @@
 //!
 //! The format is part of every index row: changing it means a new format of the rows.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::order::{exact_int, rank};
@@ -137,6 +138,20 @@ pub fn string_prefix_range(prefix: &str) -> (Vec<u8>, Vec<u8>) {
     put_escaped(prefix.as_bytes(), &mut lower);
     let upper = prefix_end(&lower);
     (lower, upper)
+}
+
+/// The text of a key that is a string, without copying it where it can be had so.
+pub(crate) fn text_in_key(key: &[u8]) -> Option<Cow<'_, str>> {
+    let escaped = key
+        .strip_prefix(&[rank::STRING])?
+        .strip_suffix(&[ESCAPE, END])?;
+    if !escaped.contains(&ESCAPE) {
+        return std::str::from_utf8(escaped).ok().map(Cow::Borrowed);
+    }
+    match decode_key(key) {
+        Ok((Value::String(text), [])) => Some(Cow::Owned(text.to_string())),
+        _ => None,
+    }
 }
 
 /// The half-open range of keys of all values that share the type of `value` in the total order.

@@ -4,9 +4,9 @@
 //! One type serves storage and queries. Those variants that a property may hold are *storable*
 //! ([`Value::is_storable`]); the others (map, node, relationship, path) live in queries only.
 
+pub mod curve;
 #[cfg(test)]
 pub(crate) mod generate;
-pub(crate) mod curve;
 pub mod key;
 pub mod order;
 pub mod temporal;
