@@ -606,7 +606,8 @@ fn has_constraints(graph: &Arc<Graph>) -> bool {
     let latest = graph.read_latest();
     let catalog = latest.catalog();
     let mut rules = catalog.rules().into_iter();
-    rules.any(|rule| rule.kind.is_constraint()) || catalog.indexes().iter().any(|index| index.unique)
+    rules.any(|rule| rule.kind.is_constraint())
+        || catalog.indexes().iter().any(|index| index.unique)
 }
 
 /// A change as the rejects file shows it.
