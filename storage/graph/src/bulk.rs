@@ -270,8 +270,10 @@ impl BulkLoader {
             check_alone(rule, element, &names, |key| state.property(key).cloned())?;
             for row in rule.rows_of_state(element, state) {
                 check_length(rule, element, &names, &row)?;
+                for (statistic, by) in rule.counts_of_row(&row) {
+                    *self.counts.entry(statistic).or_default() += by;
+                }
                 self.index.push(row);
-                self.count(Statistic::Index(rule.id));
             }
         }
         Ok(())

@@ -56,6 +56,9 @@ pub enum GraphError {
         /// What the log said.
         reason: String,
     },
+    /// A query cannot be asked of a full-text index.
+    #[error("{0}")]
+    Search(retrograph_text::search::SearchError),
     /// An element to be written does not exist in the view, or was deleted in the transaction.
     #[error("{0:?} does not exist")]
     NoSuchElement(ElementId),

@@ -55,8 +55,11 @@ pub use graph::{Applied, CommitRecord, Genesis, Graph, GraphOptions};
 pub use image::{ImageOptions, ImageStatistics};
 pub use read::{
     GraphRead, NextProperty, NodeData, RelationshipData, RelationshipRow, RowsSought, ScanCursor,
+    TextIndex, TextSearch,
 };
-pub use rule::{IndexSort, PropertyTypes, RuleDefinition, RuleKind, Target};
+pub use rule::{
+    FULLTEXT_KEYS_MAX, Fulltext, IndexSort, PropertyTypes, RuleDefinition, RuleKind, Target,
+};
 pub use statistics::{Estimates, IndexEstimate, RuleEstimate};
 pub use transaction::{CommitAhead, Isolation, Mark, Sequence, Transaction};
 pub use value::curve::PointBox;

@@ -12,6 +12,7 @@ mod columns;
 mod counts;
 mod elements;
 mod expands;
+mod fulltext;
 mod rules;
 mod scans;
 mod seeks;
@@ -34,6 +35,7 @@ use crate::stored::Stored;
 use crate::transaction::{OwnWrites, Sequence};
 
 pub use elements::{NodeData, RelationshipData};
+pub use fulltext::{TextIndex, TextSearch};
 pub use rules::{NextProperty, RowsSought};
 pub use scans::{RelationshipRow, ScanCursor};
 
@@ -133,7 +135,7 @@ impl GraphRead {
                 Statistic::Type(type_id) => {
                     estimates.relationships_by_type.insert(*type_id, *count);
                 }
-                Statistic::Index(_) => {}
+                Statistic::Index(_) | Statistic::Texts(..) | Statistic::TextLength(..) => {}
             }
         }
         estimates.indexes = self.graph.index_estimates();
@@ -157,7 +159,9 @@ impl Graph {
         let catalog = self.catalog.load();
         let current = catalog
             .all_rules()
-            .filter(|rule| rule.dropped.is_none() && rule.kind.has_rows());
+            .filter(|rule| rule.dropped.is_none() && rule.kind.has_rows())
+            // Texts are searched by procedures, not by plans.
+            .filter(|rule| !rule.kind.is_fulltext());
         current
             .map(|rule| (rule.id, self.rule_estimate(rule)))
             .collect()

@@ -11,6 +11,7 @@
 //! An element may have no row under a rule, one, or many. The rows are a set like those of a label,
 //! with closed twins, and ranges of them are certified as such.
 
+pub(crate) mod fulltext;
 mod index;
 pub(crate) mod rows;
 
@@ -22,6 +23,7 @@ use crate::ids::{IndexId, KeyId, LabelId, TypeId, Version};
 use crate::rows::{put_bytes, read_text};
 use crate::value::Value;
 
+pub use fulltext::{FULLTEXT_KEYS_MAX, Fulltext};
 pub use index::IndexSort;
 
 /// Whose elements a rule is about.
@@ -138,6 +140,13 @@ impl RuleKind {
     #[must_use]
     pub const fn has_rows(self) -> bool {
         matches!(self, Self::Unique | Self::Key | Self::Index(_))
+    }
+
+    /// Whether it is an index of texts. One row of such an index is read only together with all, so
+    /// its rows are not certified one by one.
+    #[must_use]
+    pub const fn is_fulltext(self) -> bool {
+        matches!(self, Self::Index(IndexSort::Fulltext(_)))
     }
 
     /// Whether it demands anything.

@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::encoding::record::RecordRef;
 use crate::ids::{ElementId, LabelId, RelationshipId, TypeId};
 use crate::kv::Family;
-use crate::rows::meta::{Statistic, rule_row_key};
+use crate::rows::meta::rule_row_key;
 use crate::rows::{
     Key, element_key, from_value, label_prefix, prefix_end, read_element_key, read_trailing_node,
 };
@@ -40,11 +40,19 @@ impl Application<'_> {
         if catalog.has_no_rule() {
             return Ok(());
         }
+        // Rows depend on the properties of the rule alone, and texts take long to analyse.
+        let is_unchanged = |rule: &RuleDefinition| match (old, new) {
+            (Some(old), Some(new)) => rule.has_same_rows(old, new),
+            _ => Ok(false),
+        };
         // A row starts with its rule, so rows of all rules are one sorted list.
         let rows = |record: Option<&RecordRef<'_>>| {
             let mut rows = Vec::new();
             if let Some(record) = record {
                 for rule in about(&catalog, record) {
+                    if is_unchanged(rule)? {
+                        continue;
+                    }
                     let of_rule = rule.rows_of_record(element, record)?;
                     rows.extend(of_rule.into_iter().map(|row| (row, rule)));
                 }
@@ -61,17 +69,24 @@ impl Application<'_> {
             if !has(&after, row) {
                 let set = rule.set();
                 self.close_row(&set, &row[set.prefix.len()..])?;
-                self.count(Statistic::Index(rule.id), -1);
+                self.count_row(rule, row, -1);
             }
         }
         for (row, rule) in &after {
             if !has(&before, row) {
                 self.batch
                     .put(Family::Index, row, &from_value(self.version));
-                self.count(Statistic::Index(rule.id), 1);
+                self.count_row(rule, row, 1);
             }
         }
         Ok(())
+    }
+
+    /// Counts a row that comes or goes.
+    fn count_row(&mut self, rule: &RuleDefinition, row: &Key, change: i64) {
+        for (statistic, by) in rule.counts_of_row(row) {
+            self.count(statistic, change * by);
+        }
     }
 
     /// Makes a rule with the rows of all elements there are. Schema and data do not change in one
@@ -80,8 +95,8 @@ impl Application<'_> {
         self.touched.schema.push((rule.id, false));
         if rule.kind.has_rows() {
             let rows = self.rows_of_all(&rule)?;
-            self.count(Statistic::Index(rule.id), rows.len() as i64);
             for row in rows {
+                self.count_row(&rule, &row, 1);
                 self.batch
                     .put(Family::Index, &row, &from_value(self.version));
             }
@@ -165,11 +180,12 @@ impl Application<'_> {
         let (first, end) = set.closed_bounds();
         self.batch.delete_range(Family::Closed, &first, &end);
         self.machine.segments.forget(&set);
-        let counts = self.graph.counts.read();
-        let statistic = Statistic::Index(rule.id);
-        let rows = counts.get(&statistic).copied().unwrap_or(0) as i64;
-        drop(counts);
-        self.count(statistic, -rows);
+        for statistic in rule.statistics() {
+            let counts = self.graph.counts.read();
+            let count = counts.get(&statistic).copied().unwrap_or(0) as i64;
+            drop(counts);
+            self.count(statistic, -count);
+        }
         self.put_rule(RuleDefinition {
             dropped: Some(self.version),
             ..rule.clone()

@@ -36,16 +36,10 @@ impl GraphRead {
     }
 
     fn count(&self, statistic: Statistic, counts: impl Fn(&ElementState) -> bool) -> Result<u64> {
-        let stored = self.graph.images.count(statistic, self.version, || {
-            let first = statistic.prefix();
-            let end = statistic.key(self.version.next());
-            let cursor = self.graph.store.scan(Family::Meta, &first, &end, true)?;
-            if cursor.valid() {
-                return Ok(read_integer(cursor.value())?);
-            }
-            cursor.status()?;
-            Ok(0)
-        })?;
+        let stored = self
+            .graph
+            .images
+            .count(statistic, self.version, || self.stored_count(statistic))?;
         let Some(own) = self.written() else {
             return Ok(stored);
         };
@@ -66,5 +60,16 @@ impl GraphRead {
                 .sum()
         });
         Ok(stored.saturating_add_signed(change))
+    }
+    /// A statistic at the version as stored, without own writes.
+    pub(super) fn stored_count(&self, statistic: Statistic) -> Result<u64> {
+        let first = statistic.prefix();
+        let end = statistic.key(self.version.next());
+        let cursor = self.graph.store.scan(Family::Meta, &first, &end, true)?;
+        if cursor.valid() {
+            return Ok(read_integer(cursor.value())?);
+        }
+        cursor.status()?;
+        Ok(0)
     }
 }

@@ -307,6 +307,12 @@ impl IndexRow {
     }
 }
 
+/// The numbers of statistics of texts: one for each of the fields that an index may have.
+const TEXTS: u8 = 64;
+const FIELDS_MAX: u8 = 64;
+const TEXT_LENGTH: u8 = TEXTS + FIELDS_MAX;
+const TEXT_LENGTH_END: u8 = TEXT_LENGTH + FIELDS_MAX;
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Statistic {
@@ -320,6 +326,10 @@ pub enum Statistic {
     Type(TypeId),
     /// The rows of an index.
     Index(IndexId),
+    /// The elements that have texts in a field of a full-text index.
+    Texts(IndexId, u8),
+    /// The terms of those texts, with repetitions.
+    TextLength(IndexId, u8),
 }
 
 impl Statistic {
@@ -330,6 +340,8 @@ impl Statistic {
             Self::Label(id) => (2, id.0),
             Self::Type(id) => (3, id.0),
             Self::Index(id) => (4, id.0),
+            Self::Texts(id, field) => (TEXTS + field % FIELDS_MAX, id.0),
+            Self::TextLength(id, field) => (TEXT_LENGTH + field % FIELDS_MAX, id.0),
         }
     }
 
@@ -359,6 +371,8 @@ impl Statistic {
             2 => Self::Label(LabelId(id)),
             3 => Self::Type(TypeId(id)),
             4 => Self::Index(IndexId(id)),
+            TEXTS..TEXT_LENGTH => Self::Texts(IndexId(id), kind - TEXTS),
+            TEXT_LENGTH..TEXT_LENGTH_END => Self::TextLength(IndexId(id), kind - TEXT_LENGTH),
             found => {
                 return Err(DecodeError::Unknown {
                     what: "statistic",

@@ -3,12 +3,14 @@
 //! In bytes a sort is a tag and then its settings, if it has any. Tags are part of the format.
 
 use super::RuleKind;
+use super::fulltext::Fulltext;
 use crate::encoding::DecodeError;
 use crate::encoding::varint::Reader;
 
 const RANGE: u8 = 0;
 const TEXT: u8 = 1;
 const POINT: u8 = 2;
+const FULLTEXT: u8 = 3;
 
 /// What a plain index keeps of an element, and so which questions it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +21,8 @@ pub enum IndexSort {
     Text,
     /// The value of one property where it is a point, by its place on a curve through space.
     Point,
+    /// The terms of the texts of the properties, analysed in this way.
+    Fulltext(Fulltext),
 }
 
 impl IndexSort {
@@ -29,13 +33,14 @@ impl IndexSort {
             Self::Range => "RANGE",
             Self::Text => "TEXT",
             Self::Point => "POINT",
+            Self::Fulltext(_) => "FULLTEXT",
         }
     }
 
     /// Whether it may be on several properties.
     #[must_use]
     pub const fn takes_several_keys(self) -> bool {
-        matches!(self, Self::Range)
+        matches!(self, Self::Range | Self::Fulltext(_))
     }
 
     /// Whether an index of this sort has nothing that a rule of that kind does not keep already.
@@ -52,7 +57,11 @@ impl IndexSort {
             Self::Range => RANGE,
             Self::Text => TEXT,
             Self::Point => POINT,
+            Self::Fulltext(_) => FULLTEXT,
         });
+        if let Self::Fulltext(settings) = self {
+            settings.encode(out);
+        }
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -61,6 +70,7 @@ impl IndexSort {
             RANGE => Self::Range,
             TEXT => Self::Text,
             POINT => Self::Point,
+            FULLTEXT => Self::Fulltext(Fulltext::decode(reader)?),
             found => {
                 return Err(DecodeError::Unknown {
                     what: "sort of an index",

@@ -4,6 +4,7 @@
 //! unique, key, range index   2 ‖ rule(4) ‖ ordered value of each property ‖ element(8)
 //! text index                 2 ‖ rule(4) ‖ ordered value, a string ‖ element(8)
 //! point index                2 ‖ rule(4) ‖ SRID(4) ‖ place on the curve(16 or 24) ‖ element(8)
+//! full-text index            see [`fulltext`](super::fulltext)
 //! ```
 //!
 //! Every row ends with its element. Which rows there are depends on the definition and on the
@@ -54,6 +55,12 @@ impl RuleDefinition {
                 Some(value @ Value::String(_)) => encode_key(&value, &mut bytes),
                 _ => return Ok(rows),
             },
+            RuleKind::Index(IndexSort::Fulltext(settings)) => {
+                self.text_rows(settings, property, &mut |bytes| {
+                    rows.push(self.row(bytes, element));
+                })?;
+                return Ok(rows);
+            }
             RuleKind::Index(IndexSort::Point) => match property(self.keys[0])? {
                 Some(Value::Point(point)) => encode_point(&point, &mut bytes),
                 _ => return Ok(rows),
@@ -94,6 +101,29 @@ impl RuleDefinition {
         self.rows(element, |key| record.property(key))
     }
 
+    /// Whether an element has the same rows before and after a change, seen without computing them.
+    pub(crate) fn has_same_rows(
+        &self,
+        old: &RecordRef<'_>,
+        new: &RecordRef<'_>,
+    ) -> Result<bool, DecodeError> {
+        let is_about = |record: &RecordRef<'_>| match record.ends() {
+            Some((type_id, ..)) => self.targets.contains(&Target::Type(type_id)),
+            None => record
+                .labels()
+                .any(|label| self.targets.contains(&Target::Label(label))),
+        };
+        if is_about(old) != is_about(new) {
+            return Ok(false);
+        }
+        for key in &self.keys {
+            if old.property_bytes(*key)? != new.property_bytes(*key)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The element at the end of one of its rows.
     pub(crate) fn element_of(&self, row: &[u8]) -> Result<ElementId, DecodeError> {
         let id = crate::rows::read_trailing_node(row)?;
@@ -113,7 +143,7 @@ impl RuleDefinition {
     }
 }
 
-const fn id_bytes(element: ElementId) -> [u8; 8] {
+pub(super) const fn id_bytes(element: ElementId) -> [u8; 8] {
     match element {
         ElementId::Node(id) => id.0.to_be_bytes(),
         ElementId::Relationship(id) => id.0.to_be_bytes(),

@@ -18,6 +18,7 @@ use crate::replicate::Pending;
 use crate::rows::meta::TokenKind;
 use crate::rows::{Key, label_key, property_key};
 use crate::rule::Target;
+use crate::rule::fulltext::text_fact;
 use crate::sequencer::{Body, Proposal};
 
 /// A commit on its way, of a transaction that goes on.
@@ -250,6 +251,7 @@ fn write_keys(
         let rows_of = |state: Option<&ElementState>| -> Vec<Key> {
             let rules = state.into_iter().flat_map(|state| {
                 let rules = catalog.rules_of(state).into_iter();
+                let rules = rules.filter(|rule| !rule.kind.is_fulltext());
                 rules.flat_map(|rule| rule.rows_of_state(element, state))
             });
             let mut rows: Vec<Key> = rules.collect();
@@ -262,6 +264,12 @@ fn write_keys(
             .filter(|row| new.binary_search(row).is_err())
             .chain(new.iter().filter(|row| old.binary_search(row).is_err()));
         keys.extend(differing.map(|row| fact::index(row)));
+        let states = || before.into_iter().chain(after);
+        for rule in states().flat_map(|state| catalog.rules_of(state)) {
+            if rule.kind.is_fulltext() && rule.texts_differ(before, after) {
+                keys.push(fact::index(&text_fact(rule.id, element)));
+            }
+        }
     }
     let is_same_existence = before.is_some() == after.is_some();
     match element {

@@ -386,7 +386,8 @@ impl Transaction {
         }
         if let Some(state) = &state {
             let catalog = self.state.graph.catalog.load();
-            for rule in catalog.rules_of(state) {
+            let rules = catalog.rules_of(state).into_iter();
+            for rule in rules.filter(|rule| !rule.kind.is_fulltext()) {
                 overlay.values.extend(rule.rows_of_state(element, state));
             }
         }
