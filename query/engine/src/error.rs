@@ -132,6 +132,7 @@ impl From<GraphError> for QueryError {
                 RuntimeKind::ConstraintValidationFailed,
                 "PropertyTypeViolation",
             ),
+            GraphError::Search(_) => (RuntimeKind::ArgumentError, "InvalidArgumentValue"),
             GraphError::NoSuchElement(_) | GraphError::NoSuchEnd(_) => {
                 (RuntimeKind::EntityNotFound, "DeletedEntityAccess")
             }

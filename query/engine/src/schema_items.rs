@@ -6,7 +6,7 @@ use std::sync::Arc;
 use retrograph_cypher::ast::{ConstraintSort, IndexKind};
 use retrograph_graph::ids::KeyId;
 use retrograph_graph::value::{Map, Value};
-use retrograph_graph::{GraphRead, IndexSort, ReadCatalog, RuleKind, Target};
+use retrograph_graph::{Fulltext, GraphRead, IndexSort, ReadCatalog, RuleKind, Target};
 
 /// An index.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct IndexItem {
     pub(crate) is_constraint: bool,
     /// The first version it answers for.
     pub(crate) covers_from: i64,
+    /// How a full-text index analyses texts.
+    pub(crate) fulltext: Option<Fulltext>,
 }
 
 /// A constraint.
@@ -53,6 +55,7 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
             properties: vec![catalog.key_name(index.key).unwrap_or_default()],
             is_constraint: index.unique,
             covers_from: index.covers_from.0.cast_signed(),
+            fulltext: None,
         })
         .collect();
     let rules = catalog.rules().into_iter();
@@ -65,6 +68,7 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
                 kind: match rule.kind {
                     RuleKind::Index(IndexSort::Text) => IndexKind::Text,
                     RuleKind::Index(IndexSort::Point) => IndexKind::Point,
+                    RuleKind::Index(IndexSort::Fulltext(_)) => IndexKind::Fulltext,
                     _ => IndexKind::Range,
                 },
                 is_relationship: rule.is_about_relationships(),
@@ -72,6 +76,10 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
                 properties: key_names(&catalog, &rule.keys),
                 is_constraint: rule.kind.is_constraint(),
                 covers_from: rule.covers_from.0.cast_signed(),
+                fulltext: match rule.kind {
+                    RuleKind::Index(IndexSort::Fulltext(settings)) => Some(settings),
+                    _ => None,
+                },
             }),
     );
     items.sort_by(|left, right| left.name.cmp(&right.name));
@@ -189,8 +197,23 @@ impl IndexItem {
 
     /// The options it was made with.
     pub(crate) fn options(&self) -> Value {
+        let config = self.fulltext.map(|settings| {
+            Map::from_iter([
+                (
+                    "fulltext.analyzer".into(),
+                    Value::string(settings.analyzer().name()),
+                ),
+                (
+                    "fulltext.eventually_consistent".into(),
+                    Value::Bool(settings.eventually_consistent),
+                ),
+            ])
+        });
         let map = Map::from_iter([
-            ("indexConfig".into(), Value::Map(Arc::default())),
+            (
+                "indexConfig".into(),
+                Value::Map(Arc::new(config.unwrap_or_default())),
+            ),
             ("indexProvider".into(), Value::string(self.provider())),
         ]);
         Value::Map(Arc::new(map))
@@ -213,7 +236,16 @@ impl IndexItem {
                 format!("CREATE {kind} INDEX {name} FOR {target} ON EACH {function}(e)")
             }
             IndexKind::Fulltext => {
-                format!("CREATE {kind} INDEX {name} FOR {target} ON EACH [{keys}]")
+                let options = self.fulltext.map_or_else(String::new, |settings| {
+                    format!(
+                        " OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{}', \
+                         `fulltext.eventually_consistent`: {}}}, indexProvider: '{}'}}",
+                        settings.analyzer().name(),
+                        settings.eventually_consistent,
+                        self.provider()
+                    )
+                });
+                format!("CREATE {kind} INDEX {name} FOR {target} ON EACH [{keys}]{options}")
             }
             _ => format!("CREATE {kind} INDEX {name} FOR {target} ON ({keys})"),
         }

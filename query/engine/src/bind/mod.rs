@@ -14,6 +14,7 @@ mod call;
 mod creation;
 mod expression;
 mod function;
+mod index_options;
 mod linear;
 mod path;
 mod pattern;

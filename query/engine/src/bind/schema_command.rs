@@ -8,11 +8,11 @@ use retrograph_cypher::ast::{
 };
 use retrograph_cypher::{Detail, Diagnostic, Span};
 
-use retrograph_graph::{IndexSort, PropertyTypes, RuleKind};
+use retrograph_graph::{FULLTEXT_KEYS_MAX, IndexSort, PropertyTypes, RuleKind};
 
 use super::call::result_place;
 use super::query::Statement;
-use super::{Binder, Bound, Steps};
+use super::{Binder, Bound, Steps, index_options};
 use crate::plan::operator::SchemaChange;
 use crate::plan::{Access, Operator};
 use crate::show;
@@ -86,14 +86,26 @@ fn create_index(create: &CreateIndex) -> Bound<SchemaChange> {
         IndexKind::Range => IndexSort::Range,
         IndexKind::Text => IndexSort::Text,
         IndexKind::Point => IndexSort::Point,
-        IndexKind::Fulltext | IndexKind::Vector | IndexKind::Lookup => {
+        IndexKind::Fulltext => {
+            IndexSort::Fulltext(index_options::fulltext(create.options.as_ref())?)
+        }
+        IndexKind::Vector | IndexKind::Lookup => {
             return Err(not_yet(create.span, "this kind of index"));
         }
     };
-    if let Some(options) = &create.options {
+    if let Some(options) = &create.options
+        && !matches!(sort, IndexSort::Fulltext(_))
+    {
         return Err(not_yet(options.span, "options of indexes"));
     }
     no_repetition(&create.properties)?;
+    if create.properties.len() > FULLTEXT_KEYS_MAX {
+        return Err(Diagnostic::error(
+            Detail::UnexpectedSyntax,
+            create.properties[FULLTEXT_KEYS_MAX].span,
+            format!("an index is on at most {FULLTEXT_KEYS_MAX} properties"),
+        ));
+    }
     if !sort.takes_several_keys() {
         single_key(&create.properties, sort, create.span)?;
     }

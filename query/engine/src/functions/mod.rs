@@ -12,6 +12,7 @@ pub mod aggregate;
 mod algorithms;
 mod conversion;
 pub mod exact_sum;
+mod fulltext;
 pub mod graph;
 pub mod internal;
 pub mod lists;

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use retrograph_graph::value::Value;
 
 use super::temporal::instant_utc;
-use super::{CallContext, Procedure, algorithms, list, meta, text, wrong_type};
+use super::{CallContext, Procedure, algorithms, fulltext, list, meta, text, wrong_type};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::schema_items::{constraint_items, index_items};
 use crate::show::Host;
@@ -43,7 +43,8 @@ impl Procedures {
             .into_iter()
             .chain(server_procedures(&host))
             .chain(meta::procedures())
-            .chain(algorithms::procedures());
+            .chain(algorithms::procedures())
+            .chain(fulltext::procedures());
         let mut procedures = Self {
             by_name: HashMap::new(),
             host: Arc::clone(&host),
