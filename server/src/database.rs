@@ -15,6 +15,7 @@ use retrograph_raft::{
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::group::{FlushError, Group};
+use crate::index_builder::{Bell, IndexBuilder};
 use crate::maintenance::{Groups, Maintenance};
 use crate::registry::{self, GraphInfo, RegistryError, SYSTEM_GROUP};
 
@@ -128,13 +129,17 @@ fn suggestion(known: &[Arc<str>]) -> String {
 
 /// An open database. Queries run on it from any number of threads.
 pub struct Database {
-    // The order is that of dropping: no flush may run on a closed group, no group outlive the log.
+    // The order is that of dropping: no flush or step of a build may run on a closed group, no group
+    // outlive the log.
+    _index_builder: IndexBuilder,
     _maintenance: Maintenance,
     engine: Engine,
     groups: Groups,
     system: Arc<Group>,
     /// Held while a graph is made or opened.
     opening: Mutex<()>,
+    /// Wakes the builder of indexes.
+    bell: Bell,
     resources: RocksResources,
     log: Arc<LogStore>,
     directory: DataDir,
@@ -186,20 +191,25 @@ impl Database {
         })?;
         let log = Arc::new(log);
         let resources = RocksResources::default();
-        let system = open_group(&directory, &log, &resources, SYSTEM_GROUP, SYSTEM)?;
+        let bell = Bell::default();
+        let system = open_group(&directory, &log, &resources, &bell, SYSTEM_GROUP, SYSTEM)?;
         let groups: Groups = Arc::default();
         groups.lock().insert(SYSTEM_GROUP, system.clone());
         let maintenance = Maintenance::start(groups.clone()).map_err(DatabaseError::Thread)?;
+        let index_builder =
+            IndexBuilder::start(groups.clone(), bell.clone()).map_err(DatabaseError::Thread)?;
         let engine = Engine::new(EngineSettings::default());
         engine.set_surroundings(Arc::new(Host {
             system: system.graph().clone(),
         }));
         Ok(Arc::new(Self {
+            _index_builder: index_builder,
             _maintenance: maintenance,
             engine,
             groups,
             system,
             opening: Mutex::new(()),
+            bell,
             resources,
             log,
             directory,
@@ -265,6 +275,15 @@ impl Database {
         self.open_graph(&info)
     }
 
+    /// Why indexes of a graph are not being built at the moment, if the last step failed.
+    #[must_use]
+    pub fn index_trouble(&self, graph: &Arc<Graph>) -> Option<String> {
+        let groups = self.groups.lock();
+        let mut groups = groups.iter();
+        let (id, _) = groups.find(|(_, group)| Arc::ptr_eq(group.graph(), graph))?;
+        self.bell.trouble(*id)
+    }
+
     /// Makes the state of every open graph durable and shortens the logs, so that the next opening
     /// has nothing to replay. What was acknowledged is durable without it.
     ///
@@ -291,8 +310,13 @@ impl Database {
         if let Some(group) = self.groups.lock().get(&id) {
             return Ok(group.graph().clone());
         }
-        let group = open_group(&self.directory, &self.log, &self.resources, id, &info.name)?;
+        let (log, resources, bell) = (&self.log, &self.resources, &self.bell);
+        let group = open_group(&self.directory, log, resources, bell, id, &info.name)?;
         self.groups.lock().insert(id, group.clone());
+        if group.graph().has_populating_index() {
+            // Where the process that created it left off.
+            self.bell.ring();
+        }
         Ok(group.graph().clone())
     }
 }
@@ -309,6 +333,7 @@ fn open_group(
     directory: &DataDir,
     log: &Arc<LogStore>,
     resources: &RocksResources,
+    bell: &Bell,
     id: GroupId,
     name: &str,
 ) -> Result<Arc<Group>, DatabaseError> {
@@ -321,7 +346,11 @@ fn open_group(
     };
     let store = RocksStore::open(&directory.group(id), &options)
         .map_err(|source| unusable(source.into()))?;
-    let graph = Graph::open(Arc::new(store), GraphOptions::default()).map_err(unusable)?;
+    let options = GraphOptions {
+        index_builder: Some(bell.waker()),
+        ..GraphOptions::default()
+    };
+    let graph = Graph::open(Arc::new(store), options).map_err(unusable)?;
     let group = Group::connect::<GroupError>(Arc::new(graph), |machine| {
         Ok(SingleMember::open(
             log.clone(),

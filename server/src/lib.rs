@@ -14,6 +14,7 @@
 mod data_dir;
 mod database;
 mod group;
+mod index_builder;
 mod maintenance;
 mod registry;
 

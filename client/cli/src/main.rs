@@ -4,6 +4,7 @@
 //! codes are in [`failure::Kind`].
 
 mod args;
+mod builds;
 mod commands;
 mod demo;
 mod failure;

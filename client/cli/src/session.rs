@@ -1,6 +1,7 @@
 //! A conversation with one graph at a time: which graph, at which moment, with which parameters, in
 //! which transaction.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,12 @@ use retrograph_engine::{
 };
 use retrograph_graph::Graph;
 use retrograph_graph::commit::CommitInfo;
+use retrograph_graph::ids::IndexId;
 use retrograph_graph::value::Value;
 use retrograph_ingest::ImportFolder;
 use retrograph_server::{Database, OpenOptions};
 
+use crate::builds;
 use crate::failure::Failure;
 use crate::interrupt::interruptible;
 use crate::moment::Moment;
@@ -66,12 +69,20 @@ struct Chosen {
     graph: Arc<Graph>,
 }
 
+/// A graph in which this process created indexes.
+struct Indexed {
+    graph: Arc<Graph>,
+    /// Those that had failed before.
+    failed: Vec<IndexId>,
+}
+
 /// See the module.
 pub struct Session {
     database: Arc<Database>,
     chosen: Option<Chosen>,
     transaction: Option<OpenTransaction>,
     actor: Arc<str>,
+    indexed: RefCell<Vec<Indexed>>,
     /// The state that queries read, unless they name one themselves.
     pub moment: Moment,
     /// The parameters of every query.
@@ -97,6 +108,7 @@ impl Session {
             chosen: None,
             transaction: None,
             actor,
+            indexed: RefCell::default(),
             moment: Moment::Now,
             parameters: Parameters::new(),
             timeout: None,
@@ -207,7 +219,8 @@ impl Session {
         let options = self.options(Some(cancel.clone()));
         let _interruptible = interruptible(move || cancel.cancel());
         let engine = self.database.engine();
-        Ok(match &self.transaction {
+        let failed = self.graph().map(|graph| builds::failed(graph));
+        let result = match &self.transaction {
             Some(open) => engine.run_in(open, text, &self.parameters, &options, sink),
             None => engine.run(
                 &self.chosen()?.graph,
@@ -216,7 +229,33 @@ impl Session {
                 &options,
                 sink,
             ),
-        })
+        };
+        if let Ok(summary) = &result
+            && summary.counters.indexes_added > 0
+        {
+            self.note_indexed(failed.unwrap_or_default());
+        }
+        Ok(result)
+    }
+
+    fn note_indexed(&self, failed: Vec<IndexId>) {
+        let Some(graph) = self.graph() else { return };
+        let mut indexed = self.indexed.borrow_mut();
+        if indexed
+            .iter()
+            .all(|known| !Arc::ptr_eq(&known.graph, graph))
+        {
+            let graph = Arc::clone(graph);
+            indexed.push(Indexed { graph, failed });
+        }
+    }
+
+    /// Waits until the indexes are built that were created here.
+    pub fn finish_builds(&self) -> Result<(), Failure> {
+        for indexed in self.indexed.take() {
+            builds::finish(&self.database, &indexed.graph, &indexed.failed)?;
+        }
+        Ok(())
     }
 
     /// An error of a statement shows its place in the script. The statement is therefore compiled

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use retrograph_cypher::ast::{ConstraintSort, IndexKind};
-use retrograph_graph::ids::KeyId;
+use retrograph_graph::ids::{KeyId, Version};
 use retrograph_graph::value::{Map, Value};
-use retrograph_graph::{Fulltext, GraphRead, IndexSort, ReadCatalog, RuleKind, Target};
+use retrograph_graph::{Build, Fulltext, GraphRead, IndexBuild, IndexSort, ReadCatalog, RuleKind, Target};
 
 /// An index.
 #[derive(Clone, Debug)]
@@ -20,10 +20,44 @@ pub(crate) struct IndexItem {
     pub(crate) properties: Vec<Arc<str>>,
     /// Whether it stands behind a constraint of its name.
     pub(crate) is_constraint: bool,
-    /// The first version it answers for.
-    pub(crate) covers_from: i64,
     /// How a full-text index analyses texts.
     pub(crate) fulltext: Option<Fulltext>,
+    /// The first version it answers for; none while it is being built.
+    pub(crate) covers_from: Option<i64>,
+    pub(crate) progress: Progress,
+}
+
+/// How far an index has been built.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    /// `ONLINE`, `POPULATING` or `FAILED`.
+    pub(crate) state: &'static str,
+    pub(crate) percent: f64,
+    /// Why it failed; empty if it did not.
+    pub(crate) failure: String,
+}
+
+impl Progress {
+    fn of(build: Option<IndexBuild>) -> Self {
+        let (state, percent, failure) = match build {
+            None => ("ONLINE", 100.0, None),
+            Some(index) => match index.build {
+                Build::Complete => ("ONLINE", 100.0, None),
+                Build::Populating { .. } => ("POPULATING", index.done * 100.0, None),
+                Build::Failed { .. } => ("FAILED", 0.0, index.failure),
+            },
+        };
+        Self {
+            state,
+            percent,
+            failure: failure.unwrap_or_default(),
+        }
+    }
+}
+
+/// The first version that an index covers, unless it covers none yet.
+fn covered(from: Version) -> Option<i64> {
+    (from != Version::MAX).then_some(from.0.cast_signed())
 }
 
 /// A constraint.
@@ -54,8 +88,9 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
             names: vec![catalog.label_name(index.label).unwrap_or_default()],
             properties: vec![catalog.key_name(index.key).unwrap_or_default()],
             is_constraint: index.unique,
-            covers_from: index.covers_from.0.cast_signed(),
             fulltext: None,
+            covers_from: covered(index.covers_from),
+            progress: Progress::of(read.graph().index_build(&index)),
         })
         .collect();
     let rules = catalog.rules().into_iter();
@@ -75,11 +110,12 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
                 names: target_names(&catalog, &rule.targets),
                 properties: key_names(&catalog, &rule.keys),
                 is_constraint: rule.kind.is_constraint(),
-                covers_from: rule.covers_from.0.cast_signed(),
                 fulltext: match rule.kind {
                     RuleKind::Index(IndexSort::Fulltext(settings)) => Some(settings),
                     _ => None,
                 },
+                covers_from: covered(rule.covers_from),
+                progress: Progress::of(None),
             }),
     );
     items.sort_by(|left, right| left.name.cmp(&right.name));

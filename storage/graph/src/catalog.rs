@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::build::Build;
 use crate::encoding::DecodeError;
 use crate::encoding::record::ElementState;
 use crate::error::GraphError;
@@ -40,25 +41,48 @@ pub struct IndexDefinition {
     pub key: KeyId,
     /// Whether a constraint makes values unique.
     pub unique: bool,
-    /// The first version it covers; reads of older versions cannot use it.
+    /// The first version in which it exists.
+    pub created: Version,
+    /// The first version it covers; reads of older versions cannot use it. No version until it is
+    /// built.
     pub covers_from: Version,
+    /// How far it has been built; `None` if the commit that created it made it whole.
+    pub build: Option<Build>,
     /// The first version in which it no longer exists.
     pub dropped: Option<Version>,
 }
 
 impl IndexDefinition {
     fn exists_at(&self, version: Version) -> bool {
-        self.covers_from <= version && self.dropped.is_none_or(|dropped| version < dropped)
+        self.created <= version && self.dropped.is_none_or(|dropped| version < dropped)
+    }
+
+    /// Whether some of its rows are still missing.
+    #[must_use]
+    pub const fn is_populating(&self) -> bool {
+        matches!(self.build, Some(Build::Populating { .. }))
+    }
+
+    /// Whether it exists now and is whole.
+    #[must_use]
+    pub const fn is_online(&self) -> bool {
+        self.dropped.is_none() && matches!(self.build, None | Some(Build::Complete))
+    }
+
+    /// Whether commits keep its rows.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.dropped.is_none() && !matches!(self.build, Some(Build::Failed { .. }))
     }
 
     pub(crate) fn row(&self) -> IndexRow {
         IndexRow {
-            created: self.covers_from,
+            created: self.created,
             dropped: self.dropped,
             label: self.label,
             key: self.key,
             unique: self.unique,
             name: Arc::clone(&self.name),
+            build: self.build.map(|build| (build, self.covers_from)),
         }
     }
 }
@@ -75,7 +99,7 @@ struct Tokens {
 pub(crate) struct Catalog {
     tokens: [Tokens; 3],
     indexes: BTreeMap<IndexId, Arc<IndexDefinition>>,
-    /// Those that exist now, by label.
+    /// Those whose rows commits keep now, by label.
     by_label: HashMap<LabelId, Vec<Arc<IndexDefinition>>>,
     rules: BTreeMap<IndexId, Arc<RuleDefinition>>,
     /// Those that exist now, by target.
@@ -108,7 +132,11 @@ impl Catalog {
                 label: row.label,
                 key: row.key,
                 unique: row.unique,
-                covers_from: row.created,
+                created: row.created,
+                covers_from: row
+                    .build
+                    .map_or(row.created, |(_, covers_from)| covers_from),
+                build: row.build.map(|(build, _)| build),
                 dropped: row.dropped,
             });
             cursor.next();
@@ -152,14 +180,19 @@ impl Catalog {
 
     /// Adds or replaces an index.
     pub fn put_index(&mut self, definition: IndexDefinition) {
+        self.put_index_progress(definition);
+        self.epoch += 1;
+    }
+
+    /// Replaces an index of which nothing has changed that plans could depend on.
+    pub fn put_index_progress(&mut self, definition: IndexDefinition) {
         let definition = Arc::new(definition);
         let at_label = self.by_label.entry(definition.label).or_default();
         at_label.retain(|index| index.id != definition.id);
-        if definition.dropped.is_none() {
+        if definition.is_kept() {
             at_label.push(Arc::clone(&definition));
         }
         self.indexes.insert(definition.id, definition);
-        self.epoch += 1;
     }
 
     /// Adds or replaces a rule.
@@ -231,12 +264,12 @@ impl Catalog {
         self.indexes.values()
     }
 
-    /// The indexes that exist now on a label.
+    /// The indexes on a label whose rows commits keep now.
     pub fn indexes_of(&self, label: LabelId) -> &[Arc<IndexDefinition>] {
         self.by_label.get(&label).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether there is no index now.
+    /// Whether there is no index now whose rows commits keep.
     pub fn has_no_index(&self) -> bool {
         self.by_label.values().all(Vec::is_empty)
     }
@@ -251,6 +284,14 @@ impl Catalog {
             index.dropped.is_none()
                 && (name == Some(&*index.name) || on == Some((index.label, index.key)))
         })
+    }
+
+    /// Whether an index or a rule exists now under a name.
+    pub fn has_index_named(&self, name: &str) -> bool {
+        let mut rules = self.rules.values();
+        self.current_index(Some(name), None).is_some()
+            || rules
+                .any(|rule| rule.dropped.is_none() && rule.kind.has_rows() && *rule.name == *name)
     }
 
     /// The id and the first version of a name.
@@ -491,7 +532,9 @@ mod tests {
             label: LabelId(1),
             key: KeyId(1),
             unique: false,
+            created: Version(3),
             covers_from: Version(3),
+            build: None,
             dropped: None,
         };
         catalog.put_index(index.clone());
@@ -504,6 +547,31 @@ mod tests {
         assert_eq!(at(&catalog, 2).label("A"), Some(LabelId(1)));
         assert!(at(&catalog, 2).index_on(LabelId(1), KeyId(1)).is_none());
         assert!(at(&catalog, 3).index_on(LabelId(1), KeyId(1)).is_some());
+        let populating = IndexDefinition {
+            covers_from: Version::MAX,
+            build: Some(Build::START),
+            ..index.clone()
+        };
+        catalog.put_index(populating);
+        assert_eq!(at(&catalog, 3).indexes().len(), 1);
+        assert!(at(&catalog, 9).index_on(LabelId(1), KeyId(1)).is_none());
+        assert_eq!(catalog.indexes_of(LabelId(1)).len(), 1);
+        let failed = IndexDefinition {
+            covers_from: Version::MAX,
+            build: Some(Build::Failed {
+                element: 1,
+                bytes: 9,
+            }),
+            ..index.clone()
+        };
+        catalog.put_index(failed);
+        assert!(catalog.indexes_of(LabelId(1)).is_empty());
+        assert_eq!(at(&catalog, 3).indexes().len(), 1);
+        index.build = Some(Build::Complete);
+        index.covers_from = Version(5);
+        catalog.put_index(index.clone());
+        assert!(at(&catalog, 4).index_on(LabelId(1), KeyId(1)).is_none());
+        assert!(at(&catalog, 5).index_on(LabelId(1), KeyId(1)).is_some());
         index.dropped = Some(Version(7));
         catalog.put_index(index);
         // The schema of version 5 had the index, but its rows are gone.

@@ -9,7 +9,7 @@
 //!                        02 node delete    id previous
 //!                        03 relationship put     04 relationship delete  (likewise)
 //!                        10 token          kind(1) id name
-//!                        11 create index   id label key unique(1) name
+//!                        11 create index   id label key flags(1) name    1: unique, 2: built in steps
 //!                        12 drop index     id (an index or a rule)
 //!                        13 create rule    id and what [`crate::rule`] writes
 //! ```
@@ -73,6 +73,8 @@ pub enum Effect {
         key: KeyId,
         /// Whether values are unique.
         unique: bool,
+        /// Whether it is built in steps after the commit, not with it.
+        in_steps: bool,
         /// The name of the index or constraint.
         name: Arc<str>,
     },
@@ -116,6 +118,8 @@ pub enum EffectRef<'a> {
         key: KeyId,
         /// Whether values are unique.
         unique: bool,
+        /// Whether it is built in steps after the commit, not with it.
+        in_steps: bool,
         /// The name.
         name: &'a str,
     },
@@ -152,12 +156,14 @@ impl EffectRef<'_> {
                 label,
                 key,
                 unique,
+                in_steps,
                 name,
             } => Effect::CreateIndex {
                 id,
                 label,
                 key,
                 unique,
+                in_steps,
                 name: name.into(),
             },
             Self::DropIndex { id } => Effect::DropIndex { id },
@@ -191,13 +197,14 @@ pub fn encode_effect(effect: &Effect, out: &mut Vec<u8>) -> Result<(), EncodeErr
             label,
             key,
             unique,
+            in_steps,
             name,
         } => {
             out.push(CREATE_INDEX);
             put_u64(u64::from(id.0), out);
             put_u64(u64::from(label.0), out);
             put_u64(u64::from(key.0), out);
-            out.push(u8::from(*unique));
+            out.push(u8::from(*unique) | u8::from(*in_steps) << 1);
             put_bytes(name.as_bytes(), out);
         }
         Effect::CreateRule(rule) => {
@@ -255,13 +262,28 @@ pub fn decode_effect<'a>(reader: &mut Reader<'a>) -> Result<EffectRef<'a>, Decod
                 name: read_text(reader, "token name")?,
             })
         }
-        CREATE_INDEX => Ok(EffectRef::CreateIndex {
-            id: IndexId(reader.varint_u32("index")?),
-            label: LabelId(reader.varint_u32("label")?),
-            key: KeyId(reader.varint_u32("key")?),
-            unique: reader.flag("unique")?,
-            name: read_text(reader, "index name")?,
-        }),
+        CREATE_INDEX => {
+            let id = IndexId(reader.varint_u32("index")?);
+            let label = LabelId(reader.varint_u32("label")?);
+            let key = KeyId(reader.varint_u32("key")?);
+            let offset = reader.offset();
+            let flags = reader.u8("flags of an index")?;
+            if flags > 3 {
+                return Err(DecodeError::Unknown {
+                    what: "flags of an index",
+                    found: flags,
+                    offset,
+                });
+            }
+            Ok(EffectRef::CreateIndex {
+                id,
+                label,
+                key,
+                unique: flags & 1 != 0,
+                in_steps: flags & 2 != 0,
+                name: read_text(reader, "index name")?,
+            })
+        }
         CREATE_RULE => {
             let id = IndexId(reader.varint_u32("rule")?);
             let rule = RuleDefinition::decode(id, reader)?;
@@ -460,7 +482,16 @@ mod tests {
                 label: LabelId(1),
                 key: KeyId(2),
                 unique: true,
+                in_steps: false,
                 name: "u".into(),
+            },
+            Effect::CreateIndex {
+                id: IndexId(4),
+                label: LabelId(1),
+                key: KeyId(2),
+                unique: false,
+                in_steps: true,
+                name: "i".into(),
             },
             Effect::DropIndex { id: IndexId(3) },
             node(5, -4),
@@ -482,6 +513,30 @@ mod tests {
             );
         }
         assert_eq!(reader.remaining(), 0);
+    }
+
+    #[test]
+    fn an_index_made_at_once_is_told_from_one_built_in_steps() {
+        for (bytes, unique, in_steps) in [
+            ([0x11, 3, 1, 2, 0, 1, b'i'], false, false),
+            ([0x11, 3, 1, 2, 1, 1, b'i'], true, false),
+            ([0x11, 3, 1, 2, 2, 1, b'i'], false, true),
+        ] {
+            let effect = Effect::CreateIndex {
+                id: IndexId(3),
+                label: LabelId(1),
+                key: KeyId(2),
+                unique,
+                in_steps,
+                name: "i".into(),
+            };
+            let mut written = Vec::new();
+            encode_effect(&effect, &mut written).unwrap();
+            assert_eq!(written, bytes);
+            let read = decode_effect(&mut Reader::new(&bytes)).unwrap();
+            assert_eq!(read.to_owned().unwrap(), effect);
+        }
+        assert!(decode_effect(&mut Reader::new(&[0x11, 3, 1, 2, 4, 1, b'i'])).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! mark    := time(zigzag)                          nothing but a time
 //! part    := number bytes…                         effects of a transaction larger than an entry
 //! ingest  := header(length before) grants plan     a bulk batch in sorted files
+//! build   := index part id elements bytes          a step of building an index
 //! grants  := count (space(1) block owner)…
 //! ```
 //!
@@ -14,6 +15,7 @@
 //! the commit, which says how many parts it has. Applying a part only stores it, so the transaction
 //! takes effect with its commit or not at all; parts without a commit are dropped by what follows.
 
+use crate::build::BuildStep;
 use crate::encoding::DecodeError;
 use crate::encoding::varint::{Reader, put_i64, put_u64};
 use crate::error::ApplyError;
@@ -38,6 +40,7 @@ const COMMIT: u8 = 2;
 const MARK: u8 = 3;
 const PART: u8 = 4;
 const INGEST: u8 = 5;
+const BUILD: u8 = 6;
 
 /// A block of ids given to an owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +87,8 @@ pub enum Entry<'a> {
         /// What to take over; see the bulk module.
         plan: &'a [u8],
     },
+    /// A step of building an index.
+    Build(BuildStep),
 }
 
 impl<'a> Entry<'a> {
@@ -96,6 +101,7 @@ impl<'a> Entry<'a> {
             Self::Mark(_) => MARK,
             Self::Part { .. } => PART,
             Self::Ingest { .. } => INGEST,
+            Self::Build(_) => BUILD,
         }
     }
 
@@ -132,6 +138,7 @@ impl<'a> Entry<'a> {
                 put_grants(grants, &mut out);
                 out.extend_from_slice(plan);
             }
+            Self::Build(step) => step.encode(&mut out),
         }
         out
     }
@@ -179,6 +186,7 @@ impl<'a> Entry<'a> {
                 grants: read_grants(&mut reader)?,
                 plan: reader.rest(),
             },
+            BUILD => Self::Build(BuildStep::decode(&mut reader)?),
             found => {
                 return Err(DecodeError::Unknown {
                     what: "entry kind",
@@ -215,6 +223,8 @@ fn read_grants(reader: &mut Reader<'_>) -> Result<Vec<Grant>, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::{Position, StepBounds};
+    use crate::ids::IndexId;
 
     #[test]
     fn entries_keep_their_bytes() {
@@ -237,6 +247,19 @@ mod tests {
             bytes: &[4],
         };
         assert_eq!(part.encode(), [1, 4, 1, 4]);
+        let bytes = [1, 6, 3, 0, 0xac, 0x02, 9, 8];
+        assert!(matches!(
+            Entry::decode(1, &bytes),
+            Ok(Entry::Build(BuildStep {
+                index: IndexId(3),
+                from: Position { part: 0, id: 300 },
+                bounds: StepBounds {
+                    elements: 9,
+                    bytes: 8
+                },
+            }))
+        ));
+        assert_eq!(Entry::decode(1, &bytes).unwrap().encode(), bytes);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use retrograph_ledger::{Hash, TreeReader};
 
 use crate::apply::{ApplyObserver, Machine, Tiles};
 use crate::blocks::Blocks;
+use crate::build::BuildWaker;
 use crate::catalog::{Catalog, ReadCatalog};
 use crate::clock::{Clock, MachineClock};
 use crate::commit::CommitHeader;
@@ -45,6 +46,9 @@ pub struct GraphOptions {
     pub genesis: Genesis,
     /// How read images are kept.
     pub images: ImageOptions,
+    /// Told when there is an index to be built; it must not wait, and have [`Graph::build_step`]
+    /// called from elsewhere. Without it, the commit that creates an index also builds it.
+    pub index_builder: Option<BuildWaker>,
 }
 
 /// What a new graph is made with.
@@ -81,6 +85,7 @@ impl Default for GraphOptions {
             clock: Arc::new(MachineClock),
             genesis: Genesis::default(),
             images: ImageOptions::default(),
+            index_builder: None,
         }
     }
 }
@@ -125,8 +130,8 @@ pub struct Graph {
     pub(crate) writing: Arc<AtomicU64>,
     /// The latest version that views may see.
     version: AtomicU64,
-    published: Mutex<Applied>,
-    advanced: Condvar,
+    pub(crate) published: Mutex<Applied>,
+    pub(crate) advanced: Condvar,
 }
 
 impl Graph {
@@ -443,7 +448,7 @@ impl Graph {
             labels: catalog.tokens_of(TokenKind::Label).map(LabelId).collect(),
             indexes: catalog
                 .all_indexes()
-                .filter(|index| index.dropped.is_none())
+                .filter(|index| index.is_online())
                 .map(|index| (index.id, index.label, index.key))
                 .collect(),
         }

@@ -17,6 +17,7 @@
 
 pub mod apply;
 mod blocks;
+pub mod build;
 pub mod bulk;
 pub mod catalog;
 pub mod clock;
@@ -44,6 +45,7 @@ pub mod transaction;
 pub mod value;
 mod verify;
 
+pub use build::{AwaitError, Build, BuildWaker, IndexBuild, StepBounds};
 pub use bulk::BulkLoader;
 pub use catalog::{IndexDefinition, ReadCatalog};
 pub use column::{Bitmap, Column, NULL_CODE};

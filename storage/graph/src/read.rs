@@ -147,9 +147,7 @@ impl GraphRead {
 impl Graph {
     fn index_estimates(&self) -> BTreeMap<IndexId, crate::statistics::IndexEstimate> {
         let catalog = self.catalog.load();
-        let current = catalog
-            .all_indexes()
-            .filter(|index| index.dropped.is_none());
+        let current = catalog.all_indexes().filter(|index| index.is_online());
         current
             .map(|index| (index.id, self.index_estimate(index)))
             .collect()

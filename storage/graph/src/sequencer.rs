@@ -18,6 +18,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::blocks::{Allocator, Space};
+use crate::build::BuildStep;
 use crate::clock::Clock;
 use crate::commit::{CommitHeader, CommitInfo, Committed};
 use crate::entry::{Entry, PART_BYTES_MAX};
@@ -285,6 +286,20 @@ impl Sequencer {
         Ok(time)
     }
 
+    /// Puts a step of building an index into the log; waits until it is applied. It depends on
+    /// nothing and nothing depends on it, so it is not certified.
+    pub fn build(&self, step: &BuildStep) -> Result<(), CommitError> {
+        let pending = {
+            // Under the lock, so that it does not come between the parts of a large transaction.
+            let state = self.state.lock();
+            let log = state.log()?;
+            propose(&log, Entry::Build(*step).encode())?
+        };
+        pending.wait().map_err(|error| CommitError::OutcomeUnknown {
+            reason: error.to_string(),
+        })
+    }
+
     /// Stops leading: commits are refused from now on.
     pub fn resign(&self) {
         let mut state = self.state.lock();
@@ -543,6 +558,8 @@ impl Graph {
         state.outcomes.clear();
         state.log = Some(log);
         state.failure = None;
+        drop(state);
+        self.wake_builder();
         Ok(())
     }
 

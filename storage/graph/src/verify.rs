@@ -52,6 +52,7 @@ impl Graph {
                     label: index.label,
                     key: index.key,
                     unique: index.unique,
+                    in_steps: index.build.is_some(),
                     name: index.name.clone(),
                 }
             });

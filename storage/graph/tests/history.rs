@@ -62,6 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Rollback),
         1 => (byte(), byte()).prop_map(|(label, key)| Step::CreateIndex { label, key }),
         1 => Just(Step::DropIndex),
+        6 => (0_u8..12).prop_map(|elements| Step::Build { elements }),
         1 => Just(Step::Flush),
         1 => Just(Step::Crash),
         1 => Just(Step::Compact),
@@ -74,6 +75,8 @@ fn run(bench: &mut dyn Bench, segment_rows_min: u32, steps: &[Step]) {
         history.step(step);
     }
     history.step(&Step::Commit);
+    history.check();
+    history.finish_builds();
     history.check();
     history.step(&Step::Flush);
     history.step(&Step::Crash);

@@ -134,6 +134,13 @@ impl Facts {
             } else {
                 format!("on {label}.{key}")
             };
+            let what = match self.graph.index_build(&index) {
+                Some(index) if index.failure.is_some() => format!("{what}, cannot be built"),
+                Some(index) if index.done < 1.0 => {
+                    format!("{what}, built to {:.0} %", index.done * 100.0)
+                }
+                _ => what,
+            };
             facts.push((format!("{kind} {}", index.name), Value::from(what)));
         }
         Ok(facts)

@@ -33,8 +33,19 @@ pub fn run(data: &Path, arguments: QueryArguments) -> Result<(), Failure> {
         script: &script,
         name: &name,
     };
+    let ran = run_all(&session, &statements, origin, arguments.output);
+    let built = session.finish_builds();
+    ran.and(built)
+}
+
+fn run_all(
+    session: &Session,
+    statements: &[&str],
+    origin: Origin<'_>,
+    format: Format,
+) -> Result<(), Failure> {
     for statement in statements {
-        let summary = print(&session, statement, origin, arguments.output)?;
+        let summary = print(session, statement, origin, format)?;
         if terminal::is_watched() {
             terminal::remark(&describe(&summary, true));
         }

@@ -45,11 +45,13 @@ pub fn run(data: &Path, arguments: ShellArguments) -> Result<(), Failure> {
         format: arguments.output,
         has_timing: false,
     };
-    if std::io::stdin().is_terminal() {
+    let ran = if std::io::stdin().is_terminal() {
         shell.converse()
     } else {
         shell.play()
-    }
+    };
+    let built = shell.session.finish_builds();
+    ran.and(built)
 }
 
 /// Whether the shell goes on.

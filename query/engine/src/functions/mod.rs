@@ -10,6 +10,7 @@
 
 pub mod aggregate;
 mod algorithms;
+mod awaiting;
 mod conversion;
 pub mod exact_sum;
 mod fulltext;

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use retrograph_graph::value::Value;
 
 use super::temporal::instant_utc;
-use super::{CallContext, Procedure, algorithms, fulltext, list, meta, text, wrong_type};
+use super::{CallContext, Procedure, algorithms, awaiting, fulltext, list, meta, text, wrong_type};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::schema_items::{constraint_items, index_items};
 use crate::show::Host;
@@ -42,6 +42,7 @@ impl Procedures {
         let built_in = catalog_procedures()
             .into_iter()
             .chain(server_procedures(&host))
+            .chain(awaiting::procedures())
             .chain(meta::procedures())
             .chain(algorithms::procedures())
             .chain(fulltext::procedures());
@@ -197,8 +198,8 @@ fn catalog_procedures() -> Vec<Procedure> {
                     sink(vec![
                         Value::Int(item.id),
                         Value::String(item.name.clone()),
-                        text("ONLINE"),
-                        Value::Float(100.0),
+                        text(item.progress.state),
+                        Value::Float(item.progress.percent),
                         text(match item.is_constraint {
                             true => "UNIQUE",
                             false => "NONUNIQUE",
@@ -208,7 +209,7 @@ fn catalog_procedures() -> Vec<Procedure> {
                         list(item.names.iter().map(text)),
                         list(item.properties.iter().map(text)),
                         text(item.provider()),
-                        Value::Int(item.covers_from),
+                        item.covers_from.map_or(Value::Null, Value::Int),
                     ])?;
                 }
                 Ok(())
@@ -232,43 +233,6 @@ fn catalog_procedures() -> Vec<Procedure> {
                     ])?;
                 }
                 Ok(())
-            },
-        ),
-        with_arguments(
-            "db.awaitIndexes",
-            "Waits until all indexes answer. They do as soon as the command that makes them returns.",
-            &[("timeOutSeconds", Type::Integer)],
-            0,
-            &[],
-            |_, _, _| Ok(()),
-        ),
-        with_arguments(
-            "db.awaitIndex",
-            "Waits until an index answers, which it does as soon as the command that makes it returns.",
-            &[
-                ("indexName", Type::String),
-                ("timeOutSeconds", Type::Integer),
-            ],
-            1,
-            &[],
-            |context, arguments, _| {
-                let Some(Value::String(name)) = arguments.first() else {
-                    return Err(wrong_type(
-                        "db.awaitIndex",
-                        "the name of an index",
-                        &Value::Null,
-                    ));
-                };
-                let items = index_items(context.read);
-                if items.iter().any(|item| item.name == *name) {
-                    return Ok(());
-                }
-                Err(RuntimeError::new(
-                    RuntimeKind::ProcedureError,
-                    "ProcedureCallFailed",
-                    format!("there is no index named {name}"),
-                )
-                .into())
             },
         ),
     ]

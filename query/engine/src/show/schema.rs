@@ -43,8 +43,8 @@ fn index_row(item: IndexItem) -> Row {
     vec![
         Value::Int(item.id),
         Value::String(item.name.clone()),
-        text("ONLINE"),
-        Value::Float(100.0),
+        text(item.progress.state),
+        Value::Float(item.progress.percent),
         text(item.kind.word()),
         text(item.entity()),
         list(item.names.iter().map(text)),
@@ -62,9 +62,9 @@ fn index_row(item: IndexItem) -> Row {
         Value::Null,
         Value::Null,
         item.options(),
-        text(""),
+        text(&item.progress.failure),
         text(item.statement()),
-        Value::Int(item.covers_from),
+        item.covers_from.map_or(Value::Null, Value::Int),
     ]
 }
 

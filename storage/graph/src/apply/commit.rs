@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::new_rows::NewRows;
 use super::segments::{Closings, EndingRow};
 use super::{Change, Machine, Stop};
+use crate::build::Build;
 use crate::catalog::{Catalog, IndexDefinition};
 use crate::commit::CommitHeader;
 use crate::effect::{EffectRef, decode_effect, record_at};
@@ -258,16 +260,27 @@ impl Application<'_> {
                 label,
                 key,
                 unique,
+                in_steps,
                 name,
-            } => self.create_index(IndexDefinition {
-                id,
-                name: name.into(),
-                label,
-                key,
-                unique,
-                covers_from: self.version,
-                dropped: None,
-            }),
+            } => {
+                self.touched.schema.push((id, false));
+                let definition = IndexDefinition {
+                    id,
+                    name: name.into(),
+                    label,
+                    key,
+                    unique,
+                    created: self.version,
+                    covers_from: if in_steps { Version::MAX } else { self.version },
+                    build: in_steps.then_some(Build::START),
+                    dropped: None,
+                };
+                if !in_steps {
+                    self.rows_of_index(&definition)?;
+                }
+                self.put_index(definition);
+                Ok(())
+            }
             EffectRef::CreateRule(rule) => self.create_rule(RuleDefinition {
                 covers_from: self.version,
                 ..*rule
@@ -410,8 +423,12 @@ impl Application<'_> {
                 }
                 if let Some(gone) = gone {
                     let set = SetRange::new(Family::Index, property_prefix(label, index.key));
-                    self.close_row(&set, &gone[set.prefix.len()..])?;
-                    self.count(Statistic::Index(index.id), -1);
+                    if index.is_populating() {
+                        self.remove_row(&gone, index.id)?;
+                    } else {
+                        self.close_row(&set, &gone[set.prefix.len()..])?;
+                        self.count(Statistic::Index(index.id), -1);
+                    }
                 }
                 if let Some(come) = come {
                     self.batch
@@ -501,14 +518,26 @@ impl Application<'_> {
         segments.close(store, &row, &mut self.closings, &mut self.batch)
     }
 
-    /// Makes an index with the rows of all nodes there are. Schema and data do not change in one
-    /// commit, so the rows in the store are all there is.
-    fn create_index(&mut self, definition: IndexDefinition) -> Result<(), Stop> {
-        self.touched.schema.push((definition.id, false));
+    /// Removes a row of an index that is populating, if it is there. No version that has it is ever
+    /// answered from the index, so it has no closed twin.
+    fn remove_row(&mut self, row: &Key, index: IndexId) -> Result<(), Stop> {
         let store = self.graph.store.as_ref();
+        if store.get_with(Family::Index, row, &mut |_| ())? {
+            self.batch.delete(Family::Index, row);
+            self.count(Statistic::Index(index), -1);
+        }
+        Ok(())
+    }
+
+    /// Makes the rows of an index for all nodes there are. Schema and data do not change in one
+    /// commit, so what is in the store is all there is.
+    fn rows_of_index(&mut self, definition: &IndexDefinition) -> Result<(), Stop> {
+        let store = Arc::clone(&self.graph.store);
         let prefix = label_prefix(definition.label);
         let mut cursor = store.scan(Family::Index, &prefix, &prefix_end(&prefix), false)?;
-        let mut rows = 0;
+        let mut rows = NewRows::new(store.as_ref(), self.version);
+        let is_free = self.is_range_free(definition);
+        let mut count = 0;
         while cursor.valid() {
             let node = read_trailing_node(cursor.key())?;
             let mut key = Ok(None);
@@ -521,18 +550,33 @@ impl Application<'_> {
                         })
                     });
             })?;
-            if let Some(key) = key? {
-                self.batch
-                    .put(Family::Index, &key, &from_value(self.version));
-                rows += 1;
+            match key? {
+                Some(key) if is_free => rows.put(&key)?,
+                Some(key) => {
+                    self.batch
+                        .put(Family::Index, &key, &from_value(self.version));
+                    count += 1;
+                }
+                None => {}
             }
             cursor.next();
         }
         cursor.status()?;
-        drop(cursor);
-        self.count(Statistic::Index(definition.id), rows);
-        self.put_index(definition);
+        count += rows.finish()?;
+        self.count(Statistic::Index(definition.id), count);
         Ok(())
+    }
+
+    /// Whether nothing else of this commit writes where the rows of a new index go: an index dropped
+    /// by the same commit may have been there.
+    fn is_range_free(&self, definition: &IndexDefinition) -> bool {
+        let changed = self.changed_catalog.as_ref();
+        !changed.is_some_and(|catalog| {
+            catalog.all_indexes().any(|index| {
+                index.dropped == Some(self.version)
+                    && (index.label, index.key) == (definition.label, definition.key)
+            })
+        })
     }
 
     fn drop_index(&mut self, id: IndexId) -> Result<(), Stop> {

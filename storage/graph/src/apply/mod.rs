@@ -8,7 +8,9 @@
 //! Each effect names the version it replaces. If that is not what this member has, the member has
 //! diverged: the entry is refused and nothing is applied after it.
 
+mod build;
 mod commit;
+mod new_rows;
 mod rules;
 mod segments;
 mod tiles;
@@ -310,6 +312,10 @@ impl Graph {
                 put_grants(&grants, &mut batch);
                 self.apply_ingest(machine, batch, kind, (header, &decoded), plan)?;
                 self.blocks.write().extend(&grants);
+            }
+            Entry::Build(step) => {
+                machine.drop_parts(&mut batch);
+                self.apply_build(machine, batch, (kind, payload), &step)?;
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 //! 1                                  → store format
 //! 2                                  → identity: id(16) incarnation created salt key(32) segment
 //! 3 ‖ token kind(1) ‖ id(4)          → created name
-//! 4 ‖ index(4)                       → created dropped label key unique(1) name
+//! 4 ‖ index(4)                       → created dropped label key flags(1) name [build]
 //! 5 ‖ statistic(1) ‖ id(4) ‖ version(6) → count
 //! 6 ‖ space(1) ‖ block(8)            → owner: count of labels or 1, tokens
 //! 7 ‖ token(16)                      → version                    idempotency window
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use retrograph_ledger::{Hash, TileId};
 
 use super::{Key, put_bytes, read_bytes, read_text, version_bytes};
+use crate::build::Build;
 use crate::encoding::DecodeError;
 use crate::encoding::varint::{Reader, put_i64, put_u64};
 use crate::ids::{IndexId, KeyId, LabelId, SystemTime, TypeId, Version};
@@ -245,7 +246,15 @@ pub struct IndexRow {
     pub unique: bool,
     /// Its name.
     pub name: Arc<str>,
+    /// How far it has been built and which version it answers first, if not made at once.
+    pub build: Option<(Build, Version)>,
 }
+
+/// Flag of an index row: it belongs to a unique constraint.
+const UNIQUE: u8 = 1;
+/// Flag of an index row: it is built step by step. Programs that know nothing of such indexes refuse
+/// the flag instead of taking one for complete.
+const BUILT: u8 = 2;
 
 /// The start of all index rows.
 #[must_use]
@@ -285,24 +294,48 @@ impl IndexRow {
         put_u64(self.dropped.map_or(0, |version| version.0), &mut out);
         put_u64(u64::from(self.label.0), &mut out);
         put_u64(u64::from(self.key.0), &mut out);
-        out.push(u8::from(self.unique));
+        let unique = if self.unique { UNIQUE } else { 0 };
+        let built = if self.build.is_some() { BUILT } else { 0 };
+        out.push(unique | built);
         put_bytes(self.name.as_bytes(), &mut out);
+        if let Some((build, covers_from)) = self.build {
+            build.encode(covers_from, &mut out);
+        }
         out
     }
 
     /// Reads the bytes of the row.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
+        let created = Version(reader.varint("created")?);
+        let dropped = match reader.varint("dropped")? {
+            0 => None,
+            version => Some(Version(version)),
+        };
+        let label = LabelId(reader.varint_u32("label")?);
+        let key = KeyId(reader.varint_u32("key")?);
+        let offset = reader.offset();
+        let flags = reader.u8("flags of an index")?;
+        if flags & !(UNIQUE | BUILT) != 0 {
+            return Err(DecodeError::Unknown {
+                what: "flags of an index",
+                found: flags,
+                offset,
+            });
+        }
+        let name = read_text(&mut reader, "index name")?.into();
+        let build = match flags & BUILT {
+            0 => None,
+            _ => Some(Build::decode(&mut reader)?),
+        };
         Ok(Self {
-            created: Version(reader.varint("created")?),
-            dropped: match reader.varint("dropped")? {
-                0 => None,
-                version => Some(Version(version)),
-            },
-            label: LabelId(reader.varint_u32("label")?),
-            key: KeyId(reader.varint_u32("key")?),
-            unique: reader.flag("unique")?,
-            name: read_text(&mut reader, "index name")?.into(),
+            created,
+            dropped,
+            label,
+            key,
+            unique: flags & UNIQUE != 0,
+            name,
+            build,
         })
     }
 }
@@ -520,9 +553,19 @@ mod tests {
             key: KeyId(3),
             unique: true,
             name: "n".into(),
+            build: None,
         };
         assert_eq!(index.encode(), [1, 9, 2, 3, 1, 1, b'n']);
-        assert_eq!(IndexRow::decode(&index.encode()).ok(), Some(index));
+        assert_eq!(IndexRow::decode(&index.encode()).ok(), Some(index.clone()));
+        let built = IndexRow {
+            dropped: None,
+            unique: false,
+            build: Some((Build::Complete, Version(4))),
+            ..index
+        };
+        assert_eq!(built.encode(), [1, 0, 2, 3, 2, 1, b'n', 1, 4]);
+        assert_eq!(IndexRow::decode(&built.encode()).ok(), Some(built));
+        assert!(IndexRow::decode(&[1, 0, 2, 3, 4, 1, b'n']).is_err());
         assert_eq!(
             Statistic::Label(LabelId(7)).key(Version(2)).as_slice(),
             [5, 2, 0, 0, 0, 7, 0, 0, 0, 0, 0, 2]

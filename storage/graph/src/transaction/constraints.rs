@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Result, SchemaChange, Transaction, has_value};
+use crate::build::Build;
 use crate::catalog::IndexDefinition;
 use crate::error::GraphError;
 use crate::footprint::fact;
@@ -160,7 +161,8 @@ impl Transaction {
         }
     }
 
-    /// Creates an index on a property of the nodes of a label.
+    /// Creates an index on a property of the nodes of a label. It is built after the commit, in
+    /// steps (see [`crate::build`]).
     pub fn create_index(&self, name: &str, label: LabelId, key: KeyId) -> Result<IndexId> {
         self.create_schema(name, label, key, false)
     }
@@ -233,10 +235,15 @@ impl Transaction {
             label,
             key,
             unique,
+            created: Version::MAX,
             covers_from: Version::MAX,
+            // What must hold is checked by the commit; an index alone may come about behind it.
+            build: (!unique).then_some(Build::START),
             dropped: None,
         };
-        self.check_existing(&definition)?;
+        if unique {
+            self.check_existing(&definition)?;
+        }
         let id = definition.id;
         schema.push(SchemaChange::Create(definition));
         Ok(id)

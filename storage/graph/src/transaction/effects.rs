@@ -49,12 +49,16 @@ impl Transaction {
     /// is a step of a job: how far a job has come is worth a commit of its own.
     pub fn commit(self, info: CommitInfo) -> std::result::Result<Committed, CommitError> {
         let graph = &self.state.graph;
+        let changes_schema = !self.state.schema.lock().is_empty();
         let Some(proposal) = self.proposal(info)? else {
             let version = self.state.view;
             let time = graph.version_time(version)?;
             return Ok(Committed { version, time });
         };
         let committed = graph.sequencer.commit(graph, proposal)?;
+        if changes_schema {
+            graph.build_what_is_new();
+        }
         Ok(committed.expect("only bulk batches are made for one version"))
     }
 
@@ -185,6 +189,7 @@ impl Transaction {
                         label: index.label,
                         key: index.key,
                         unique: index.unique,
+                        in_steps: index.build.is_some(),
                         name: Arc::clone(&index.name),
                     });
                 }

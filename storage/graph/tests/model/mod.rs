@@ -9,12 +9,13 @@ use std::sync::Arc;
 use retrograph_graph::ids::{
     Direction, ElementId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version,
 };
-use retrograph_graph::kv::OrderedStore;
+use retrograph_graph::kv::{Family, OrderedStore};
 use retrograph_graph::replicate::Loopback;
+use retrograph_graph::rows::{prefix_end, property_key, property_prefix};
 use retrograph_graph::value::Value;
 use retrograph_graph::{
     Column, CommitInfo, Expansion, Genesis, Graph, GraphOptions, GraphRead, Isolation, ScanCursor,
-    Sequence, Transaction,
+    Sequence, StepBounds, Transaction,
 };
 
 pub const LABELS: [&str; 3] = ["A", "B", "C"];
@@ -78,6 +79,10 @@ pub enum Step {
         key: u8,
     },
     DropIndex,
+    /// Builds indexes a little further.
+    Build {
+        elements: u8,
+    },
     Flush,
     Crash,
     Compact,
@@ -130,6 +135,8 @@ impl<'a> History<'a> {
                 segment_rows_min,
                 ..Genesis::default()
             },
+            // Indexes are built by the steps of the history and in no other way.
+            index_builder: Some(Arc::new(|| ())),
             ..GraphOptions::default()
         };
         Self::with_options(bench, options)
@@ -380,6 +387,13 @@ impl<'a> History<'a> {
                     self.commit();
                 }
             }
+            Step::Build { elements } => {
+                let bounds = StepBounds {
+                    elements: u32::from(elements),
+                    ..StepBounds::default()
+                };
+                self.graph().build_step(bounds).unwrap();
+            }
             Step::Flush => self.graph().flush().unwrap(),
             Step::Crash => {
                 self.transaction = None;
@@ -389,7 +403,7 @@ impl<'a> History<'a> {
                 self.open();
             }
             Step::Compact => {
-                for family in retrograph_graph::kv::Family::ALL {
+                for family in Family::ALL {
                     self.graph().store().compact(family).unwrap();
                 }
             }
@@ -434,6 +448,49 @@ impl<'a> History<'a> {
         for version in 1..self.versions.len() {
             graph.verify_version(Version(version as u64)).unwrap();
         }
+        self.check_rows();
+    }
+
+    /// Compares the current rows of indexes, and how many are counted, with the model.
+    fn check_rows(&self) {
+        let read = self.graph().read_latest();
+        let estimates = read.estimates();
+        for index in read.catalog().indexes() {
+            let state = self.versions.last().unwrap();
+            let mut expected = BTreeSet::new();
+            for (id, (labels, properties)) in &state.nodes {
+                if let Some(value) = properties.get(&index.key)
+                    && labels.contains(&index.label)
+                {
+                    let row = property_key(index.label, index.key, value, *id);
+                    expected.insert(row.to_vec());
+                }
+            }
+            let prefix = property_prefix(index.label, index.key);
+            let store = self.graph().store();
+            let end = prefix_end(&prefix);
+            let mut cursor = store.scan(Family::Index, &prefix, &end, false).unwrap();
+            let mut rows = BTreeSet::new();
+            while cursor.valid() {
+                rows.insert(cursor.key().to_vec());
+                cursor.next();
+            }
+            if index.is_online() {
+                assert_eq!(rows, expected, "{index:?}");
+                let entries = estimates.indexes[&index.id].entries;
+                assert_eq!(entries, rows.len() as u64, "{index:?}");
+            } else {
+                assert!(rows.is_subset(&expected), "{index:?}");
+                assert!(!estimates.indexes.contains_key(&index.id));
+            }
+        }
+    }
+
+    /// Builds all indexes to their end.
+    pub fn finish_builds(&self) {
+        self.graph().build_indexes(|| true).unwrap();
+        let indexes = self.graph().read_latest().catalog().indexes();
+        assert!(indexes.iter().all(|index| index.is_online()));
     }
 
     fn check_intervals(&self, read: &GraphRead, version: usize) {

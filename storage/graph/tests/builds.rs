@@ -1,0 +1,431 @@
+//! Indexes built in steps, while others write: what they end up with, and what stops them.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use retrograph_graph::ids::{IndexId, KeyId, LabelId, NodeId, Version};
+use retrograph_graph::kv::{Family, MemoryStore};
+use retrograph_graph::replicate::Loopback;
+use retrograph_graph::rows::{prefix_end, property_prefix};
+use retrograph_graph::value::Value;
+use retrograph_graph::{
+    AwaitError, Build, CommitInfo, Graph, GraphError, GraphOptions, GraphRead, Isolation,
+    ScanCursor, Sequence, StepBounds, Transaction,
+};
+
+const SEQ: Sequence = Sequence(1);
+
+/// Builds nothing by itself.
+fn by_hand() -> GraphOptions {
+    GraphOptions {
+        index_builder: Some(Arc::new(|| ())),
+        ..GraphOptions::default()
+    }
+}
+
+fn few(elements: u32) -> StepBounds {
+    StepBounds {
+        elements,
+        ..StepBounds::default()
+    }
+}
+
+struct People {
+    graph: Arc<Graph>,
+    person: LabelId,
+    age: KeyId,
+}
+
+impl People {
+    fn new(count: i64) -> Self {
+        Self::on(
+            Graph::loopback(Arc::new(MemoryStore::new()), by_hand()).unwrap(),
+            count,
+        )
+    }
+
+    fn on(graph: Arc<Graph>, count: i64) -> Self {
+        let transaction = graph.begin(Isolation::Serializable);
+        let person = transaction.label_id("Person").unwrap();
+        let age = transaction.key_id("age").unwrap();
+        for number in 0..count {
+            let properties = vec![(age, Value::Int(number % 10))];
+            transaction.create_node(SEQ, &[person], properties).unwrap();
+        }
+        transaction.commit(CommitInfo::default()).unwrap();
+        Self { graph, person, age }
+    }
+
+    fn begin(&self) -> Transaction {
+        self.graph.begin(Isolation::Serializable)
+    }
+
+    fn add(&self, value: Value) -> Result<NodeId, GraphError> {
+        let transaction = self.begin();
+        let node = transaction.create_node(SEQ, &[self.person], vec![(self.age, value)])?;
+        transaction.check_statement()?;
+        transaction.commit(CommitInfo::default()).unwrap();
+        Ok(node)
+    }
+
+    fn create_index(&self) -> IndexId {
+        let transaction = self.begin();
+        let id = transaction
+            .create_index("by_age", self.person, self.age)
+            .unwrap();
+        transaction.commit(CommitInfo::default()).unwrap();
+        id
+    }
+
+    fn drop_index(&self) {
+        let transaction = self.begin();
+        transaction.drop_index("by_age").unwrap();
+        transaction.commit(CommitInfo::default()).unwrap();
+    }
+
+    fn state(&self) -> Build {
+        let read = self.graph.read_latest();
+        let index = &read.catalog().indexes()[0];
+        index.build.unwrap()
+    }
+
+    fn covers_from(&self) -> Version {
+        self.graph.read_latest().catalog().indexes()[0].covers_from
+    }
+
+    fn row_count(&self) -> usize {
+        let prefix = property_prefix(self.person, self.age);
+        let store = self.graph.store();
+        let end = prefix_end(&prefix);
+        let mut cursor = store.scan(Family::Index, &prefix, &end, false).unwrap();
+        let mut count = 0;
+        while cursor.valid() {
+            count += 1;
+            cursor.next();
+        }
+        count
+    }
+
+    /// Compares what the index says at a version with what the nodes say.
+    fn check_at(&self, version: Version) {
+        let read = self.graph.read_at(version).unwrap();
+        let index = read.catalog().index_on(self.person, self.age).unwrap().id;
+        for wanted in 0..10 {
+            let wanted = Value::Int(wanted);
+            let mut expected = BTreeSet::new();
+            for node in self.scan(&read) {
+                let age = read.property(node.into(), self.age).unwrap();
+                if age.equivalent(&wanted) {
+                    expected.insert(node);
+                }
+            }
+            let (mut cursor, mut found) = (ScanCursor::default(), Vec::new());
+            while !cursor.is_done() {
+                read.seek_equal(index, &wanted, &mut cursor, 100, &mut found)
+                    .unwrap();
+            }
+            assert_eq!(
+                found.into_iter().collect::<BTreeSet<_>>(),
+                expected,
+                "at {version}"
+            );
+        }
+    }
+
+    fn scan(&self, read: &GraphRead) -> Vec<NodeId> {
+        let (mut cursor, mut nodes) = (ScanCursor::default(), Vec::new());
+        while !cursor.is_done() {
+            read.scan_label(self.person, &mut cursor, 100, &mut nodes)
+                .unwrap();
+        }
+        nodes
+    }
+}
+
+#[test]
+fn a_populating_index_is_used_by_nobody_and_answers_from_the_last_step_on() {
+    let people = People::new(25);
+    let id = people.create_index();
+    let created = people.graph.latest();
+    assert_eq!(people.state(), Build::START);
+    assert_eq!(people.graph.index_builds()[0].done, 0.0);
+    for done in [0.4, 0.8] {
+        assert!(people.graph.build_step(few(10)).unwrap());
+        let read = people.graph.read_latest();
+        assert!(read.catalog().index_on(people.person, people.age).is_none());
+        let seek = read.seek_range(
+            id,
+            Bound::Unbounded,
+            Bound::Unbounded,
+            &mut ScanCursor::default(),
+            10,
+            &mut Vec::new(),
+        );
+        assert!(matches!(seek, Err(GraphError::IndexNotCovering { .. })));
+        assert!(read.estimates().indexes.is_empty());
+        let builds = people.graph.index_builds();
+        assert!((builds[0].done - done).abs() < 1e-9);
+        assert!(!people.graph.await_index(None, Duration::ZERO).unwrap());
+        assert!(
+            !people
+                .graph
+                .await_index(Some("by_age"), Duration::ZERO)
+                .unwrap()
+        );
+    }
+    let node = people.add(Value::Int(3)).unwrap();
+    let latest = people.graph.latest();
+    // The rest, then the end.
+    assert!(people.graph.build_step(few(10)).unwrap());
+    assert!(!people.graph.build_step(few(10)).unwrap());
+    assert!(people.graph.index_builds().is_empty());
+    assert_eq!(people.covers_from(), latest);
+    assert!(created < latest);
+    let before = people.graph.read_at(created).unwrap();
+    assert!(
+        before
+            .catalog()
+            .index_on(people.person, people.age)
+            .is_none()
+    );
+    people.check_at(latest);
+    let transaction = people.begin();
+    transaction.delete_node(SEQ, node).unwrap();
+    transaction.commit(CommitInfo::default()).unwrap();
+    people.check_at(people.graph.latest());
+    people.check_at(latest);
+    assert!(people.graph.await_index(None, Duration::ZERO).unwrap());
+    assert!(
+        people
+            .graph
+            .await_index(Some("by_age"), Duration::ZERO)
+            .unwrap()
+    );
+    let none = people.graph.await_index(Some("none"), Duration::ZERO);
+    assert!(matches!(none, Err(AwaitError::NoSuchIndex(_))));
+    people.graph.verify().unwrap();
+}
+
+#[test]
+fn steps_move_the_plans_only_at_their_end() {
+    let people = People::new(25);
+    people.create_index();
+    let epoch = people.graph.schema_epoch();
+    assert!(people.graph.build_step(few(10)).unwrap());
+    assert_eq!(people.graph.schema_epoch(), epoch);
+    people.graph.build_indexes(|| true).unwrap();
+    assert!(people.graph.schema_epoch() > epoch);
+}
+
+#[test]
+fn an_index_built_while_threads_write_has_the_rows_of_the_nodes() {
+    let people = Arc::new(People::new(300));
+    let (stop, commits) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for seed in 0..3_u64 {
+            let (people, stop, commits) = (&people, &stop, &commits);
+            scope.spawn(move || {
+                let mut random = seed + 1;
+                let mut next = move || {
+                    random = random
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
+                    random >> 33
+                };
+                while !stop.load(Ordering::Relaxed) {
+                    let transaction = people.graph.begin(Isolation::Snapshot);
+                    let nodes = people.scan(&transaction.read());
+                    let node = nodes[next() as usize % nodes.len()];
+                    let age = Value::Int((next() % 10) as i64);
+                    let label = [people.person];
+                    let wrote = match next() % 6 {
+                        0 => transaction
+                            .create_node(SEQ, &label, vec![(people.age, age)])
+                            .map(drop),
+                        1 if nodes.len() > 100 => transaction.delete_node(SEQ, node),
+                        2 => transaction.remove_labels(SEQ, node, &label),
+                        3 => transaction.set_property(SEQ, node.into(), people.age, Value::Null),
+                        _ => transaction.set_property(SEQ, node.into(), people.age, age),
+                    };
+                    // Another may have been there first.
+                    if wrote.is_ok() && transaction.commit(CommitInfo::default()).is_ok() {
+                        commits.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        let some_commits = || {
+            let goal = commits.load(Ordering::Relaxed) + 20;
+            while commits.load(Ordering::Relaxed) < goal {
+                std::thread::yield_now();
+            }
+        };
+        for _ in 0..3 {
+            some_commits();
+            people.create_index();
+            // Two that build at once do no harm.
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| while people.graph.build_step(few(9)).unwrap() {});
+                }
+            });
+            some_commits();
+            let latest = people.graph.latest();
+            let mut version = people.covers_from();
+            while version <= latest {
+                people.check_at(version);
+                version = Version(version.0 + 7);
+            }
+            let count = people.graph.read_latest().estimates();
+            assert_eq!(count.indexes.len(), 1);
+            people.drop_index();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(people.row_count(), 0);
+}
+
+#[test]
+fn a_dropped_index_is_built_no_further_and_one_like_it_starts_anew() {
+    let people = People::new(25);
+    people.create_index();
+    assert!(people.graph.build_step(few(10)).unwrap());
+    assert_eq!(people.row_count(), 10);
+    people.drop_index();
+    assert_eq!(people.row_count(), 0);
+    assert!(!people.graph.build_step(few(10)).unwrap());
+    people.create_index();
+    assert_eq!(people.state(), Build::START);
+    people.graph.build_indexes(|| true).unwrap();
+    assert_eq!(people.row_count(), 25);
+    people.check_at(people.graph.latest());
+}
+
+#[test]
+fn a_build_goes_on_after_a_crash_where_it_stood() {
+    for is_flushed in [false, true] {
+        let (store, log) = (Arc::new(MemoryStore::new()), Loopback::new());
+        let graph = Arc::new(Graph::open(store.clone(), by_hand()).unwrap());
+        log.attach(&graph).unwrap();
+        let people = People::on(graph, 25);
+        people.create_index();
+        assert!(people.graph.build_step(few(10)).unwrap());
+        if is_flushed {
+            people.graph.flush().unwrap();
+        }
+        assert!(people.graph.build_step(few(5)).unwrap());
+        let stood = people.state();
+        let (person, age) = (people.person, people.age);
+        drop(people);
+
+        let store = Arc::new(store.crash());
+        let woken = Arc::new(AtomicBool::new(false));
+        let wakes = Arc::clone(&woken);
+        let options = GraphOptions {
+            index_builder: Some(Arc::new(move || wakes.store(true, Ordering::Relaxed))),
+            ..GraphOptions::default()
+        };
+        let graph = Arc::new(Graph::open(store, options).unwrap());
+        log.attach(&graph).unwrap();
+        assert!(woken.load(Ordering::Relaxed));
+        let people = People { graph, person, age };
+        assert_eq!(people.state(), stood);
+        assert!(matches!(stood, Build::Populating { visited: 15, .. }));
+        people.graph.build_indexes(|| true).unwrap();
+        people.check_at(people.graph.latest());
+        assert_eq!(people.row_count(), 25);
+    }
+}
+
+#[test]
+fn a_value_too_long_ends_the_build_and_the_index_waits_to_be_dropped() {
+    let people = People::new(25);
+    let long = people.add(Value::string("x".repeat(20_000))).unwrap();
+    people.create_index();
+    // From now on such values are refused, which those before it were not.
+    assert!(matches!(
+        people.add(Value::string("y".repeat(20_000))),
+        Err(GraphError::IndexedValueTooLong { .. })
+    ));
+    people.graph.build_indexes(|| true).unwrap();
+    assert!(matches!(people.state(), Build::Failed { element, .. } if element == long.0));
+    assert_eq!(people.row_count(), 0);
+    let failure = people.graph.index_builds()[0].failure.clone().unwrap();
+    assert!(
+        failure.contains(&format!("Person.age of node {long}")),
+        "{failure}"
+    );
+    assert!(people.graph.await_index(None, Duration::ZERO).unwrap());
+    let failed = people.graph.await_index(Some("by_age"), Duration::ZERO);
+    assert!(matches!(failed, Err(AwaitError::Failed { .. })));
+    // It hinders nobody.
+    people.add(Value::string("y".repeat(20_000))).unwrap();
+    people.add(Value::Int(1)).unwrap();
+    assert_eq!(people.row_count(), 0);
+    people.drop_index();
+    assert!(people.graph.index_builds().is_empty());
+    people.graph.verify().unwrap();
+}
+
+#[test]
+fn a_bulk_batch_amid_a_build_is_indexed_once() {
+    let people = People::new(25);
+    people.create_index();
+    assert!(people.graph.build_step(few(10)).unwrap());
+    let mut loader = people.graph.bulk();
+    for number in 0..40 {
+        let properties = vec![(people.age, Value::Int(number % 10))];
+        loader.create_node(&[people.person], properties).unwrap();
+    }
+    loader.commit(CommitInfo::default()).unwrap();
+    people.add(Value::Int(4)).unwrap();
+    while people.graph.build_step(few(10)).unwrap() {}
+    people.check_at(people.graph.latest());
+    let read = people.graph.read_latest();
+    let estimates = read.estimates();
+    assert_eq!(estimates.indexes.values().next().unwrap().entries, 66);
+    assert_eq!(people.row_count(), 66);
+}
+
+#[test]
+fn without_a_builder_the_commit_that_creates_an_index_builds_it() {
+    let graph = Graph::in_memory().unwrap();
+    let people = People::on(graph, 25);
+    people.create_index();
+    assert_eq!(people.state(), Build::Complete);
+    people.check_at(people.graph.latest());
+}
+
+/// Logs of programs that made every index with its commit.
+#[test]
+fn an_index_of_an_older_log_is_made_by_its_commit() {
+    let log = Loopback::new();
+    let graph = Arc::new(Graph::open(Arc::new(MemoryStore::new()), by_hand()).unwrap());
+    log.attach(&graph).unwrap();
+    let people = People::on(graph, 25);
+    people.create_index();
+    let name = b"\x06by_age";
+    let older = Arc::new(Graph::open(Arc::new(MemoryStore::new()), by_hand()).unwrap());
+    for (index, entry) in (1..).zip(log.entries()) {
+        let mut entry = entry.to_vec();
+        if let Some(at) = entry.windows(name.len()).position(|bytes| bytes == name) {
+            assert_eq!(entry[at - 1], 2);
+            entry[at - 1] = 0;
+        }
+        older.apply(index, &entry).unwrap();
+    }
+    let older = People {
+        graph: older,
+        ..people
+    };
+    let latest = older.graph.latest();
+    let index = older.graph.read_latest().catalog().indexes()[0].clone();
+    assert_eq!((index.build, index.covers_from), (None, latest));
+    assert_eq!(older.row_count(), 25);
+    older.check_at(latest);
+}
