@@ -7,6 +7,7 @@
 //! - every acknowledged commit is there, whole;
 //! - no commit is there in part;
 //! - what was not acknowledged is there whole or not at all;
+//! - an index finds what a scan finds, and a constraint holds or is not there ([`schema`]);
 //! - a version answers now what it answered when it was acknowledged.
 //!
 //! SIGKILL alone proves little about durability, because the page cache survives it; the power cut on a
@@ -17,5 +18,6 @@ pub mod fault;
 pub mod history;
 pub mod import;
 pub mod scenario;
+pub mod schema;
 pub mod violation;
 pub mod worker;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use retrograph_jepsen::history::{self, History};
 use retrograph_jepsen::scenario::{Outcome, Tester};
 use retrograph_jepsen::violation::Violation;
-use retrograph_jepsen::{import, worker};
+use retrograph_jepsen::{import, schema, worker};
 
 /// Crash tests of the database: kill, power cut, full disk, bit rot.
 #[derive(Parser)]
@@ -49,6 +49,14 @@ enum Command {
         /// As a history, whose commits share syncs.
         #[arg(long)]
         history: bool,
+    },
+    /// Creates and drops indexes and constraints beside writers until it is killed.
+    #[command(hide = true)]
+    Schema {
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long)]
+        seed: u64,
     },
     /// Checks a directory against the history on the standard input.
     #[command(hide = true)]
@@ -95,6 +103,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
             input,
             history,
         }) => import::run(data, input, *history)?,
+        Some(Command::Schema { data, seed }) => schema::run(data, *seed)?,
         Some(Command::Check { data }) => {
             let mut history = History::default();
             for line in std::io::stdin().lock().lines() {
@@ -129,6 +138,10 @@ fn scenarios(seed: u64, cycles: u32) -> Result<bool> {
     };
     report("kill during commits", tester.kill_during_commits());
     report("kill during an import", tester.kill_during_import());
+    report(
+        "kill during changes of the schema",
+        tester.kill_during_schema(),
+    );
     report("power cut", tester.power_cut());
     report("full disk", tester.full_disk());
     report("bit rot", tester.bit_rot());

@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::fault::{self, Mounted};
 use crate::history::{self, History};
 use crate::import;
+use crate::schema::{self, Said};
 
 /// A worker that says nothing for so long hangs.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -114,6 +115,41 @@ impl Tester {
         }
         import::check(&data)?;
         Ok(kills)
+    }
+
+    /// SIGKILL while indexes and constraints come and go beside writers: after each, every index is
+    /// built to its end and finds what a scan finds, and every constraint holds or is not there.
+    ///
+    /// # Errors
+    /// If a command that returned is undone, or an index or constraint is there in part.
+    pub fn kill_during_schema(&mut self) -> Result<Outcome> {
+        let directory = tempfile::tempdir()?;
+        let data = directory.path().join("data");
+        let mut said = Said::default();
+        for cycle in 0..self.cycles {
+            let seed = self.random.random_range(0..1_000_000_u64).to_string();
+            let mut worker = Worker::start(&self.program, "schema", &data, &["--seed", &seed])?;
+            match worker.next_line()? {
+                Some(line) if line == "ready" => {}
+                _ => bail!("the worker did not start: {}", worker.errors()?),
+            }
+            // After so many lines, and a moment in which it may be anywhere.
+            for _ in 0..self.random.random_range(0..12) {
+                match worker.next_line()? {
+                    Some(line) => said.record(&line),
+                    None => bail!("the worker ended by itself: {}", worker.errors()?),
+                }
+            }
+            std::thread::sleep(Duration::from_micros(self.random.random_range(0..60_000)));
+            for line in worker.kill_listening()? {
+                said.record(&line);
+            }
+            schema::check(&data, &mut said).with_context(|| format!("after kill {}", cycle + 1))?;
+        }
+        Ok(Outcome::Held(format!(
+            "{} commands returned beside {} kills",
+            said.done, self.cycles
+        )))
     }
 
     /// The file system loses everything that was not synced while several threads commit.
@@ -344,12 +380,17 @@ impl Worker {
 
     /// Kills the worker, and records what it had said before.
     fn kill(&mut self, history: &mut History) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        while let Ok(line) = self.lines.recv() {
-            history.record(&line?);
+        for line in self.kill_listening()? {
+            history.record(&line);
         }
         Ok(())
+    }
+
+    /// Kills the worker, and returns what it had said before.
+    fn kill_listening(&mut self) -> Result<Vec<String>> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(self.lines.iter().collect::<std::io::Result<_>>()?)
     }
 
     fn errors(&mut self) -> Result<String> {

@@ -35,6 +35,11 @@ fn an_import_survives_kill() {
 }
 
 #[test]
+fn indexes_and_constraints_survive_kill() {
+    report(tester(16, 4).kill_during_schema());
+}
+
+#[test]
 fn commits_survive_a_power_cut() {
     report(tester(13, 4).power_cut());
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use retrograph_cypher::ast::{ConstraintSort, IndexKind};
 use retrograph_graph::ids::{KeyId, Version};
 use retrograph_graph::value::{Map, Value};
-use retrograph_graph::{Build, Fulltext, GraphRead, IndexBuild, IndexSort, ReadCatalog, RuleKind, Target};
+use retrograph_graph::{
+    Build, Fulltext, GraphRead, IndexBuild, IndexSort, ReadCatalog, RuleKind, Target,
+};
 
 /// An index.
 #[derive(Clone, Debug)]

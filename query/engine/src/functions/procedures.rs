@@ -6,8 +6,8 @@ use hashbrown::HashMap;
 use retrograph_graph::value::Value;
 
 use super::temporal::instant_utc;
-use super::{CallContext, Procedure, algorithms, awaiting, fulltext, list, meta, text, wrong_type};
-use crate::error::{QueryError, RuntimeError, RuntimeKind};
+use super::{CallContext, Procedure, algorithms, awaiting, fulltext, list, meta, text};
+use crate::error::QueryError;
 use crate::schema_items::{constraint_items, index_items};
 use crate::show::Host;
 use crate::show::server::described_databases;
