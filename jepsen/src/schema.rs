@@ -287,7 +287,7 @@ fn is_accepted(database: &Database, graph: &Arc<Graph>, text: &str) -> Result<bo
     open.rollback();
     match ran {
         Ok(_) => Ok(true),
-        Err(QueryError::Graph(_)) => Ok(false),
+        Err(error) if error.to_string().contains("constraint") => Ok(false),
         Err(error) => bail!(error),
     }
 }
