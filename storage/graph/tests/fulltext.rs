@@ -526,3 +526,55 @@ fn the_best_are_wanted_and_memory_is_asked_for() {
         });
     assert!(stopped.is_err());
 }
+
+/// An index made before or after a bulk load, or before texts are written one by one, is the same.
+#[test]
+fn texts_that_are_loaded_are_found_as_those_that_are_written() {
+    let texts = ["graph and tree", "walking trees", "a forest of graphs", ""];
+    let mut rows = Vec::new();
+    for (loads, is_first) in [(false, true), (true, true), (true, false)] {
+        let (graph, names) = graph(64);
+        let index = |name: &str| {
+            let transaction = graph.begin(Isolation::Serializable);
+            create(
+                &transaction,
+                name,
+                vec![Target::Label(names.labels[0])],
+                &names,
+            );
+            transaction.commit(CommitInfo::default()).unwrap();
+        };
+        if is_first {
+            index("one");
+        }
+        let mut documents = Documents::new();
+        if loads {
+            let mut loader = graph.bulk();
+            for text in texts {
+                let properties = vec![(names.keys[1], Value::string(text))];
+                let id = loader.create_node(&names.labels[..1], properties).unwrap();
+                documents.insert(id.0, [Vec::new(), vec![text.to_owned()]]);
+            }
+            loader.commit(CommitInfo::default()).unwrap();
+        } else {
+            let transaction = graph.begin(Isolation::Serializable);
+            for (clause, text) in texts.iter().enumerate() {
+                let properties = vec![(names.keys[1], Value::string(*text))];
+                let at = Sequence::new(1, clause as u16);
+                let id = transaction.create_node(at, &names.labels[..1], properties);
+                documents.insert(id.unwrap().0, [Vec::new(), vec![(*text).to_owned()]]);
+            }
+            transaction.commit(CommitInfo::default()).unwrap();
+        }
+        if !is_first {
+            index("one");
+        }
+        same_everywhere(&graph.read_latest(), "one", &documents);
+        same_everywhere(&graph.read_latest(), "texts", &documents);
+        rows.push(all(&graph.read_latest(), "one", "graph OR tree"));
+    }
+    assert!(
+        rows.iter()
+            .all(|found| *found == rows[0] && found.len() == 3)
+    );
+}

@@ -8,6 +8,7 @@
 //! same if it is part of the schema of today or of that version: the elements of its labels or types
 //! are read and analysed as of the version. That takes as long as reading them does.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -342,8 +343,14 @@ impl<'s, E> Searched<'s, E> {
         }
     }
 
-    /// Visits the stored rows of the index between two bounds.
-    fn rows(&mut self, lower: &[u8], upper: &[u8], visit: &mut Visit<'_>) -> Result<(), Stop<E>> {
+    /// Visits the stored rows of the index between two bounds, asking every so often whether to go on
+    /// with the bytes that were kept of them.
+    fn rows(
+        &mut self,
+        (lower, upper): (&[u8], &[u8]),
+        kept: &Cell<usize>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Stop<E>> {
         if !self.has_rows {
             return Ok(());
         }
@@ -354,14 +361,17 @@ impl<'s, E> Searched<'s, E> {
         stored.scan_set(&set, lower, Some(upper), &mut |rest| {
             passed += 1;
             if passed % ROWS_PER_CHECK == 0
-                && let Err(error) = charge(0)
+                && let Err(error) = charge(kept.take())
             {
                 stopped = Some(error);
                 return Ok(ControlFlow::Break(()));
             }
             visit(rest)
         })?;
-        stopped.map_or(Ok(()), |error| Err(Stop::Caller(error)))
+        match stopped {
+            Some(error) => Err(Stop::Caller(error)),
+            None => self.charged(kept.take()),
+        }
     }
 }
 
@@ -403,9 +413,11 @@ impl<E> Index for Searched<'_, E> {
         let start = term_start(field as u8, term);
         let hidden = std::mem::take(&mut self.hidden);
         let first = out.len();
-        let read = self.rows(&start, &behind(&start), &mut |rest| {
+        let (end, kept) = (behind(&start), Cell::new(0));
+        let read = self.rows((&start, &end), &kept, &mut |rest| {
             let posting = posting_of(rest, start.len())?;
             if !hidden.contains(&posting.document) {
+                kept.set(kept.get() + size_of::<Posting>());
                 out.push(posting);
             }
             Ok(ControlFlow::Continue(()))
@@ -426,10 +438,11 @@ impl<E> Index for Searched<'_, E> {
     ) -> Result<(), Stop<E>> {
         let (mut lower, upper) = term_bounds(field as u8, range);
         let hidden = std::mem::take(&mut self.hidden);
+        let kept = Cell::new(0);
         loop {
             let mut term: Option<(Vec<u8>, bool)> = None;
             let (mut passed, mut resume) = (0, None);
-            let read = self.rows(&lower, &upper, &mut |rest| {
+            let read = self.rows((&lower, &upper), &kept, &mut |rest| {
                 let (found, end) = term_of(rest)?;
                 let document = posting_of(rest, end)?.document;
                 if hidden.contains(&document) {
@@ -445,6 +458,7 @@ impl<E> Index for Searched<'_, E> {
                     }
                 };
                 if is_taken {
+                    kept.set(kept.get() + size_of::<u64>());
                     out.push(document);
                     return Ok(ControlFlow::Continue(()));
                 }
@@ -472,9 +486,11 @@ impl<E> Index for Searched<'_, E> {
     fn documents(&mut self, field: usize, out: &mut Vec<u64>) -> Result<(), Stop<E>> {
         let (lower, upper) = text_bounds(field as u8);
         let hidden = std::mem::take(&mut self.hidden);
-        let read = self.rows(&lower, &upper, &mut |rest| {
+        let kept = Cell::new(0);
+        let read = self.rows((&lower, &upper), &kept, &mut |rest| {
             let document = crate::rows::read_trailing_node(rest)?.0;
             if !hidden.contains(&document) {
+                kept.set(kept.get() + size_of::<u64>());
                 out.push(document);
             }
             Ok(ControlFlow::Continue(()))

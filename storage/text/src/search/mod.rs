@@ -104,7 +104,8 @@ pub trait Index {
     /// What is known of a field.
     fn statistics(&mut self, field: usize) -> Result<FieldStatistics, Self::Error>;
 
-    /// Appends the documents of a term, in order.
+    /// Appends the documents of a term, in order. Like the next two, it answers for the memory of
+    /// what it appends.
     fn postings(
         &mut self,
         field: usize,
@@ -255,7 +256,6 @@ impl<I: Index> Search<'_, I> {
     fn postings(&mut self, field: usize, term: &str) -> Result<Vec<Posting>, I::Error> {
         let mut postings = Vec::new();
         self.index.postings(field, term, &mut postings)?;
-        self.index.charge(size_of_val(postings.as_slice()))?;
         Ok(postings)
     }
 
@@ -285,7 +285,7 @@ impl<I: Index> Search<'_, I> {
 
     /// The documents with the same score each.
     fn equally(&mut self, mut documents: Vec<u64>, score: f64) -> Result<Vec<Hit>, I::Error> {
-        self.index.charge(3 * size_of_val(documents.as_slice()))?;
+        self.index.charge(2 * size_of_val(documents.as_slice()))?;
         documents.sort_unstable();
         documents.dedup();
         Ok(documents
