@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use retrograph_cypher::ast::StatementMode;
-use retrograph_graph::GraphRead;
 use retrograph_graph::ids::{KeyId, LabelId, SystemTime, TypeId, Version};
 use retrograph_graph::value::Value;
+use retrograph_graph::{GraphRead, IndexSort, RuleKind, Target};
 use smallvec::SmallVec;
 
 use crate::bind::compile_with;
@@ -15,7 +15,7 @@ use crate::exec::context::Subqueries;
 use crate::exec::pipeline::{State, states_of};
 use crate::functions::Procedures;
 use crate::options::Parameters;
-use crate::plan::schema::{IndexInfo, NameKind, Schema};
+use crate::plan::schema::{IndexInfo, NameKind, RowsInfo, Schema};
 use crate::plan::{Plan, Rewrites, Slot};
 
 /// How many sets of idle states are kept for one plan.
@@ -213,6 +213,29 @@ impl Schema for ViewSchema {
             is_unique: index.unique,
             distinct_values: estimate.distinct,
         })
+    }
+
+    fn rows(&self, target: Target) -> Vec<RowsInfo> {
+        let rules = self.catalog.usable_rules(target).into_iter();
+        rules
+            // One about several labels finds nodes without the one that is asked for.
+            .filter(|rule| rule.targets.len() == 1)
+            .map(|rule| {
+                let estimate = self.estimates.rules.get(&rule.id).cloned();
+                let estimate = estimate.unwrap_or_default();
+                RowsInfo {
+                    id: rule.id,
+                    sort: match rule.kind {
+                        RuleKind::Index(sort) => sort,
+                        _ => IndexSort::Range,
+                    },
+                    keys: rule.keys.clone(),
+                    is_unique: rule.kind.is_unique(),
+                    entries: estimate.entries,
+                    distinct: estimate.distinct,
+                }
+            })
+            .collect()
     }
 
     fn nodes(&self, label: Option<LabelId>) -> u64 {

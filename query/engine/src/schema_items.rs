@@ -20,8 +20,8 @@ pub(crate) struct IndexItem {
     /// The labels or types.
     pub(crate) names: Vec<Arc<str>>,
     pub(crate) properties: Vec<Arc<str>>,
-    /// Whether it stands behind a constraint of its name.
-    pub(crate) is_constraint: bool,
+    /// What the constraint of its name demands, if it stands behind one.
+    pub(crate) constraint: Option<ConstraintSort>,
     /// How a full-text index analyses texts.
     pub(crate) fulltext: Option<Fulltext>,
     /// The first version it answers for; none while it is being built.
@@ -89,7 +89,7 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
             is_relationship: false,
             names: vec![catalog.label_name(index.label).unwrap_or_default()],
             properties: vec![catalog.key_name(index.key).unwrap_or_default()],
-            is_constraint: index.unique,
+            constraint: index.unique.then_some(ConstraintSort::Unique),
             fulltext: None,
             covers_from: covered(index.covers_from),
             progress: Progress::of(read.graph().index_build(&index)),
@@ -111,7 +111,11 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
                 is_relationship: rule.is_about_relationships(),
                 names: target_names(&catalog, &rule.targets),
                 properties: key_names(&catalog, &rule.keys),
-                is_constraint: rule.kind.is_constraint(),
+                constraint: match rule.kind {
+                    RuleKind::Unique => Some(ConstraintSort::Unique),
+                    RuleKind::Key => Some(ConstraintSort::Key),
+                    _ => None,
+                },
                 fulltext: match rule.kind {
                     RuleKind::Index(IndexSort::Fulltext(settings)) => Some(settings),
                     _ => None,
@@ -122,6 +126,28 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
     );
     items.sort_by(|left, right| left.name.cmp(&right.name));
     items
+}
+
+/// The names of [`lookup_items`]: of labels, of types.
+pub(crate) const LOOKUPS: [&str; 2] = ["label_lookup", "type_lookup"];
+
+/// The two lookup indexes that every graph has: the rows of labels, and the blocks of ids by type.
+/// They are part of the store, so they are neither made nor dropped.
+pub(crate) fn lookup_items() -> [IndexItem; 2] {
+    let item = |id, name: &str, is_relationship| IndexItem {
+        id,
+        name: name.into(),
+        kind: IndexKind::Lookup,
+        is_relationship,
+        names: Vec::new(),
+        properties: Vec::new(),
+        constraint: None,
+        fulltext: None,
+        covers_from: Some(0),
+        progress: Progress::of(None),
+    };
+    let [labels, types] = LOOKUPS;
+    [item(-1, labels, false), item(-2, types, true)]
 }
 
 /// The constraints of a view, by name.
@@ -262,8 +288,12 @@ impl IndexItem {
         let kind = self.kind.word();
         let (name, keys) = (quoted(&self.name), properties(&self.properties));
         let target = target(self.is_relationship, &self.names);
-        if self.is_constraint {
-            return format!("CREATE CONSTRAINT {name} FOR {target} REQUIRE ({keys}) IS UNIQUE");
+        if let Some(sort) = self.constraint {
+            let demand = match sort {
+                ConstraintSort::Key => format!("{} KEY", self.entity()),
+                _ => "UNIQUE".to_owned(),
+            };
+            return format!("CREATE CONSTRAINT {name} FOR {target} REQUIRE ({keys}) IS {demand}");
         }
         match self.kind {
             IndexKind::Lookup => {

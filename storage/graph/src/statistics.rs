@@ -87,8 +87,11 @@ impl Graph {
         let prefix = rule_prefix(rule.id);
         let count = rule.keys.len();
         let distinct = (1..=count).map(|keys| {
-            let is_point = rule.kind == RuleKind::Index(IndexSort::Point);
-            if is_point || (keys == count && rule.kind.is_unique()) {
+            let has_values = match rule.kind {
+                RuleKind::Index(sort) => matches!(sort, IndexSort::Range | IndexSort::Text),
+                _ => true,
+            };
+            if !has_values || (keys == count && rule.kind.is_unique()) {
                 return entries;
             }
             self.distinct_estimate((rule.id, keys), &prefix, entries)

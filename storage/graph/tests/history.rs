@@ -61,6 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => Just(Step::Commit),
         1 => Just(Step::Rollback),
         1 => (byte(), byte()).prop_map(|(label, key)| Step::CreateIndex { label, key }),
+        2 => byte().prop_map(|shape| Step::CreateRule { shape }),
         1 => Just(Step::DropIndex),
         6 => (0_u8..12).prop_map(|elements| Step::Build { elements }),
         1 => Just(Step::Flush),

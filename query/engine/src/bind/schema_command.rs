@@ -89,14 +89,27 @@ fn create_index(create: &CreateIndex) -> Bound<SchemaChange> {
         IndexKind::Fulltext => {
             IndexSort::Fulltext(index_options::fulltext(create.options.as_ref())?)
         }
-        IndexKind::Vector | IndexKind::Lookup => {
+        IndexKind::Lookup => {
+            if let Some(options) = &create.options {
+                check_options(options, "token-lookup-1.0", "a lookup index")?;
+            }
+            return Ok(SchemaChange::CreateLookup {
+                is_relationship: create.target.is_relationship,
+                if_not_exists: create.if_not_exists,
+            });
+        }
+        IndexKind::Vector => {
             return Err(not_yet(create.span, "this kind of index"));
         }
     };
-    if let Some(options) = &create.options
-        && !matches!(sort, IndexSort::Fulltext(_))
-    {
-        return Err(not_yet(options.span, "options of indexes"));
+    if let Some(options) = &create.options {
+        match sort {
+            IndexSort::Range => check_options(options, "range-1.0", "a range index")?,
+            IndexSort::Text => check_options(options, "text-2.0", "a text index")?,
+            IndexSort::Point => check_options(options, "point-1.0", "a point index")?,
+            // Their options are settings.
+            IndexSort::Fulltext(_) => {}
+        }
     }
     no_repetition(&create.properties)?;
     if create.properties.len() > FULLTEXT_KEYS_MAX {
@@ -159,7 +172,7 @@ fn no_repetition(properties: &[Identifier]) -> Bound<()> {
 
 fn create_constraint(create: &CreateConstraint) -> Bound<SchemaChange> {
     if let Some(options) = &create.options {
-        check_options(options)?;
+        check_options(options, "range-1.0", "a constraint")?;
     }
     no_repetition(&create.properties)?;
     let is_relationship = create.target.is_relationship;
@@ -204,8 +217,10 @@ fn property_types(types: &[PropertyType]) -> PropertyTypes {
     found
 }
 
-/// Options of a constraint are about its index, of which there is one kind without settings.
-fn check_options(options: &ast::Expression) -> Bound<()> {
+/// Options may only repeat what holds anyway: the provider, and a configuration without entries. The
+/// bounds of spatial indexes elsewhere (`spatial.wgs-84.min` and the like) have no meaning here, as a
+/// point index covers all coordinates.
+fn check_options(options: &ast::Expression, provider: &str, of: &str) -> Bound<()> {
     let ExpressionKind::Map(entries) = &options.kind else {
         return Err(Diagnostic::error(
             Detail::InvalidArgumentType,
@@ -216,7 +231,7 @@ fn check_options(options: &ast::Expression) -> Bound<()> {
     for ast::MapEntry { key, value, .. } in entries {
         let is_known = match (&*key.name, &value.kind) {
             ("indexProvider", ExpressionKind::Literal(Literal::String(name))) => {
-                &**name == "range-1.0"
+                &**name == provider
             }
             ("indexConfig", ExpressionKind::Map(config)) => config.is_empty(),
             _ => false,
@@ -227,7 +242,9 @@ fn check_options(options: &ast::Expression) -> Bound<()> {
                 value.span,
                 format!("option `{key}` cannot have this value here"),
             )
-            .help("constraints take {indexProvider: 'range-1.0', indexConfig: {}}"));
+            .help(format!(
+                "{of} takes {{indexProvider: '{provider}', indexConfig: {{}}}}"
+            )));
         }
     }
     Ok(())

@@ -186,6 +186,9 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
                 }
             }
         },
+        Operator::SeekRows(seek) => {
+            seek.seek.expressions(&mut |of| expression_slots(of, slots));
+        }
         Operator::SeekNodeIds { ids: of, .. }
         | Operator::SeekRelationshipIds { ids: of, .. }
         | Operator::Filter(of)

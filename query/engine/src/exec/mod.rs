@@ -5,7 +5,7 @@
 //! | `vector`, `batch`, `fan` | columns of values, rows in columns, rows that multiply |
 //! | `context` | views, limits, counters and the transaction of an execution |
 //! | `pipeline` | pushing batches through steps; the dispatch over operators |
-//! | `scan`, `expand`, `trail`, `shortest`, `path` | reading the graph |
+//! | `scan`, `seek_rows`, `expand`, `trail`, `shortest`, `path` | reading the graph |
 //! | `aggregate`, `distinct`, `sort` | operators that hold rows back |
 //! | `nested` | OPTIONAL MATCH, subqueries, UNION, procedures |
 //! | `csv` | LOAD CSV |
@@ -37,6 +37,7 @@ mod nested;
 mod path;
 pub(crate) mod pipeline;
 mod scan;
+mod seek_rows;
 mod shortest;
 mod sort;
 mod subquery;

@@ -22,7 +22,7 @@ use super::liveness::live_after;
 use super::sort::SortState;
 use super::transactions::TransactionsState;
 use super::vector::Vector;
-use super::{csv, expand, kernels, nested, path, scan, shortest, trail, unwind, write};
+use super::{csv, expand, kernels, nested, path, scan, seek_rows, shortest, trail, unwind, write};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::plan::{Expression, Operator, Pipeline, Slot, Step};
 
@@ -343,6 +343,7 @@ fn operate(
             };
             scan::seek(*node, &sought, seek, &batch, live, context, rest)
         }
+        Operator::SeekRows(seek) => seek_rows::seek(seek, &batch, live, context, rest),
         Operator::SeekNodeIds { node, ids } => scan::by_id(*node, ids, &batch, live, context, rest),
         Operator::CountStore { slot, count } => {
             let count = scan::stored_count(count, context)?;

@@ -187,10 +187,11 @@ pub(crate) fn nodes(
 }
 
 /// Null and NaN compare with nothing.
-fn is_findable(value: &Value) -> bool {
+pub(super) fn is_findable(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Float(number) => !number.is_nan(),
+        Value::List(items) => items.iter().all(is_findable),
         _ => true,
     }
 }
@@ -319,7 +320,7 @@ fn seek_row(
     }
 }
 
-fn bound(
+pub(super) fn bound(
     bound: &Bound<Expression>,
     one: &Batch,
     context: &mut Context<'_>,

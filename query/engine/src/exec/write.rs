@@ -23,6 +23,7 @@ use crate::functions::property;
 use crate::plan::expression::{KeyToken, LabelToken};
 use crate::plan::operator::{Creation, SchemaChange, Update};
 use crate::plan::{Expression, Pipeline, Slot};
+use crate::schema_items::LOOKUPS;
 
 /// A property value as it may be stored.
 fn storable(key: &str, value: Value) -> Result<Value, QueryError> {
@@ -630,7 +631,34 @@ pub(crate) fn foreach(
 pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result<(), QueryError> {
     let (transaction, _) = context.writer(0)?;
     let counters = &mut context.counters;
+    if let SchemaChange::CreateIndex {
+        name: Some(name), ..
+    }
+    | SchemaChange::CreateUnique {
+        name: Some(name), ..
+    }
+    | SchemaChange::CreateRule {
+        name: Some(name), ..
+    } = change
+        && LOOKUPS.contains(&&**name)
+    {
+        let existing = Arc::clone(name);
+        return Err(GraphError::SchemaExists { existing }.into());
+    }
     match change {
+        SchemaChange::CreateLookup {
+            is_relationship,
+            if_not_exists,
+        } => {
+            let existing = LOOKUPS[usize::from(*is_relationship)].into();
+            was_made(Err(GraphError::SchemaExists { existing }), *if_not_exists)?;
+        }
+        SchemaChange::DropIndex { name, .. } if LOOKUPS.contains(&&**name) => {
+            return Err(RuntimeError::argument(format!(
+                "index {name} is part of how the graph is stored and cannot be dropped"
+            ))
+            .into());
+        }
         SchemaChange::CreateIndex {
             name,
             label,

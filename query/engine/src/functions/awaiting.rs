@@ -7,6 +7,7 @@ use retrograph_graph::value::Value;
 use super::procedures::with_arguments;
 use super::{CallContext, Procedure, wrong_type};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
+use crate::schema_items::LOOKUPS;
 use crate::types::Type;
 
 /// How long is waited unless the call says.
@@ -35,6 +36,7 @@ pub(super) fn procedures() -> Vec<Procedure> {
             1,
             &[],
             |context, arguments, _| match arguments.first() {
+                Some(Value::String(name)) if LOOKUPS.contains(&&**name) => Ok(()),
                 Some(Value::String(name)) => wait(context, Some(name), patience(arguments.get(1))?),
                 other => Err(wrong_type(
                     "db.awaitIndex",

@@ -8,10 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use retrograph_cypher::ast::IndexKind;
+use retrograph_cypher::ast::ConstraintSort;
 use retrograph_graph::ids::{KeyId, LabelId, NodeId};
 use retrograph_graph::value::{Map, NodeRef, RelationshipRef, Value};
-use retrograph_graph::{CommitInfo, Graph, GraphRead, Isolation, ScanCursor, Sequence};
+use retrograph_graph::{
+    CommitInfo, Graph, GraphRead, IndexEstimate, Isolation, ScanCursor, Sequence,
+};
 
 use super::procedures::{Sink, procedure, with_arguments};
 use super::{CallContext, Procedure, list, text};
@@ -716,11 +718,21 @@ fn schema_nodes(
         if item.is_relationship {
             continue;
         }
+        let of_rules = estimates.rules.iter().map(|(id, estimate)| {
+            let distinct = estimate.distinct.last().copied();
+            let sizes = IndexEstimate {
+                entries: estimate.entries,
+                distinct: distinct.unwrap_or_default(),
+            };
+            (id, sizes)
+        });
         let sizes = estimates
             .indexes
             .iter()
+            .map(|(id, estimate)| (id, *estimate))
+            .chain(of_rules)
             .find(|(id, _)| i64::from(id.0) + 1 == item.id)
-            .map(|(_, estimate)| *estimate)
+            .map(|(_, sizes)| sizes)
             .unwrap_or_default();
         let selectivity = match sizes.entries {
             0 => 1.0,
@@ -730,10 +742,10 @@ fn schema_nodes(
             [label] => Value::String(label.clone()),
             labels => list(labels.iter().map(text)),
         };
-        let kind = match (item.is_constraint, item.kind) {
-            (true, _) => "UNIQUENESS",
-            (false, IndexKind::Lookup) => "LOOKUP",
-            (false, kind) => kind.word(),
+        let kind = match item.constraint {
+            Some(ConstraintSort::Key) => "NODE_KEY",
+            Some(_) => "UNIQUENESS",
+            None => item.kind.word(),
         };
         sink(vec![
             Value::String(item.name.clone()),

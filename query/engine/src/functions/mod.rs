@@ -11,6 +11,7 @@
 pub mod aggregate;
 mod algorithms;
 mod awaiting;
+pub(crate) mod boxes;
 mod conversion;
 pub mod exact_sum;
 mod fulltext;

@@ -8,7 +8,7 @@ use retrograph_graph::value::Value;
 use super::temporal::instant_utc;
 use super::{CallContext, Procedure, algorithms, awaiting, fulltext, list, meta, text};
 use crate::error::QueryError;
-use crate::schema_items::{constraint_items, index_items};
+use crate::schema_items::{constraint_items, index_items, lookup_items};
 use crate::show::Host;
 use crate::show::server::described_databases;
 use crate::types::Type;
@@ -194,15 +194,16 @@ fn catalog_procedures() -> Vec<Procedure> {
                 ("coversFrom", Type::Integer),
             ],
             |context, sink| {
-                for item in index_items(context.read) {
+                let items = lookup_items().into_iter();
+                for item in items.chain(index_items(context.read)) {
                     sink(vec![
                         Value::Int(item.id),
                         Value::String(item.name.clone()),
                         text(item.progress.state),
                         Value::Float(item.progress.percent),
-                        text(match item.is_constraint {
-                            true => "UNIQUE",
-                            false => "NONUNIQUE",
+                        text(match item.constraint {
+                            Some(_) => "UNIQUE",
+                            None => "NONUNIQUE",
                         }),
                         text(item.kind.word()),
                         text(item.entity()),

@@ -51,7 +51,7 @@ static SYSTEMS: [System; 4] = [
 ];
 
 /// The mean radius of the earth in metres.
-const EARTH_RADIUS_M: f64 = 6_371_008.8;
+pub(super) const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
 pub(super) fn functions() -> Vec<Function> {
     let point = |name| parameter(name, [Type::Point]);
@@ -85,6 +85,11 @@ pub(super) fn functions() -> Vec<Function> {
 
 fn system_of(point: &Point) -> Option<&'static System> {
     SYSTEMS.iter().find(|system| system.srid == point.srid)
+}
+
+/// Whether a point lies on the earth, where longitudes come round.
+pub(super) fn is_geographic(point: &Point) -> bool {
+    system_of(point).is_some_and(|system| system.is_geographic)
 }
 
 /// A component of a point by its name; null if it has none of this name.
@@ -271,7 +276,7 @@ fn distance(_: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
         return Ok(Value::Null);
     };
     let difference = |axis: usize| to.coordinates[axis] - from.coordinates[axis];
-    if !system_of(from).is_some_and(|system| system.is_geographic) {
+    if !is_geographic(from) {
         return Ok(Value::Float(
             difference(0).hypot(difference(1)).hypot(difference(2)),
         ));
@@ -292,7 +297,7 @@ fn within_box(_: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
     let Some([point, low, high]) = points::<3>("point.withinBBox", arguments)? else {
         return Ok(Value::Null);
     };
-    let is_geographic = system_of(point).is_some_and(|system| system.is_geographic);
+    let is_geographic = is_geographic(point);
     let is_between = |axis: usize| {
         let (low, high) = (low.coordinates[axis], high.coordinates[axis]);
         let at = point.coordinates[axis];

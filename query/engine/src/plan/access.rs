@@ -7,7 +7,8 @@ use retrograph_graph::ids::IndexId;
 use super::cost;
 use super::expression::{Comparison, Expression, KeyToken, LabelToken, Slot, StringTest};
 use super::graph::{PatternNode, Predicate};
-use super::operator::{Operator, Seek};
+use super::operator::{Found, Operator, Seek, SeekRows};
+use super::rows::{self, RowsOf};
 use super::schema::{IndexInfo, Schema};
 use super::slots::SlotSet;
 
@@ -18,6 +19,8 @@ pub struct Access {
     pub operator: Operator,
     /// How many nodes it finds for one row.
     pub rows: f64,
+    /// What finding them costs, in nodes looked at.
+    pub cost: f64,
     /// The label it takes care of.
     pub label: Option<LabelToken>,
     /// The predicates it takes care of, by place.
@@ -39,7 +42,7 @@ pub struct Candidates<'a> {
 }
 
 /// What a predicate says about a property of a node: the key, and how to seek it.
-enum Bounded<'e> {
+pub(super) enum Bounded<'e> {
     Equal(&'e Expression),
     In(&'e Expression),
     Prefix(&'e Expression),
@@ -54,7 +57,7 @@ pub fn best(schema: &dyn Schema, node: &PatternNode, candidates: &Candidates<'_>
     let mut best: Option<Access> = None;
     // At equal cost a seek wins, since its count does not grow with the graph.
     for access in seeks.into_iter().chain(scans) {
-        if best.as_ref().is_none_or(|least| access.rows < least.rows) {
+        if best.as_ref().is_none_or(|least| access.cost < least.cost) {
             best = Some(access);
         }
     }
@@ -72,6 +75,7 @@ fn scan(schema: &dyn Schema, node: Slot, label: Option<&LabelToken>) -> Access {
             label: label.cloned(),
         },
         rows,
+        cost: rows,
         label: label.cloned(),
         solved: Vec::new(),
         narrowed: Vec::new(),
@@ -111,6 +115,7 @@ fn seeks(schema: &dyn Schema, node: &PatternNode, candidates: &Candidates<'_>) -
                     ids,
                 },
                 rows,
+                cost: rows,
                 label: None,
                 solved: Vec::new(),
                 narrowed: vec![place],
@@ -119,6 +124,23 @@ fn seeks(schema: &dyn Schema, node: &PatternNode, candidates: &Candidates<'_>) -
         }
         for label in &node.labels {
             found.extend(index_seek(schema, node.slot, label, place, candidates));
+        }
+    }
+    for label in &node.labels {
+        let of = RowsOf::Label(label.clone());
+        for access in rows::seeks(schema, node.slot, &of, candidates) {
+            found.push(Access {
+                operator: Operator::SeekRows(Box::new(SeekRows {
+                    found: Found::Node(node.slot),
+                    seek: access.seek,
+                })),
+                rows: access.rows,
+                cost: access.cost,
+                label: Some(label.clone()),
+                solved: Vec::new(),
+                narrowed: access.narrowed,
+                is_seek: true,
+            });
         }
     }
     found
@@ -176,6 +198,7 @@ fn index_seek(
     Some(Access {
         operator: seek_operator(node, index.id, label, key, seek),
         rows,
+        cost: rows,
         label: Some(label.clone()),
         solved,
         narrowed,
@@ -229,7 +252,7 @@ fn opposite<'a>(
 }
 
 /// Reads a predicate as a bound on a property of `node` by a value known from `bound` slots.
-fn bounded<'e>(
+pub(super) fn bounded<'e>(
     predicate: &'e Expression,
     node: Slot,
     bound: &SlotSet,

@@ -6,16 +6,17 @@
 use std::fmt::Write as _;
 use std::ops::Bound;
 
-use retrograph_graph::RuleKind;
 use retrograph_graph::ids::Direction;
+use retrograph_graph::{IndexSort, RuleKind};
 
-use super::expression::{Expression, LabelToken, Slot, SubqueryResult, TypeToken};
+use super::expression::{Expression, KeyToken, LabelToken, Slot, SubqueryResult, TypeToken};
 use super::operator::{
-    AggregateCall, Creation, Operator, Pipeline, SchemaChange, Seek, Step, StoredCount, Update,
-    Walk,
+    AggregateCall, Creation, Found, Operator, Pipeline, SchemaChange, Seek, SeekRows, Step,
+    StoredCount, Update, Walk,
 };
 use super::path::{PathProgram, Restriction, Select};
-use super::text::{Texts, join};
+use super::rows::{EqualTo, Next, RowSeek, RowsOf};
+use super::text::{Texts, join, test_symbol};
 use super::{Plan, ViewClause, slots};
 use crate::functions::{self, Aggregator};
 use crate::summary::StepProfile;
@@ -160,6 +161,7 @@ impl Table<'_> {
                     format!("{node} WHERE {}", self.seek(&key, seek)),
                 )
             }
+            Operator::SeekRows(seek) => self.seek_rows(seek),
             Operator::SeekNodeIds { node, ids } => {
                 let ids = texts.expression(ids);
                 (
@@ -368,6 +370,79 @@ impl Table<'_> {
                 tests.join(" AND ")
             }
         }
+    }
+
+    /// A seek by the rows of an index; those that are kept in another way than by value say so.
+    fn seek_rows(&self, seek: &SeekRows) -> (&'static str, String) {
+        let texts = &self.texts;
+        let RowSeek {
+            sort,
+            of,
+            equal,
+            next,
+            ..
+        } = &seek.seek;
+        let (element, pattern) = match (&seek.found, of) {
+            (Found::Node(node), RowsOf::Label(label)) => (*node, self.node(*node, Some(label))),
+            (Found::Node(node), RowsOf::Type(_)) => (*node, self.node(*node, None)),
+            (Found::Relationship(found), of) => {
+                let types = match of {
+                    RowsOf::Type(one) => std::slice::from_ref(one),
+                    RowsOf::Label(_) => &[],
+                };
+                let arrow = if found.directed { "->" } else { "-" };
+                let (start, end) = (texts.slot(found.start), texts.slot(found.end));
+                let middle = self.relationship(Some(found.relationship), types, "");
+                (
+                    found.relationship,
+                    format!("({start})-{middle}{arrow}({end})"),
+                )
+            }
+        };
+        let property = |key: &KeyToken| format!("{}.{}", texts.slot(element), key.name);
+        let mut tests: Vec<String> = equal
+            .iter()
+            .map(|(key, to)| match to {
+                EqualTo::Value(value) => {
+                    format!("{} = {}", property(key), texts.expression(value))
+                }
+                EqualTo::Item(list) => format!("{} IN {}", property(key), texts.expression(list)),
+            })
+            .collect();
+        match next {
+            Next::Any => {}
+            Next::Range(key, lower, upper) => {
+                let range = Seek::Range(lower.clone(), upper.clone());
+                tests.push(self.seek(&property(key), &range));
+            }
+            Next::Text(key, test, value) => tests.push(format!(
+                "{} {} {}",
+                property(key),
+                test_symbol(*test),
+                texts.expression(value)
+            )),
+            Next::WithinBox(key, lower, upper) => tests.push(format!(
+                "point.withinBBox({}, {}, {})",
+                property(key),
+                texts.expression(lower),
+                texts.expression(upper)
+            )),
+            Next::Near(key, center, radius) => tests.push(format!(
+                "point.distance({}, {}) <= {}",
+                property(key),
+                texts.expression(center),
+                texts.expression(radius)
+            )),
+        }
+        let name = match (&seek.found, sort) {
+            (Found::Node(_), IndexSort::Text) => "SeekNodesByText",
+            (Found::Node(_), IndexSort::Point) => "SeekNodesByPoint",
+            (Found::Node(_), _) => "SeekNodesByRows",
+            (Found::Relationship(_), IndexSort::Text) => "SeekRelationshipsByText",
+            (Found::Relationship(_), IndexSort::Point) => "SeekRelationshipsByPoint",
+            (Found::Relationship(_), _) => "SeekRelationshipsByRows",
+        };
+        (name, format!("{pattern} WHERE {}", tests.join(" AND ")))
     }
 
     fn relationship(&self, slot: Option<Slot>, types: &[TypeToken], length: &str) -> String {
@@ -766,6 +841,12 @@ fn schema_change(change: &SchemaChange) -> String {
                 keys.join(", ")
             )
         }
+        SchemaChange::CreateLookup {
+            is_relationship, ..
+        } => match is_relationship {
+            true => "CREATE LOOKUP INDEX FOR ()-[e]-() ON EACH type(e)".to_owned(),
+            false => "CREATE LOOKUP INDEX FOR (e) ON EACH labels(e)".to_owned(),
+        },
         SchemaChange::DropIndex { name, .. } => format!("DROP INDEX {name}"),
         SchemaChange::DropConstraint { name, .. } => format!("DROP CONSTRAINT {name}"),
     }

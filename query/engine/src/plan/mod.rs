@@ -16,6 +16,7 @@ mod liveness;
 pub mod operator;
 pub(crate) mod path;
 pub mod rewrite;
+pub mod rows;
 pub mod schema;
 pub(crate) mod slots;
 pub(crate) mod solve;
@@ -29,7 +30,7 @@ use retrograph_cypher::Span;
 pub use expression::{Expression, Slot, Token};
 pub use operator::{Operator, Pipeline, Step};
 pub use rewrite::Rewrites;
-pub use schema::{IndexInfo, NameKind, Schema};
+pub use schema::{IndexInfo, NameKind, RowsInfo, Schema};
 
 /// Whether a plan may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

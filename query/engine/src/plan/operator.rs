@@ -10,6 +10,7 @@ use retrograph_graph::ids::{Direction, IndexId};
 use super::ViewClause;
 use super::expression::{Expression, KeyToken, LabelToken, Slot, TypeToken};
 use super::path::PathProgram;
+use super::rows::RowSeek;
 use crate::functions::{Aggregator, Procedure};
 
 /// Steps in a line. Rows enter at the first, which is [`Operator::Unit`] at the top of a query and
@@ -46,6 +47,37 @@ pub enum Seek {
     Range(Bound<Expression>, Bound<Expression>),
     /// Strings that begin with a prefix.
     Prefix(Expression),
+}
+
+/// Where the relationships that a scan or seek finds go.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundRelationship {
+    /// The relationship.
+    pub relationship: Slot,
+    /// Its start.
+    pub start: Slot,
+    /// Its end.
+    pub end: Slot,
+    /// Whether only its own direction counts; else it comes once each way.
+    pub directed: bool,
+}
+
+/// Where the elements that a seek finds go.
+#[derive(Clone, Copy, Debug)]
+pub enum Found {
+    /// Nodes.
+    Node(Slot),
+    /// Relationships.
+    Relationship(FoundRelationship),
+}
+
+/// A seek in rows.
+#[derive(Clone, Debug)]
+pub struct SeekRows {
+    /// Where what it finds goes.
+    pub found: Found,
+    /// What it looks for.
+    pub seek: RowSeek,
 }
 
 /// How an expand walks.
@@ -203,6 +235,11 @@ pub enum SchemaChange {
         kind: RuleKind,
         if_not_exists: bool,
     },
+    /// A lookup index, of which each graph has one for labels and one for types anyway.
+    CreateLookup {
+        is_relationship: bool,
+        if_not_exists: bool,
+    },
     DropIndex {
         name: Arc<str>,
         if_exists: bool,
@@ -250,6 +287,8 @@ pub enum Operator {
         /// How it is entered.
         seek: Seek,
     },
+    /// The elements that the rows of an index or constraint find, for each row. May find too much.
+    SeekRows(Box<SeekRows>),
     /// The nodes with these ids, for each row: an integer, an element id (a string) or a list of
     /// either, each node once. What is no id finds nothing; a predicate that follows judges what was found.
     SeekNodeIds {

@@ -239,6 +239,7 @@ fn treats_rows_alike(operator: &Operator) -> bool {
             | Operator::Project(_)
             | Operator::ScanNodes { .. }
             | Operator::SeekNodes { .. }
+            | Operator::SeekRows(_)
             | Operator::SeekNodeIds { .. }
             | Operator::ScanRelationships { .. }
             | Operator::SeekRelationshipIds { .. }

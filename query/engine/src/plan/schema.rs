@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use retrograph_graph::ids::{IndexId, KeyId, LabelId, TypeId};
+use retrograph_graph::{IndexSort, Target};
 
 /// Which kind of name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,23 @@ pub struct IndexInfo {
     pub distinct_values: u64,
 }
 
+/// The rows of an index or constraint beyond one property of nodes, as the planner sees them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowsInfo {
+    /// The index or constraint.
+    pub id: IndexId,
+    /// How they are kept.
+    pub sort: IndexSort,
+    /// The properties, in order.
+    pub keys: Vec<KeyId>,
+    /// Whether no two elements have the same values of all properties.
+    pub is_unique: bool,
+    /// How many rows there are.
+    pub entries: u64,
+    /// How many different values the first property has, the first two together, and so on.
+    pub distinct: Vec<u64>,
+}
+
 /// Names, indexes and counts of a graph.
 pub trait Schema {
     /// The token of a label.
@@ -41,6 +59,8 @@ pub trait Schema {
     fn names(&self, kind: NameKind) -> Vec<Arc<str>>;
     /// The index on a property of the nodes with a label that the query may use.
     fn index(&self, label: LabelId, key: KeyId) -> Option<IndexInfo>;
+    /// The rows about a label or type that the query may use, beside [`Schema::index`].
+    fn rows(&self, target: Target) -> Vec<RowsInfo>;
     /// About how many nodes there are, in all or with a label.
     fn nodes(&self, label: Option<LabelId>) -> u64;
     /// About how many relationships there are, in all or of a type.

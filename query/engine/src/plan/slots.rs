@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::expression::{Expression, PathPart, Projection, Slot, SubqueryResult};
-use super::operator::{Creation, Operator, Pipeline, Seek, Update, Walk};
+use super::operator::{Creation, Found, Operator, Pipeline, Seek, Update, Walk};
 
 /// A set of slots, in order so that plans are deterministic.
 pub type SlotSet = BTreeSet<Slot>;
@@ -133,6 +133,16 @@ impl Uses {
                         }
                     }
                 }
+            }
+            Operator::SeekRows(seek) => {
+                match &seek.found {
+                    Found::Node(node) => self.fill(*node),
+                    Found::Relationship(found) => {
+                        self.fills
+                            .extend([found.relationship, found.start, found.end]);
+                    }
+                }
+                seek.seek.expressions(&mut |value| self.expression(value));
             }
             Operator::SeekNodeIds { node, ids } => {
                 self.fill(*node);
@@ -360,6 +370,7 @@ pub fn operator_expressions<'o>(operator: &'o Operator, f: &mut dyn FnMut(&'o Ex
                 }
             }
         },
+        Operator::SeekRows(seek) => seek.seek.expressions(f),
         Operator::InTransactions(call) => call.rows.iter().for_each(f),
         Operator::LoadCsv(load) => f(&load.url),
         Operator::SeekNodeIds { ids, .. } | Operator::SeekRelationshipIds { ids, .. } => f(ids),

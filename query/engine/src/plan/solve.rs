@@ -12,7 +12,8 @@ use super::access::{self, Access, Candidates};
 use super::cost;
 use super::expression::{Expression, LabelToken, Slot};
 use super::graph::{Length, PatternRelationship, QueryGraph};
-use super::operator::{Operator, Step, Walk};
+use super::operator::{Found, FoundRelationship, Operator, SeekRows, Step, Walk};
+use super::rows::{self, RowAccess, RowsOf};
 use super::schema::Schema;
 use super::slots::{SlotSet, expression_reads};
 
@@ -70,10 +71,19 @@ struct Solver<'a> {
 enum Move {
     /// Find a node by scan or seek: its place in the graph.
     Find(usize, Box<Access>),
-    /// Scan relationships, or seek them by ids.
-    Scan(usize, Option<Box<Expression>>),
+    /// Scan relationships, or seek them.
+    Scan(usize, Option<Box<RelationshipSeek>>),
     /// Walk a relationship; from its right end if `backwards`.
     Walk { place: usize, backwards: bool },
+}
+
+/// How relationships are sought.
+#[derive(Clone)]
+enum RelationshipSeek {
+    /// By ids that a predicate demands.
+    Ids(Expression),
+    /// By the rows of an index or constraint.
+    Rows(RowAccess),
 }
 
 impl<'a> Solver<'a> {
@@ -341,13 +351,27 @@ impl<'a> Solver<'a> {
             let are_ends_free =
                 part.left != part.right && !self.is_bound(part.left) && !self.is_bound(part.right);
             if is_free && are_ends_free {
-                starts.push(Move::Scan(
-                    place,
-                    self.relationship_ids(part.slot).map(Box::new),
-                ));
+                if let Some(rows) = self.relationship_rows(part) {
+                    let seek = RelationshipSeek::Rows(rows);
+                    starts.push(Move::Scan(place, Some(Box::new(seek))));
+                }
+                let ids = self.relationship_ids(part.slot).map(RelationshipSeek::Ids);
+                starts.push(Move::Scan(place, ids.map(Box::new)));
             }
         }
         starts
+    }
+
+    /// The cheapest rows that find a relationship.
+    fn relationship_rows(&self, part: &PatternRelationship) -> Option<RowAccess> {
+        let [one] = part.types.as_slice() else {
+            return None;
+        };
+        let of = RowsOf::Type(one.clone());
+        let seeks = rows::seeks(self.setting.schema, part.slot, &of, &self.candidates());
+        seeks
+            .into_iter()
+            .min_by(|left, right| left.cost.total_cmp(&right.cost))
     }
 
     /// The ids that a predicate demands of a relationship.
@@ -383,28 +407,21 @@ impl<'a> Solver<'a> {
     fn make(&mut self, next: Move) {
         match next {
             Move::Find(place, access) => self.find(place, *access),
-            Move::Scan(place, ids) => self.scan(place, ids.map(|ids| *ids)),
+            Move::Scan(place, seek) => self.scan(place, seek.map(|seek| *seek)),
             Move::Walk { place, backwards } => self.walk(place, backwards),
         }
     }
 
     fn find(&mut self, place: usize, access: Access) {
         let node = &self.graph.nodes[place];
+        self.cost += self.rows * access.cost.max(access.rows);
         self.rows *= access.rows;
-        self.cost += self.rows;
         self.bound.insert(node.slot);
         for solved in &access.solved {
             self.placed[*solved] = true;
         }
         self.push(access.operator);
-        for narrowed in access.narrowed {
-            // Already in the estimate of the seek, so it keeps all it sees.
-            let predicate = &self.graph.predicates[narrowed];
-            if !predicate.may_raise && predicate.reads.is_subset(&self.bound) {
-                self.placed[narrowed] = true;
-                self.push(Operator::Filter(predicate.expression.clone()));
-            }
-        }
+        self.judge_narrowed(&access.narrowed);
         let left = node
             .labels
             .iter()
@@ -412,13 +429,29 @@ impl<'a> Solver<'a> {
         self.demand_labels(node.slot, left.cloned().collect());
     }
 
-    /// Finds relationships by a scan, or by ids that a predicate demands, which judges them later.
-    fn scan(&mut self, place: usize, ids: Option<Expression>) {
+    /// Places predicates by which a seek has narrowed, so that they judge what it found.
+    fn judge_narrowed(&mut self, narrowed: &[usize]) {
+        for narrowed in narrowed {
+            // Already in the estimate of the seek, so it keeps all it sees.
+            let predicate = &self.graph.predicates[*narrowed];
+            if !predicate.may_raise && predicate.reads.is_subset(&self.bound) {
+                self.placed[*narrowed] = true;
+                self.push(Operator::Filter(predicate.expression.clone()));
+            }
+        }
+    }
+
+    /// Finds relationships by a scan, or by a seek that a predicate demands, which judges them later.
+    fn scan(&mut self, place: usize, seek: Option<RelationshipSeek>) {
         let part = &self.graph.relationships[place];
-        let count = match ids {
-            Some(_) => IDS_ESTIMATED,
+        let count = match &seek {
+            Some(RelationshipSeek::Ids(_)) => IDS_ESTIMATED,
+            Some(RelationshipSeek::Rows(access)) => access.rows,
             None => cost::relationships(self.setting.schema, &part.types),
         };
+        if let Some(RelationshipSeek::Rows(access)) = &seek {
+            self.cost += self.rows * (access.cost - access.rows).max(0.0);
+        }
         self.rows *= if part.direction.is_some() {
             count
         } else {
@@ -439,8 +472,21 @@ impl<'a> Solver<'a> {
         self.bound.extend([part.slot, part.left, part.right]);
         let (relationship, types) = (part.slot, part.types.clone());
         let directed = part.direction.is_some();
-        self.push(match ids {
-            Some(ids) => Operator::SeekRelationshipIds {
+        let mut narrowed = Vec::new();
+        self.push(match seek {
+            Some(RelationshipSeek::Rows(access)) => {
+                narrowed = access.narrowed;
+                Operator::SeekRows(Box::new(SeekRows {
+                    found: Found::Relationship(FoundRelationship {
+                        relationship,
+                        start,
+                        end,
+                        directed,
+                    }),
+                    seek: access.seek,
+                }))
+            }
+            Some(RelationshipSeek::Ids(ids)) => Operator::SeekRelationshipIds {
                 ids,
                 relationship,
                 start,
@@ -456,6 +502,7 @@ impl<'a> Solver<'a> {
                 directed,
             },
         });
+        self.judge_narrowed(&narrowed);
         self.check_distinct(place);
         self.reached(part.left);
         self.reached(part.right);

@@ -260,7 +260,7 @@ fn arithmetic_symbol(operator: Arithmetic) -> &'static str {
     }
 }
 
-fn test_symbol(test: StringTest) -> &'static str {
+pub(super) fn test_symbol(test: StringTest) -> &'static str {
     match test {
         StringTest::StartsWith => "STARTS WITH",
         StringTest::EndsWith => "ENDS WITH",

@@ -53,6 +53,7 @@ fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
                 }
             }
         },
+        Operator::SeekRows(seek) => seek.seek.expressions_mut(f),
         Operator::InTransactions(call) => call.rows.iter_mut().for_each(f),
         Operator::LoadCsv(load) => f(&mut load.url),
         Operator::SeekNodeIds { ids, .. } | Operator::SeekRelationshipIds { ids, .. } => f(ids),

@@ -5,7 +5,7 @@ use retrograph_graph::value::Value;
 
 use super::{Listing, Row, listing_of, strings};
 use crate::functions::{list, text};
-use crate::schema_items::{IndexItem, constraint_items, index_items};
+use crate::schema_items::{IndexItem, constraint_items, index_items, lookup_items};
 use crate::types::Type;
 
 /// `SHOW [kind] INDEXES`.
@@ -30,9 +30,9 @@ pub(super) fn indexes(kind: Option<IndexKind>) -> Listing {
         ("coversFrom", Type::Integer),
     ];
     listing_of("SHOW INDEXES", &columns, 12, move |context, _| {
-        let items = index_items(context.read);
+        let items = lookup_items().into_iter();
         Ok(items
-            .into_iter()
+            .chain(index_items(context.read))
             .filter(|item| kind.is_none_or(|kind| kind == item.kind))
             .map(index_row)
             .collect())
@@ -47,15 +47,18 @@ fn index_row(item: IndexItem) -> Row {
         Value::Float(item.progress.percent),
         text(item.kind.word()),
         text(item.entity()),
-        list(item.names.iter().map(text)),
+        match item.kind {
+            IndexKind::Lookup => Value::Null,
+            _ => list(item.names.iter().map(text)),
+        },
         match item.kind {
             IndexKind::Lookup => Value::Null,
             _ => list(item.properties.iter().map(text)),
         },
         text(item.provider()),
-        match item.is_constraint {
-            true => Value::String(item.name.clone()),
-            false => Value::Null,
+        match item.constraint {
+            Some(_) => Value::String(item.name.clone()),
+            None => Value::Null,
         },
         // Reads of an index are not counted.
         Value::Null,

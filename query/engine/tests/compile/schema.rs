@@ -2,21 +2,90 @@
 
 use std::sync::Arc;
 
-use retrograph_engine::plan::{IndexInfo, NameKind, Schema};
+use retrograph_engine::plan::{IndexInfo, NameKind, RowsInfo, Schema};
 use retrograph_graph::ids::{IndexId, KeyId, LabelId, TypeId};
+use retrograph_graph::{IndexSort, Target};
 
 /// Labels and how many nodes have them.
 const LABELS: &[(&str, u64)] = &[("Person", 10_000), ("Account", 30_000), ("Company", 200)];
 /// Relationship types and how many relationships are of them.
 const TYPES: &[(&str, u64)] = &[("KNOWS", 50_000), ("OWNS", 31_000), ("PAID", 1_000_000)];
 /// Property keys.
-const KEYS: &[&str] = &["id", "name", "age", "balance", "since", "amount"];
+const KEYS: &[&str] = &[
+    "id", "name", "age", "balance", "since", "amount", "place", "number", "note", "site",
+];
 /// Label, key, whether unique, different values.
 const INDEXES: &[(&str, &str, bool, u64)] = &[
     ("Person", "id", true, 10_000),
     ("Person", "name", false, 4_000),
     ("Account", "id", true, 30_000),
     ("Account", "balance", false, 20_000),
+];
+/// Whether about relationships, label or type, keys, how kept, whether unique, rows, different values.
+type Rows = (
+    bool,
+    &'static str,
+    &'static [&'static str],
+    IndexSort,
+    bool,
+    u64,
+    &'static [u64],
+);
+const ROWS: &[Rows] = &[
+    (
+        false,
+        "Company",
+        &["name", "place", "since"],
+        IndexSort::Range,
+        false,
+        190,
+        &[150, 180, 190],
+    ),
+    (
+        false,
+        "Company",
+        &["place", "number"],
+        IndexSort::Range,
+        true,
+        200,
+        &[40, 200],
+    ),
+    (
+        false,
+        "Company",
+        &["note"],
+        IndexSort::Text,
+        false,
+        120,
+        &[110],
+    ),
+    (
+        false,
+        "Company",
+        &["site"],
+        IndexSort::Point,
+        false,
+        100,
+        &[100],
+    ),
+    (
+        true,
+        "PAID",
+        &["number"],
+        IndexSort::Range,
+        true,
+        1_000_000,
+        &[1_000_000],
+    ),
+    (
+        true,
+        "PAID",
+        &["amount"],
+        IndexSort::Range,
+        false,
+        1_000_000,
+        &[50_000],
+    ),
 ];
 /// All nodes.
 const NODES: u64 = 40_000;
@@ -63,6 +132,28 @@ impl Schema for Harbor {
             is_unique,
             distinct_values,
         })
+    }
+
+    fn rows(&self, target: Target) -> Vec<RowsInfo> {
+        let of_target = ROWS.iter().enumerate().filter(|(_, rows)| {
+            let name = rows.1;
+            match rows.0 {
+                false => self.label(name).map(Target::Label) == Some(target),
+                true => self.relationship_type(name).map(Target::Type) == Some(target),
+            }
+        });
+        of_target
+            .map(
+                |(place, (_, _, keys, sort, is_unique, entries, distinct))| RowsInfo {
+                    id: IndexId(100 + u32::try_from(place).unwrap_or_default()),
+                    sort: *sort,
+                    keys: keys.iter().filter_map(|key| self.key(key)).collect(),
+                    is_unique: *is_unique,
+                    entries: *entries,
+                    distinct: distinct.to_vec(),
+                },
+            )
+            .collect()
     }
 
     fn nodes(&self, label: Option<LabelId>) -> u64 {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -78,6 +80,10 @@ pub enum Step {
         label: u8,
         key: u8,
     },
+    /// An index of another shape than one property of nodes by range.
+    CreateRule {
+        shape: u8,
+    },
     DropIndex,
     /// Builds indexes a little further.
     Build {
@@ -89,7 +95,7 @@ pub enum Step {
 }
 
 pub fn value(choice: u8) -> Value {
-    match choice % 12 {
+    match choice % 17 {
         0 => Value::Null,
         1 => Value::Int(1),
         2 => Value::Float(1.0),
@@ -101,7 +107,12 @@ pub fn value(choice: u8) -> Value {
         8 => Value::Bool(true),
         9 => Value::List(vec![Value::Int(1), Value::String("x".into())].into()),
         10 => Value::Int(1 << 60),
-        _ => Value::Float(-0.0),
+        11 => Value::Float(-0.0),
+        12 => Value::Float(f64::NAN),
+        13 => rules::point(-3.0, 1e6),
+        14 => rules::point(1.0, -0.0),
+        15 => Value::String("an \0ne".into()),
+        _ => Value::String("no one".into()),
     }
 }
 
@@ -380,6 +391,11 @@ impl<'a> History<'a> {
                 }
                 self.commit();
             }
+            Step::CreateRule { shape } => {
+                self.commit();
+                self.create_rule(shape);
+                self.commit();
+            }
             Step::DropIndex => {
                 self.commit();
                 if let Some(name) = self.indexes.pop() {
@@ -607,6 +623,7 @@ pub fn check_view(read: &GraphRead, state: &State, names: &Names) {
         }
     }
     check_relationships(read, state, names);
+    rules::check_rules(read, state, names);
     check_batches(read, state, names);
 }
 
@@ -802,7 +819,7 @@ fn check_index(read: &GraphRead, state: &State, label: LabelId, key: KeyId) {
             .map(|(id, _)| *id)
             .collect()
     };
-    for choice in 1..12 {
+    for choice in 1..17 {
         let wanted = value(choice);
         let found = all(|c, limit, out| read.seek_equal(index.id, &wanted, c, limit, out).unwrap());
         let expected = with(&|value| value.equivalent(&wanted));
