@@ -35,6 +35,8 @@ for _ in $(seq 100); do
 done
 port=$(sed -n 's|^listening on bolt://127.0.0.1:\([0-9]*\).*|\1|p' "$data/log")
 [ -n "$port" ] || { echo "drivers: the server did not start:" >&2; cat "$data/log" >&2; exit 1; }
+IFS=: read -r BOLT_USER BOLT_PASSWORD <"$data/data/admin.credential"
+export BOLT_USER BOLT_PASSWORD
 
 failed=0
 summary=()

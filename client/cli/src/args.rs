@@ -75,8 +75,8 @@ pub enum Command {
 /// `retrograph serve`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "There is no authentication yet: whoever can connect can do everything. The \
-    server therefore listens on loopback addresses only.\n\n\
+    after_help = "Users log in. At the first start there is one, admin, whose password is in the file \
+    admin.credential of the data directory, readable by its owner only.\n\n\
     Example: retrograph serve --data ./demo-data --graph harbor"
 )]
 pub struct ServeArguments {
@@ -96,9 +96,15 @@ pub struct ServeArguments {
     /// The folder whose files LOAD CSV may read, as file:///name.csv
     #[arg(long, value_name = "DIR")]
     pub import_dir: Option<PathBuf>,
-    /// Who commits, as recorded with commits [default: the user of the system]
-    #[arg(long, value_name = "NAME")]
+    /// Ask nobody who they are: whoever can connect may do everything. On loopback addresses only
+    #[arg(long)]
+    pub no_auth: bool,
+    /// With --no-auth: who commits, as recorded with commits [default: the user of the system]
+    #[arg(long, value_name = "NAME", requires = "no_auth")]
     pub actor: Option<String>,
+    /// Let other machines connect without TLS, passwords crossing the network as they are
+    #[arg(long, conflicts_with = "no_auth")]
+    pub allow_plaintext: bool,
 }
 
 /// The moment a command reads.

@@ -110,13 +110,17 @@ fn usage_mistakes_have_their_own_code() {
 }
 
 #[test]
-fn nothing_is_served_to_other_machines_without_authentication() {
+fn nothing_is_served_to_other_machines_without_authentication_or_in_the_clear() {
     let retrograph = Retrograph::empty();
+    let error = retrograph
+        .run(&["serve", "--no-auth", "--listen", "0.0.0.0:0"])
+        .failure(1);
+    assert!(
+        error.contains("nobody would be asked") && error.contains("127.0.0.1:7687"),
+        "{error}"
+    );
     let error = retrograph
         .run(&["serve", "--listen", "0.0.0.0:0"])
         .failure(1);
-    assert!(
-        error.contains("no authentication yet") && error.contains("127.0.0.1:7687"),
-        "{error}"
-    );
+    assert!(error.contains("--allow-plaintext"), "{error}");
 }

@@ -14,7 +14,8 @@ import (
 func connect(t *testing.T) (context.Context, neo4j.DriverWithContext) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	driver, err := neo4j.NewDriverWithContext(os.Getenv("BOLT_URI"), neo4j.NoAuth())
+	driver, err := neo4j.NewDriverWithContext(os.Getenv("BOLT_URI"),
+		neo4j.BasicAuth(os.Getenv("BOLT_USER"), os.Getenv("BOLT_PASSWORD"), ""))
 	if err != nil {
 		t.Fatal(err)
 	}

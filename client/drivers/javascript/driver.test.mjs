@@ -6,7 +6,8 @@ import test from 'node:test'
 import neo4j from 'neo4j-driver'
 
 const uri = process.env.BOLT_URI
-const driver = neo4j.driver(uri, undefined, { disableLosslessIntegers: true })
+const auth = neo4j.auth.basic(process.env.BOLT_USER, process.env.BOLT_PASSWORD)
+const driver = neo4j.driver(uri, auth, { disableLosslessIntegers: true })
 test.before(() => driver.executeQuery('MATCH (n) DETACH DELETE n'))
 test.after(() => driver.close())
 

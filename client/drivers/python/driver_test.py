@@ -1,6 +1,6 @@
 """The official Python driver against a running server.
 
-    BOLT_URI=bolt://127.0.0.1:7687 python driver_test.py
+    BOLT_URI=bolt://127.0.0.1:7687 BOLT_USER=admin BOLT_PASSWORD=… python driver_test.py
 
 The server has an empty graph `drivers`, which is that of clients that name none.
 """
@@ -15,6 +15,7 @@ import pytz
 from neo4j import GraphDatabase, Query, READ_ACCESS, exceptions, spatial, time, unit_of_work
 
 URI = os.environ["BOLT_URI"]
+AUTH = (os.environ["BOLT_USER"], os.environ["BOLT_PASSWORD"])
 GRAPH = "drivers"
 
 
@@ -24,7 +25,7 @@ def rows(result):
 
 class DriverTest(unittest.TestCase):
     def setUp(self):
-        self.driver = GraphDatabase.driver(URI, auth=None)
+        self.driver = GraphDatabase.driver(URI, auth=AUTH)
         self.addCleanup(self.driver.close)
         self.driver.execute_query("MATCH (n) DETACH DELETE n")
 
@@ -36,6 +37,22 @@ class DriverTest(unittest.TestCase):
         info = self.driver.get_server_info()
         self.assertTrue(info.agent.startswith("Retrograph/"), info.agent)
         self.assertEqual(info.protocol_version, (5, 8))
+
+    def test_whoever_is_not_recognised_is_refused_as_such(self):
+        for auth in [None, ("admin", "a guess"), ("nobody", "a guess")]:
+            with GraphDatabase.driver(URI, auth=auth) as driver:
+                with self.assertRaises(exceptions.AuthError):
+                    driver.verify_connectivity()
+
+    def test_a_user_may_what_their_roles_say(self):
+        self.driver.execute_query("CALL user.create('python', $p, false)", p="a horse and a cart")
+        self.addCleanup(self.driver.execute_query, "CALL user.drop('python')")
+        self.driver.execute_query("CALL role.assign('reader', 'python')")
+        auth = ("python", "a horse and a cart")
+        with GraphDatabase.driver(URI, auth=auth) as driver:
+            self.assertEqual(driver.execute_query("RETURN 1 AS x").records[0]["x"], 1)
+            with self.assertRaises(exceptions.Forbidden):
+                driver.execute_query("CREATE (:N)")
 
     def test_writes_and_reads(self):
         records, summary, keys = self.driver.execute_query(
@@ -251,7 +268,7 @@ class DriverTest(unittest.TestCase):
         self.assertEqual(len(warnings), 1)
         self.assertIn("NeverSeen", warnings[0].status_description)
         with GraphDatabase.driver(
-            URI, auth=None, notifications_min_severity="OFF"
+            URI, auth=AUTH, notifications_min_severity="OFF"
         ) as driver:
             _, summary, _ = driver.execute_query("MATCH (n:NeverSeen) RETURN n")
             self.assertFalse(any(s.is_notification for s in summary.gql_status_objects))

@@ -113,11 +113,16 @@ impl Activity {
     }
 
     /// Asks the transaction of this name to end; gives what it was.
-    pub(crate) fn terminate(&self, name: &str) -> Option<RunningTransaction> {
+    pub(crate) fn terminate(
+        &self,
+        name: &str,
+        may_end: impl Fn(&RunningTransaction) -> bool,
+    ) -> Option<RunningTransaction> {
         let mut all = self.slots.lock();
         for slot in &mut all.slots {
             if let Some(running) = &mut slot.running
                 && running.name() == name
+                && may_end(running)
             {
                 running.is_terminated = true;
                 slot.token.cancel();
@@ -180,12 +185,12 @@ mod tests {
         let first = activity.enter(&caller, 1);
         let name = activity.running()[0].name();
         assert_eq!(name, "graph-transaction-1");
-        assert!(activity.terminate(&name).is_some());
+        assert!(activity.terminate(&name, |_| true).is_some());
         assert!(first.token().is_cancelled());
         drop(first);
         let second = activity.enter(&caller, 2);
         assert!(!second.token().is_cancelled());
-        assert!(activity.terminate(&name).is_none());
+        assert!(activity.terminate(&name, |_| true).is_none());
         assert_eq!(activity.running()[0].name(), "graph-transaction-2");
         drop(second);
         assert!(activity.running().is_empty());

@@ -21,6 +21,7 @@ use retrograph_graph::value::Value;
 use retrograph_graph::{Committed, Graph, GraphRead, Transaction};
 
 use crate::activity::Registration;
+use crate::admission::Demand;
 use crate::cache::PlanCache;
 use crate::csv::CsvSource;
 use crate::error::{QueryError, RuntimeError};
@@ -233,11 +234,9 @@ impl Engine {
         let started = Instant::now();
         let (prepared, is_plan_cached) = self.prepare(graph, text)?;
         let compiled = Instant::now();
+        admit(options, &prepared)?;
         let parameters = prepared.parameters(parameters)?;
-        let caller = Caller {
-            user: Arc::clone(&options.commit.actor),
-            origin: options.origin.clone(),
-        };
+        let caller = caller_of(options);
         let now = self.settings.clock.now().0;
         let registration = self.host.activity.enter(&caller, now);
         registration.begin_statement(&prepared.text, now);
@@ -310,10 +309,7 @@ impl Engine {
             Inner::Write(Box::new(graph.begin(options.isolation)))
         };
         let started_us = self.settings.clock.now().0;
-        let caller = Caller {
-            user: Arc::clone(&options.commit.actor),
-            origin: options.origin.clone(),
-        };
+        let caller = caller_of(&options);
         let registration = self.host.activity.enter(&caller, started_us);
         Ok(OpenTransaction {
             inner,
@@ -345,6 +341,7 @@ impl Engine {
         };
         let (prepared, is_plan_cached) = self.prepare(&graph, text)?;
         let compiled = Instant::now();
+        admit(&transaction.options, &prepared)?;
         let parameters = prepared.parameters(parameters)?;
         let limits = self.limits(options, &transaction.registration, compiled);
         let run = Run {
@@ -424,6 +421,29 @@ impl Engine {
                 .unwrap_or(self.settings.memory_bytes_max),
         }
     }
+}
+
+fn caller_of(options: &RunOptions) -> Caller {
+    let admission = options.admission.as_ref();
+    Caller {
+        user: Arc::clone(
+            options
+                .origin
+                .user
+                .as_ref()
+                .unwrap_or(&options.commit.actor),
+        ),
+        is_confined: admission.is_some_and(|admission| !admission.may_manage_others()),
+        origin: options.origin.clone(),
+    }
+}
+
+/// Asks whether the caller may run a statement.
+fn admit(options: &RunOptions, prepared: &Prepared) -> Result<(), QueryError> {
+    if let Some(admission) = &options.admission {
+        admission.admit(&Demand::of(&prepared.plan, options.as_of.is_some()))?;
+    }
+    Ok(())
 }
 
 fn view_of(graph: &Arc<Graph>, as_of: Option<AsOf>) -> Result<GraphRead, QueryError> {

@@ -3,6 +3,8 @@
 use retrograph_cypher::Diagnostic;
 use retrograph_graph::{CommitError, GraphError};
 
+use crate::admission::Refusal;
+
 /// What kind of mistake a value made while the query ran; the names are openCypher's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -71,6 +73,9 @@ pub enum QueryError {
     /// The commit failed, or its outcome is unknown.
     #[error(transparent)]
     Commit(CommitError),
+    /// The caller may not run the query; nothing of it ran.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The query was cancelled.
     #[error("the query was cancelled")]
     Cancelled,

@@ -4,6 +4,7 @@
 //! cache, runs it (`exec`) and hands the rows to a [`RowSink`].
 
 mod activity;
+pub mod admission;
 pub mod bind;
 mod cache;
 pub mod csv;
@@ -21,6 +22,7 @@ pub mod summary;
 pub mod surroundings;
 pub mod types;
 
+pub use admission::{Admission, Demand, Refusal};
 pub use bind::{Compiled, compile, compile_with};
 pub use csv::{CsvFile, CsvSource};
 pub use engine::{Engine, EngineSettings, OpenTransaction};

@@ -1,12 +1,14 @@
 //! What a caller says about a run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use retrograph_graph::ids::{SystemTime, Version};
 use retrograph_graph::value::Value;
 use retrograph_graph::{CommitInfo, Isolation};
 
+use crate::admission::Admission;
 use crate::exec::CancelToken;
 use crate::surroundings::Origin;
 
@@ -42,4 +44,6 @@ pub struct RunOptions {
     pub commit: CommitInfo,
     /// Where the run comes from, for those who ask what is running.
     pub origin: Origin,
+    /// Decides whether the statement may run; everything may if absent, as for who owns the process.
+    pub admission: Option<Arc<dyn Admission>>,
 }

@@ -14,6 +14,8 @@ use retrograph_graph::value::Value;
 /// Where a run comes from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Origin {
+    /// The name of the user; who commits if absent.
+    pub user: Option<Arc<str>>,
     /// The name of the graph, as the caller knows it.
     pub database: Option<Arc<str>>,
     /// The connection it came over.
@@ -42,6 +44,8 @@ impl Origin {
 pub struct Caller {
     /// The name of the user; empty if there is none.
     pub user: Arc<str>,
+    /// Whether they see and end only what they run themselves.
+    pub is_confined: bool,
     /// Where the run comes from.
     pub origin: Origin,
 }

@@ -23,6 +23,9 @@ pub mod code {
     pub const REQUEST_INVALID: &str = "Neo.ClientError.Request.Invalid";
     pub const UNAUTHORIZED: &str = "Neo.ClientError.Security.Unauthorized";
     pub const FORBIDDEN: &str = "Neo.ClientError.Security.Forbidden";
+    pub const TOKEN_EXPIRED: &str = "Neo.ClientError.Security.TokenExpired";
+    pub const CREDENTIALS_EXPIRED: &str = "Neo.ClientError.Security.CredentialsExpired";
+    pub const AUTHENTICATION_RATE_LIMIT: &str = "Neo.ClientError.Security.AuthenticationRateLimit";
     pub const SYNTAX_ERROR: &str = "Neo.ClientError.Statement.SyntaxError";
     pub const SEMANTIC_ERROR: &str = "Neo.ClientError.Statement.SemanticError";
     pub const TYPE_ERROR: &str = "Neo.ClientError.Statement.TypeError";
@@ -94,7 +97,10 @@ impl Failure {
                 "syntax error or access rule violation - invalid reference",
             ),
             code::FORBIDDEN => ("42000", "syntax error or access rule violation"),
-            code::UNAUTHORIZED => ("28000", "invalid authorization specification"),
+            code::UNAUTHORIZED
+            | code::TOKEN_EXPIRED
+            | code::CREDENTIALS_EXPIRED
+            | code::AUTHENTICATION_RATE_LIMIT => ("28000", "invalid authorization specification"),
             code::REQUEST_INVALID => ("08N06", "connection exception - protocol error"),
             code::ACCESS_MODE => ("25000", "invalid transaction state"),
             code::OUTDATED | code::TERMINATED | code::NOT_A_LEADER => {

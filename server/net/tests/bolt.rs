@@ -1,246 +1,20 @@
-//! A Bolt server over a real socket, with a client that speaks the protocol message by message.
+//! A Bolt server over a real socket: requests, results, transactions.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test")]
 
+mod fixture;
+
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::net::TcpStream;
 use std::time::Duration;
 
-use retrograph_bolt::chunk::{Dechunker, write_message};
-use retrograph_bolt::limits::Limits;
-use retrograph_bolt::message::request::{
-    AuthToken, Extra, Hello, Mode, NotificationFilter, Portion, Request, Route, Run,
-};
+use fixture::{Client, Fixture, numbers, open, pull, run, run_with};
+use retrograph_bolt::message::request::{Extra, Mode, NotificationFilter, Portion, Request, Route};
 use retrograph_bolt::message::response::Received;
-use retrograph_bolt::pack::Decoder;
-use retrograph_bolt::value::{Map, Structure, map};
+use retrograph_bolt::value::{Structure, map};
 use retrograph_bolt::{Value, Version};
-use retrograph_net::bolt::{ListenError, Options, Server, Stop};
+use retrograph_net::bolt::{ListenError, Options, Server};
 use retrograph_server::{Database, OpenOptions};
-
-/// A server with one graph, `g`.
-struct Fixture {
-    address: SocketAddr,
-    database: Arc<Database>,
-    stop: Stop,
-    thread: Option<JoinHandle<()>>,
-    _directory: tempfile::TempDir,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        Self::with(|_| {})
-    }
-
-    fn with(change: impl FnOnce(&mut Options)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let database =
-            Database::open(&directory.path().join("data"), OpenOptions { create: true }).unwrap();
-        database.create_graph("g").unwrap();
-        let mut options = Options::new("127.0.0.1:0".parse().unwrap(), "tester".into());
-        change(&mut options);
-        let server = Server::listen(Arc::clone(&database), options).unwrap();
-        Self {
-            address: server.address(),
-            stop: server.stop(),
-            database,
-            thread: Some(std::thread::spawn(move || server.run())),
-            _directory: directory,
-        }
-    }
-
-    fn client(&self) -> Client {
-        self.client_of(Version::new(5, 8))
-    }
-
-    fn client_of(&self, version: Version) -> Client {
-        self.client_with(version, NotificationFilter::default())
-    }
-
-    fn client_with(&self, version: Version, notifications: NotificationFilter) -> Client {
-        let mut client = Client::connect(self.address, version);
-        let auth = AuthToken {
-            scheme: "none".to_owned(),
-            ..AuthToken::default()
-        };
-        client.send(&[Request::Hello(Hello {
-            user_agent: "test/1".to_owned(),
-            notifications,
-            auth: (!version.has_logon()).then(|| auth.clone()),
-            ..Hello::default()
-        })]);
-        client.success();
-        if version.has_logon() {
-            client.send(&[Request::Logon(auth)]);
-            client.success();
-        }
-        client
-    }
-}
-
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        self.stop.stop();
-        if let Some(thread) = self.thread.take() {
-            let ended = thread.join();
-            assert!(ended.is_ok() || std::thread::panicking());
-        }
-    }
-}
-
-struct Client {
-    socket: TcpStream,
-    version: Version,
-    input: Vec<u8>,
-    dechunker: Dechunker,
-}
-
-impl Client {
-    fn connect(address: SocketAddr, version: Version) -> Self {
-        let mut socket = TcpStream::connect(address).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
-        socket.set_nodelay(true).unwrap();
-        let mut opening = vec![0x60, 0x60, 0xB0, 0x17, 0, 0, version.minor, version.major];
-        opening.extend([0; 12]);
-        socket.write_all(&opening).unwrap();
-        let mut answer = [0; 4];
-        socket.read_exact(&mut answer).unwrap();
-        assert_eq!(answer, [0, 0, version.minor, version.major]);
-        Self {
-            socket,
-            version,
-            input: Vec::new(),
-            dechunker: Dechunker::default(),
-        }
-    }
-
-    fn send(&mut self, requests: &[Request]) {
-        let mut bytes = Vec::new();
-        for request in requests {
-            write_message(&mut bytes, |out| {
-                request.encode(out, self.version, self.version.dialect());
-            });
-        }
-        self.socket.write_all(&bytes).unwrap();
-    }
-
-    /// The next message; `None` at the end of the connection.
-    fn next(&mut self) -> Option<Received> {
-        loop {
-            let mut rest = self.input.as_slice();
-            let message = self.dechunker.next(&mut rest, 1 << 30).unwrap();
-            self.input = rest.to_vec();
-            if let Some(message) = message {
-                let limits = Limits::default().authenticated;
-                let decoder =
-                    Decoder::new(&message, self.version.dialect(), limits).with_elements();
-                return Some(Received::decode(decoder).unwrap());
-            }
-            let mut buffer = [0; 4096];
-            match self.socket.read(&mut buffer) {
-                Ok(0) => return None,
-                Ok(read) => self.input.extend_from_slice(&buffer[..read]),
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
-
-    fn success(&mut self) -> Map {
-        match self.next() {
-            Some(Received::Success(map)) => map,
-            other => panic!("no success: {other:?}"),
-        }
-    }
-
-    fn failure(&mut self) -> String {
-        match self.next() {
-            Some(Received::Failure(map)) => {
-                match map.get("neo4j_code").or(map.get("code")).unwrap() {
-                    Value::String(code) => code.clone(),
-                    other => panic!("no code: {other:?}"),
-                }
-            }
-            other => panic!("no failure: {other:?}"),
-        }
-    }
-
-    fn ignored(&mut self) {
-        assert_eq!(self.next(), Some(Received::Ignored));
-    }
-
-    /// The rows up to the next summary, and it.
-    fn rows(&mut self) -> (Vec<Vec<Value>>, Map) {
-        let mut rows = Vec::new();
-        loop {
-            match self.next() {
-                Some(Received::Record(row)) => rows.push(row),
-                Some(Received::Success(map)) => return (rows, map),
-                other => panic!("no row: {other:?}"),
-            }
-        }
-    }
-
-    /// Runs a query by itself.
-    fn query(&mut self, text: &str) -> (Vec<Vec<Value>>, Map) {
-        self.query_with(text, Extra::default())
-    }
-
-    fn query_with(&mut self, text: &str, extra: Extra) -> (Vec<Vec<Value>>, Map) {
-        self.send(&[run_with(text, extra), Request::Pull(Portion::ALL)]);
-        self.success();
-        self.rows()
-    }
-
-    fn int(&mut self, text: &str) -> i64 {
-        let (rows, _) = self.query(text);
-        let Value::Int(int) = rows[0][0] else {
-            panic!("no integer: {rows:?}");
-        };
-        int
-    }
-
-    fn reset(&mut self) {
-        self.send(&[Request::Reset]);
-        self.success();
-    }
-
-    fn begin(&mut self, extra: Extra) {
-        self.send(&[Request::Begin(extra)]);
-        self.success();
-    }
-}
-
-fn run(text: &str) -> Request {
-    run_with(text, Extra::default())
-}
-
-fn run_with(text: &str, extra: Extra) -> Request {
-    Request::Run(Run {
-        query: text.to_owned(),
-        extra,
-        ..Run::default()
-    })
-}
-
-fn pull(rows: u64, result: Option<i64>) -> Request {
-    Request::Pull(Portion {
-        rows: Some(rows),
-        result,
-    })
-}
-
-fn numbers(rows: &[Vec<Value>]) -> Vec<i64> {
-    rows.iter()
-        .map(|row| match row[0] {
-            Value::Int(int) => int,
-            ref other => panic!("no integer: {other:?}"),
-        })
-        .collect()
-}
 
 const COUNT: &str = "MATCH (n) RETURN count(*) AS n";
 
@@ -854,7 +628,7 @@ fn a_server_that_strangers_can_reach_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let database =
         Database::open(&directory.path().join("data"), OpenOptions { create: true }).unwrap();
-    let options = Options::new("0.0.0.0:0".parse().unwrap(), "tester".into());
+    let options = Options::new("0.0.0.0:0".parse().unwrap(), open());
     let refused = Server::listen(database, options);
     assert!(matches!(refused, Err(ListenError::Exposed(_))));
 }

@@ -1,9 +1,11 @@
 //! `retrograph serve`: the data directory, open to Bolt drivers until it is interrupted.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use retrograph_net::bolt::{Options, Server};
-use retrograph_server::DatabaseError;
+use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures};
+use retrograph_net::bolt::{Access, Options, Server};
+use retrograph_server::{Database, DatabaseError};
 
 use crate::args::ServeArguments;
 use crate::failure::{Failure, chain};
@@ -25,7 +27,18 @@ pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
             }
         }
     }
-    let mut options = Options::new(arguments.listen, actor(arguments.actor.as_deref()));
+    let access = match arguments.no_auth {
+        true => Access::Open {
+            actor: actor(arguments.actor.as_deref()),
+        },
+        false => users(&database)?,
+    };
+    let asks = match access {
+        Access::Open { .. } => " without authentication",
+        Access::Users(_) => "",
+    };
+    let mut options = Options::new(arguments.listen, access);
+    options.is_plaintext_exposed = arguments.allow_plaintext;
     options.default_graph = arguments.graph;
     options.advertised = arguments.advertise;
     if arguments.compatible_agent {
@@ -35,11 +48,29 @@ pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
         Server::listen(database.clone(), options).map_err(|error| Failure::new(chain(&error)))?;
     let stop = server.stop();
     let _interruptible = interruptible(move || stop.stop());
-    terminal::remark(&format!(
-        "listening on bolt://{} without authentication",
-        server.address()
-    ));
+    terminal::remark(&format!("listening on bolt://{}{asks}", server.address()));
     server.run();
     database.flush()?;
     Ok(())
+}
+
+/// Lets the users of the database in; makes the first one if there is none.
+fn users(database: &Arc<Database>) -> Result<Access, Failure> {
+    let directory =
+        Directory::open(Arc::clone(database)).map_err(|error| Failure::new(chain(&error)))?;
+    let directory = Arc::new(directory);
+    for procedure in procedures(&directory) {
+        database.engine().register_procedure(procedure);
+    }
+    let first =
+        ensure_admin(&directory, database.path()).map_err(|error| Failure::new(chain(&error)))?;
+    if let Some(path) = first {
+        terminal::remark(&format!(
+            "the password of the user `admin` is in {}; only its owner can read it",
+            path.display()
+        ));
+    }
+    let authenticator =
+        Authenticator::new(directory).map_err(|error| Failure::new(chain(&error)))?;
+    Ok(Access::Users(Arc::new(authenticator)))
 }

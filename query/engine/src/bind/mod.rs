@@ -95,6 +95,8 @@ pub fn compile_with(
         access,
         commits: binder.commits,
         reads_csv: binder.reads_csv,
+        calls: binder.called,
+        reads_past: binder.reads_past,
         view,
         clauses: binder.clauses,
         parameters: binder.parameters,
@@ -209,6 +211,10 @@ struct Binder<'a> {
     commits: bool,
     /// Whether a CSV file is read.
     reads_csv: bool,
+    /// The procedures called.
+    called: Vec<String>,
+    /// Whether a time clause names the state to read.
+    reads_past: bool,
     /// The line and the file of the LOAD CSV that the rows come from.
     csv: Option<(Slot, Slot)>,
 }
@@ -240,6 +246,8 @@ impl<'a> Binder<'a> {
             forgotten: Vec::new(),
             commits: false,
             reads_csv: false,
+            called: Vec::new(),
+            reads_past: false,
             csv: None,
         }
     }

@@ -23,6 +23,7 @@ impl Binder<'_> {
         if let Some(valid) = &time.valid {
             return Err(unserved(valid.span, "FOR VALID_TIME"));
         }
+        self.reads_past = true;
         let mut view = ViewClause::default();
         match &time.system {
             None => {}

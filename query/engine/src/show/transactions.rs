@@ -9,6 +9,7 @@ use super::{Host, Listing, Row, listing_of, named, optional};
 use crate::activity::RunningTransaction;
 use crate::functions::temporal::instant_utc;
 use crate::functions::text;
+use crate::surroundings::Caller;
 use crate::types::Type;
 
 /// `SHOW TRANSACTIONS [id, …]`.
@@ -39,6 +40,7 @@ pub(super) fn show(host: &Arc<Host>) -> Listing {
             let now = (context.now_us)();
             let running = host.activity.running().into_iter();
             Ok(running
+                .filter(|transaction| is_visible(context.caller, transaction))
                 .filter(|transaction| {
                     arguments.is_empty() || wanted.iter().any(|name| **name == transaction.name())
                 })
@@ -46,6 +48,11 @@ pub(super) fn show(host: &Arc<Host>) -> Listing {
                 .collect())
         },
     )
+}
+
+/// Whether somebody may see and end a transaction.
+fn is_visible(caller: &Caller, transaction: &RunningTransaction) -> bool {
+    !caller.is_confined || caller.user == transaction.caller.user
 }
 
 fn row(transaction: &RunningTransaction, now: i64) -> Row {
@@ -113,12 +120,15 @@ pub(super) fn terminate(host: &Arc<Host>) -> Listing {
         "TERMINATE TRANSACTIONS",
         &columns,
         3,
-        move |_, arguments| {
+        move |context, arguments| {
             let names = named(arguments, "a transaction")?;
             Ok(names
                 .into_iter()
                 .map(|name| {
-                    let (user, message) = match host.activity.terminate(&name) {
+                    let (user, message) = match host
+                        .activity
+                        .terminate(&name, |running| is_visible(context.caller, running))
+                    {
                         Some(ended) => (text(ended.caller.user), "Transaction terminated."),
                         None => (Value::Null, "Transaction not found."),
                     };

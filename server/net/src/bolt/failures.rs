@@ -12,6 +12,8 @@ use retrograph_engine::{QueryError, RuntimeError, RuntimeKind};
 use retrograph_graph::{CommitError, GraphError};
 use retrograph_server::DatabaseError;
 
+use super::identity;
+
 /// A failed query; `text` is what it was compiled from.
 pub fn of_query(error: &QueryError, text: &str) -> Failure {
     match error {
@@ -19,6 +21,7 @@ pub fn of_query(error: &QueryError, text: &str) -> Failure {
         QueryError::Runtime(error) => Failure::new(code_of(error), error.message.clone()),
         QueryError::Graph(error) => of_graph(error),
         QueryError::Commit(error) => of_commit(error),
+        QueryError::Refused(refusal) => identity::of_refusal(refusal),
         QueryError::Cancelled => Failure::new(code::TERMINATED, error.to_string()),
         QueryError::TimedOut { .. } => Failure::new(code::TRANSACTION_TIMED_OUT, error.to_string()),
         QueryError::OutOfMemory { .. } => Failure::new(code::OUT_OF_MEMORY, error.to_string()),

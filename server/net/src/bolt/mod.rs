@@ -16,11 +16,12 @@
 //! run to its end and the rest of its rows kept, up to a limit, for the order of effects is that of the
 //! queries.
 //!
-//! There is no authentication yet: whoever connects may do everything. The server therefore listens on
-//! loopback addresses only.
+//! Whom a connection acts for is an [`Access`]: either the users of the database, who log in and are asked
+//! about before each statement, or, on loopback addresses only, whoever can connect.
 
 mod bookmark;
 mod failures;
+mod identity;
 mod parameters;
 mod records;
 mod server;
@@ -30,4 +31,5 @@ mod summaries;
 mod target;
 mod worker;
 
+pub use identity::Access;
 pub use server::{ListenError, Options, Server, Stop};

@@ -7,15 +7,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use retrograph_bolt::Limits;
+use retrograph_identity::DirectoryError;
 use retrograph_server::Database;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::identity::Access;
 use super::session::Session;
 
 /// How long connections may take to end when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// How often failed logins are written down.
+const RECORD_PERIOD: Duration = Duration::from_secs(5);
 
 /// How long to wait when no connection can be accepted, as when there are too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -23,7 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How a server serves.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it listens. A loopback address, as nobody is asked who they are.
+    /// Where it listens.
     pub listen: SocketAddr,
     /// What clients are told about where to find it; what they came by if absent.
     pub advertised: Option<String>,
@@ -31,8 +36,10 @@ pub struct Options {
     pub agent: String,
     /// The graph of clients that name none; if absent, the only one there is.
     pub default_graph: Option<String>,
-    /// Who commits, as is recorded: there are no users yet.
-    pub actor: Arc<str>,
+    /// Who may connect.
+    pub access: Access,
+    /// Whether other machines may connect without TLS, so that passwords cross the network as they are.
+    pub is_plaintext_exposed: bool,
     /// How many connections there may be.
     pub connections_max: usize,
     /// How many of them may have something running or open.
@@ -49,13 +56,14 @@ pub struct Options {
 impl Options {
     /// The usual ones.
     #[must_use]
-    pub fn new(listen: SocketAddr, actor: Arc<str>) -> Self {
+    pub fn new(listen: SocketAddr, access: Access) -> Self {
         Self {
             listen,
             advertised: None,
             agent: concat!("Retrograph/", env!("CARGO_PKG_VERSION")).to_owned(),
             default_graph: None,
-            actor,
+            access,
+            is_plaintext_exposed: false,
             connections_max: 10_000,
             workers_max: 1_000,
             worker_idle: Duration::from_secs(10),
@@ -78,10 +86,16 @@ impl Options {
 pub enum ListenError {
     /// The address can be reached from elsewhere.
     #[error(
-        "{0} can be reached from other machines, and there is no authentication yet: listen on a \
-         loopback address such as 127.0.0.1:7687"
+        "{0} can be reached from other machines, and nobody would be asked who they are: listen on a \
+         loopback address such as 127.0.0.1:7687, or let users log in"
     )]
     Exposed(SocketAddr),
+    /// Passwords would cross the network as they are.
+    #[error(
+        "{0} can be reached from other machines, and there is no TLS yet: listen on a loopback address \
+         such as 127.0.0.1:7687 behind a proxy that speaks TLS, or say --allow-plaintext"
+    )]
+    Plaintext(SocketAddr),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Address {
@@ -131,7 +145,13 @@ impl Server {
     pub fn listen(database: Arc<Database>, options: Options) -> Result<Self, ListenError> {
         let address = options.listen;
         if !address.ip().is_loopback() {
-            return Err(ListenError::Exposed(address));
+            match options.access {
+                Access::Open { .. } => return Err(ListenError::Exposed(address)),
+                Access::Users(_) if !options.is_plaintext_exposed => {
+                    return Err(ListenError::Plaintext(address));
+                }
+                Access::Users(_) => {}
+            }
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("retrograph-net")
@@ -177,9 +197,13 @@ impl Server {
             stop,
         } = self;
         let stopped = stop.subscribe();
+        let access = shared.options.access.clone();
         let open = Arc::new(AtomicUsize::new(0));
         runtime.block_on(async {
-            accept(&listener, &shared, stopped, &open).await;
+            tokio::select! {
+                () = accept(&listener, &shared, stopped, &open) => {}
+                () = record_failed_logins(&access) => {}
+            }
             drop(listener);
             // Connections see the stop as well; they roll back what is open.
             let ends = tokio::time::Instant::now() + STOP_TIME;
@@ -191,6 +215,36 @@ impl Server {
             }
         });
         runtime.shutdown_timeout(STOP_TIME);
+        if let Access::Users(authenticator) = access {
+            report(authenticator.record_failures());
+        }
+    }
+}
+
+/// Writes down failed logins every few seconds. Does not end.
+async fn record_failed_logins(access: &Access) {
+    let Access::Users(authenticator) = access else {
+        return std::future::pending().await;
+    };
+    let mut ticks = tokio::time::interval(RECORD_PERIOD);
+    loop {
+        ticks.tick().await;
+        let authenticator = Arc::clone(authenticator);
+        let recorded = tokio::task::spawn_blocking(move || authenticator.record_failures()).await;
+        if let Ok(recorded) = recorded {
+            report(recorded);
+        }
+    }
+}
+
+/// Nobody waits for the record: what cannot be written is kept and tried again.
+#[allow(
+    clippy::print_stderr,
+    reason = "the server has no log of its own to write to"
+)]
+fn report(recorded: Result<(), DirectoryError>) {
+    if let Err(error) = recorded {
+        eprintln!("retrograph: failed logins cannot be recorded: {error}");
     }
 }
 
@@ -216,7 +270,7 @@ async fn accept(
             continue;
         }
         let id = format!("bolt-{}", number.fetch_add(1, Ordering::Relaxed));
-        let session = Session::new(Arc::clone(shared), id, peer.to_string());
+        let session = Session::new(Arc::clone(shared), id, peer);
         let stop = stopped.clone();
         tokio::spawn(async move {
             let _place = place;

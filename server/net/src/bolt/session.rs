@@ -1,6 +1,7 @@
 //! A connection as a task: between the socket and the worker.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,8 +16,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::ReadHalf;
 use tokio::sync::{mpsc as replies, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::identity::Identity;
 use super::server::Shared;
 use super::worker::{Client, Command, Reply, Worker};
 
@@ -51,7 +54,11 @@ pub struct Session {
     connection: Connection,
     /// Its name, and where the client is.
     name: Arc<str>,
-    peer: Arc<str>,
+    peer: SocketAddr,
+    /// Whom it acts for, once that is known.
+    identity: Option<Identity>,
+    /// Finds out whom it acts for.
+    login: Option<JoinHandle<Result<Identity, Failure>>>,
     worker: Option<Handle>,
     /// Stops the query that is running, if any.
     cancel: CancelToken,
@@ -63,6 +70,7 @@ enum Event {
     Read(io::Result<usize>),
     Written(io::Result<usize>),
     Reply(Option<Reply>),
+    LoggedIn(Result<Identity, Failure>),
     /// The client did not authenticate in time, or does not read.
     Late,
     Idle,
@@ -70,7 +78,7 @@ enum Event {
 }
 
 impl Session {
-    pub fn new(shared: Arc<Shared>, connection_id: String, peer: String) -> Self {
+    pub fn new(shared: Arc<Shared>, connection_id: String, peer: SocketAddr) -> Self {
         let name = connection_id.as_str().into();
         let connection = Connection::new(Settings {
             agent: shared.options.agent.clone(),
@@ -82,7 +90,9 @@ impl Session {
             shared,
             connection,
             name,
-            peer: peer.into(),
+            peer,
+            identity: None,
+            login: None,
             worker: None,
             cancel: CancelToken::new(),
             authentication_ends: None,
@@ -128,11 +138,18 @@ impl Session {
                         None => std::future::pending().await,
                     }
                 };
-                let (reply, late) = (pin!(reply), pin!(late));
+                let login = async {
+                    match self.login.as_mut() {
+                        Some(login) => login.await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let (reply, late, login) = (pin!(reply), pin!(late), pin!(login));
                 tokio::select! {
                     _ = stop.changed() => Event::Stop,
                     written = writer.write(&unsent[sent..]), if is_sending => Event::Written(written),
                     reply = reply, if takes_reply => Event::Reply(reply),
+                    login = login => Event::LoggedIn(login.unwrap_or_else(|_| Err(login_failed()))),
                     read = reader.read(&mut input), if self.connection.wants_input() => {
                         Event::Read(read)
                     }
@@ -172,6 +189,17 @@ impl Session {
                     );
                     self.connection.complete(Outcome::Failed(failure));
                 }
+                Event::LoggedIn(result) => {
+                    self.login = None;
+                    let outcome = match result {
+                        Ok(identity) => {
+                            self.identity = Some(identity);
+                            Outcome::Done(self.logged_in())
+                        }
+                        Err(failure) => Outcome::Failed(failure),
+                    };
+                    self.connection.complete(outcome);
+                }
                 Event::Idle => self.worker = None,
             }
         }
@@ -193,13 +221,18 @@ impl Session {
                     self.authentication_ends = None;
                     continue;
                 }
-                Action::Authenticate(_) => {
-                    // There are no users yet: see the module `bolt`.
-                    let answer = self.logged_in();
-                    self.connection.complete(Outcome::Done(answer));
+                Action::Authenticate(token) => {
+                    let (shared, address) = (Arc::clone(&self.shared), self.peer.ip());
+                    // A password takes its time on purpose.
+                    self.login = Some(tokio::task::spawn_blocking(move || {
+                        Identity::of(&shared.options.access, &token, Some(address))
+                    }));
                     continue;
                 }
                 Action::Logoff => {
+                    self.identity = None;
+                    // It acts for whom it was started for.
+                    self.worker = None;
                     self.connection.complete(Outcome::Done(Map::new()));
                     continue;
                 }
@@ -266,11 +299,13 @@ impl Session {
 
     fn start_worker(&self) -> Option<Handle> {
         let (version, dialect) = self.known()?;
+        let identity = self.identity.clone()?;
         let place = Place::take(&self.shared)?;
         let hello = self.connection.hello().cloned().unwrap_or_default();
         let client = Client {
             connection: Arc::clone(&self.name),
-            peer: Arc::clone(&self.peer),
+            peer: self.peer.to_string().into(),
+            identity,
             version,
             dialect,
             user_agent: hello.user_agent,
@@ -284,7 +319,6 @@ impl Session {
         let worker = Worker::new(
             Arc::clone(&self.shared.database),
             self.shared.options.default_graph.clone(),
-            Arc::clone(&self.shared.options.actor),
             client,
             commands,
             reply_sender,
@@ -317,6 +351,13 @@ impl Session {
             _ => self.shared.address.to_string(),
         }
     }
+}
+
+fn login_failed() -> Failure {
+    Failure::new(
+        code::UNKNOWN_ERROR,
+        "the thread that looked up the user has failed",
+    )
 }
 
 /// Reads on for a moment: a socket that is closed with bytes unread takes back what it has just sent, and

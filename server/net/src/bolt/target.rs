@@ -24,6 +24,7 @@ use retrograph_graph::value::temporal::DateTime;
 use retrograph_graph::{CommitInfo, Graph, Isolation};
 use retrograph_server::Database;
 
+use super::identity::Identity;
 use super::worker::Client;
 use super::{failures, parameters};
 
@@ -37,8 +38,17 @@ pub struct Target {
     pub name: Arc<str>,
     /// The graph.
     pub graph: Arc<Graph>,
+    /// The name of the graph, without a moment.
+    graph_name: Arc<str>,
     as_of: Option<AsOf>,
     is_system: bool,
+}
+
+impl Target {
+    /// Whether somebody may do anything with it.
+    pub fn check_access(&self, identity: &Identity) -> Result<(), Failure> {
+        identity.may_use(&self.graph_name)
+    }
 }
 
 /// Finds targets; remembers the last one, for most clients stay with one.
@@ -87,6 +97,7 @@ impl Targets {
             .map_err(|error| failures::of_database(&error))?;
         let target = Target {
             is_system: graph_name == SYSTEM,
+            graph_name: graph_name.into(),
             name: name.into(),
             graph,
             as_of,
@@ -124,18 +135,13 @@ impl Targets {
 }
 
 /// What a transaction is allowed and recorded with. Data comes from the client's program unless it says.
-pub fn options(
-    target: &Target,
-    extra: &Extra,
-    actor: &Arc<str>,
-    client: &Client,
-) -> Result<RunOptions, Failure> {
-    if extra.impersonated.is_some() {
-        return Err(Failure::new(
-            code::FORBIDDEN,
-            "nobody can be impersonated: this server does not know its users yet",
-        ));
-    }
+pub fn options(target: &Target, extra: &Extra, client: &Client) -> Result<RunOptions, Failure> {
+    let impersonated = extra.impersonated.as_deref();
+    let impersonated = impersonated
+        .map(|name| client.identity.impersonate(name))
+        .transpose()?;
+    let identity = impersonated.as_ref().unwrap_or(&client.identity);
+    target.check_access(identity)?;
     let metadata = &extra.metadata;
     for refused in ["valid_at", "receipt"] {
         if metadata.contains_key(refused) {
@@ -164,7 +170,8 @@ pub fn options(
         timeout: extra.timeout,
         isolation,
         commit: CommitInfo {
-            actor: Arc::clone(actor),
+            actor: client.identity.actor(),
+            on_behalf_of: impersonated.as_ref().map(Identity::actor),
             source: Some(
                 text(metadata, "source")?.unwrap_or_else(|| client.user_agent.as_str().into()),
             ),
@@ -172,13 +179,19 @@ pub fn options(
             purpose: text(metadata, "purpose")?,
             ..CommitInfo::default()
         },
-        origin: origin(target, metadata, client)?,
+        origin: origin(target, metadata, client, identity)?,
+        admission: identity.admission(&target.graph_name),
         ..RunOptions::default()
     })
 }
 
 /// What those are told who ask what is running.
-fn origin(target: &Target, metadata: &Map, client: &Client) -> Result<Origin, Failure> {
+fn origin(
+    target: &Target,
+    metadata: &Map,
+    client: &Client,
+    identity: &Identity,
+) -> Result<Origin, Failure> {
     let metadata = if metadata.is_empty() {
         None
     } else {
@@ -189,6 +202,7 @@ fn origin(target: &Target, metadata: &Map, client: &Client) -> Result<Origin, Fa
         Some(Arc::new(attached.collect::<Result<_, Failure>>()?))
     };
     Ok(Origin {
+        user: Some(identity.name()),
         database: Some(Arc::clone(&target.name)),
         connection: Some(Arc::clone(&client.connection)),
         client_address: Some(Arc::clone(&client.peer)),
@@ -254,6 +268,7 @@ mod tests {
         Target {
             name: "g".into(),
             graph: Graph::in_memory().expect("in memory"),
+            graph_name: "g".into(),
             as_of,
             is_system: false,
         }
@@ -268,6 +283,7 @@ mod tests {
         let client = Client {
             connection: "bolt-1".into(),
             peer: "127.0.0.1:1".into(),
+            identity: Identity::Owner("me".into()),
             version,
             dialect: version.dialect(),
             user_agent: "test/1".to_owned(),
@@ -276,7 +292,7 @@ mod tests {
             found: String::new(),
             kept_bytes_max: 0,
         };
-        options(&target(as_of), &extra, &"me".into(), &client)
+        options(&target(as_of), &extra, &client)
     }
 
     #[test]

@@ -13,6 +13,7 @@ use retrograph_engine::{AsOf, CancelToken, OpenTransaction, QueryError, RunOptio
 use retrograph_server::Database;
 use tokio::sync::mpsc::Sender;
 
+use super::identity::Identity;
 use super::stream::{self, Ended, Finished, Stream};
 use super::target::{Target, Targets, options};
 use super::{bookmark, failures, parameters, summaries};
@@ -116,6 +117,8 @@ pub struct Client {
     pub connection: Arc<str>,
     /// Where the client is.
     pub peer: Arc<str>,
+    /// Whom it acts for.
+    pub identity: Identity,
     pub version: Version,
     pub dialect: Dialect,
     pub user_agent: String,
@@ -142,7 +145,6 @@ struct Transaction {
 pub struct Worker {
     database: Arc<Database>,
     targets: Targets,
-    actor: Arc<str>,
     client: Client,
     inbox: Inbox,
     outbox: Outbox,
@@ -156,7 +158,6 @@ impl Worker {
     pub fn new(
         database: Arc<Database>,
         default: Option<String>,
-        actor: Arc<str>,
         client: Client,
         commands: Receiver<Command>,
         replies: Sender<Reply>,
@@ -164,7 +165,6 @@ impl Worker {
         Self {
             targets: Targets::new(Arc::clone(&database), default),
             database,
-            actor,
             client,
             inbox: Inbox {
                 commands,
@@ -237,7 +237,7 @@ impl Worker {
     fn prepare(&mut self, extra: &Extra) -> Result<(Target, RunOptions), Failure> {
         let target = self.targets.find(extra.database.as_deref())?;
         bookmark::check(&target.graph, &extra.bookmarks)?;
-        let options = options(&target, extra, &self.actor, &self.client)?;
+        let options = options(&target, extra, &self.client)?;
         // Told at once rather than with the first row.
         let exists = match options.as_of {
             None => Ok(()),
@@ -300,6 +300,7 @@ impl Worker {
     /// One member serves everything.
     fn route(&mut self, route: &Route) -> Result<Map, Failure> {
         let target = self.targets.find(route.database.as_deref())?;
+        target.check_access(&self.client.identity)?;
         bookmark::check(&target.graph, &route.bookmarks)?;
         let address = match (&self.client.advertised, route.context.get("address")) {
             (Some(address), _) | (None, Some(Value::String(address))) => address,

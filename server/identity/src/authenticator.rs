@@ -1,0 +1,398 @@
+//! Who a client is.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use retrograph_graph::ids::SystemTime;
+
+use crate::directory::FailedLogins;
+use crate::throttle::Throttle;
+use crate::{Directory, DirectoryError, Principal, Secret, api_key, password};
+
+/// Passwords that are looked at side by side: each takes a core and 19 MiB meanwhile.
+const HASHING_MAX: usize = 2;
+/// Logins that may wait for that; at some tens of milliseconds each, about two seconds.
+const WAITING_MAX: usize = 64;
+/// Kinds of failure that wait to be recorded; beyond, they are counted together.
+const UNRECORDED_MAX: usize = 1_000;
+
+/// What a client shows.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A name with a password, or with an API key of that user.
+    Basic {
+        /// The name of the user.
+        user: String,
+        /// The password or the key.
+        secret: Secret,
+    },
+    /// An API key alone.
+    Bearer(Secret),
+}
+
+/// A client was not recognised.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// Name and secret do not belong together. It is not told which of them is wrong.
+    #[error("the user or the secret is wrong, or the user may not log in")]
+    Refused,
+    /// There were too many failures, or too many log in at the same time.
+    #[error("too many attempts to log in; try again in {} s", wait.as_secs().max(1))]
+    TooOften {
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// It cannot be looked up.
+    #[error("users cannot be looked up")]
+    Directory(#[from] DirectoryError),
+}
+
+/// Recognises clients. Takes its time over passwords: call it where a thread may block.
+pub struct Authenticator {
+    directory: Arc<Directory>,
+    throttle: Throttle,
+    hashing: Turns,
+    /// Checked where there is no such user, so that this takes as long as a wrong password.
+    decoy: String,
+    unrecorded: Mutex<HashMap<(Arc<str>, String), FailedLogins>>,
+}
+
+impl Authenticator {
+    /// Recognises the users of a directory.
+    ///
+    /// # Errors
+    /// If nothing can be hashed.
+    pub fn new(directory: Arc<Directory>) -> Result<Self, DirectoryError> {
+        Ok(Self {
+            directory,
+            throttle: Throttle::default(),
+            hashing: Turns::default(),
+            decoy: password::hash(&"nobody's password".into())?,
+            unrecorded: Mutex::default(),
+        })
+    }
+
+    /// Where the users are.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    /// Recognises a client at an address.
+    ///
+    /// # Errors
+    /// If it is not recognised, or must wait.
+    pub fn authenticate(
+        &self,
+        credentials: &Credentials,
+        address: Option<IpAddr>,
+        now: SystemTime,
+    ) -> Result<Principal, LoginError> {
+        let (user, secret) = match credentials {
+            Credentials::Basic { user, secret } => (user.as_str(), secret),
+            Credentials::Bearer(secret) => ("", secret),
+        };
+        if let Some(wait) = self.throttle.wait(user, address, Instant::now()) {
+            return Err(LoginError::TooOften { wait });
+        }
+        let recognised = match api_key::split(secret.expose()) {
+            Some((id, key)) => self.by_key(user, id, key, now)?,
+            None if user.is_empty() => None,
+            None => self.by_password(user, secret)?,
+        };
+        match recognised {
+            Some(principal) => {
+                self.throttle.succeeded(user, address);
+                Ok(principal)
+            }
+            None => {
+                self.throttle.failed(user, address, Instant::now());
+                self.remember(user, address, now)?;
+                Err(LoginError::Refused)
+            }
+        }
+    }
+
+    fn by_password(&self, name: &str, secret: &Secret) -> Result<Option<Principal>, LoginError> {
+        let _turn = self.hashing.take().ok_or(LoginError::TooOften {
+            wait: Duration::from_secs(1),
+        })?;
+        let snapshot = self.directory.snapshot()?;
+        let user = snapshot.users.get(name).filter(|user| !user.is_suspended);
+        let stored = user.and_then(|user| user.password.as_deref());
+        let is_right = password::verify(secret, stored.unwrap_or(&self.decoy))
+            .map_err(DirectoryError::from)?;
+        Ok(user
+            .filter(|_| is_right && stored.is_some())
+            .map(|user| snapshot.principal(user, None)))
+    }
+
+    fn by_key(
+        &self,
+        name: &str,
+        id: &str,
+        secret: &str,
+        now: SystemTime,
+    ) -> Result<Option<Principal>, LoginError> {
+        let snapshot = self.directory.snapshot()?;
+        let Some(key) = snapshot.keys.get(id) else {
+            return Ok(None);
+        };
+        let is_valid = api_key::verify(secret, &key.hash)
+            && key.expires.is_none_or(|end| now < end)
+            && (name.is_empty() || *name == *key.user);
+        let user = snapshot.users.get(&key.user);
+        let user = user.filter(|user| is_valid && !user.is_suspended);
+        // Whoever has a key need not change a password that they do not use.
+        Ok(user.map(|user| Principal {
+            must_change_password: false,
+            ..snapshot.principal(user, key.expires)
+        }))
+    }
+
+    /// Notes a failure for [`Self::record_failures`]. A name that is nobody's is not kept: people type
+    /// passwords there.
+    fn remember(
+        &self,
+        user: &str,
+        address: Option<IpAddr>,
+        now: SystemTime,
+    ) -> Result<(), LoginError> {
+        let snapshot = self.directory.snapshot()?;
+        let known = snapshot.users.get(user).map(|user| Arc::clone(&user.name));
+        let user = known.unwrap_or_else(|| "(unknown)".into());
+        let peer = address.map_or_else(|| "(local)".to_owned(), |address| address.to_string());
+        let mut unrecorded = self.unrecorded.lock();
+        let mut key = (user, peer);
+        if unrecorded.len() >= UNRECORDED_MAX && !unrecorded.contains_key(&key) {
+            key = ("(various)".into(), "(various)".to_owned());
+        }
+        let failed = unrecorded.entry(key.clone()).or_insert(FailedLogins {
+            user: key.0,
+            peer: key.1,
+            count: 0,
+            first: now,
+            last: now,
+        });
+        failed.count += 1;
+        failed.last = now;
+        Ok(())
+    }
+
+    /// Writes the failures since the last call into the system graph, those of one user and address as one
+    /// record. Call it every few seconds: so nobody can fill the log by failing fast.
+    ///
+    /// # Errors
+    /// If they cannot be written; they are kept for the next call.
+    pub fn record_failures(&self) -> Result<(), DirectoryError> {
+        let failures: Vec<FailedLogins> = self
+            .unrecorded
+            .lock()
+            .drain()
+            .map(|(_, failed)| failed)
+            .collect();
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let recorded = self.directory.record(&failures);
+        if recorded.is_err() {
+            let mut unrecorded = self.unrecorded.lock();
+            for failed in failures {
+                let key = (Arc::clone(&failed.user), failed.peer.clone());
+                let known = unrecorded.entry(key).or_insert_with(|| FailedLogins {
+                    count: 0,
+                    ..failed.clone()
+                });
+                known.count += failed.count;
+                known.first = known.first.min(failed.first);
+                known.last = known.last.max(failed.last);
+            }
+        }
+        recorded
+    }
+}
+
+/// Lets a few through at a time and a few more wait.
+#[derive(Default)]
+struct Turns {
+    /// How many are through, and how many wait.
+    counts: Mutex<(usize, usize)>,
+    freed: Condvar,
+}
+
+impl Turns {
+    /// Waits for a turn; none if too many wait already.
+    fn take(&self) -> Option<Turn<'_>> {
+        let mut counts = self.counts.lock();
+        if counts.0 >= HASHING_MAX {
+            if counts.1 >= WAITING_MAX {
+                return None;
+            }
+            counts.1 += 1;
+            while counts.0 >= HASHING_MAX {
+                self.freed.wait(&mut counts);
+            }
+            counts.1 -= 1;
+        }
+        counts.0 += 1;
+        Some(Turn(self))
+    }
+}
+
+struct Turn<'t>(&'t Turns);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.counts.lock().0 -= 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use retrograph_server::{Database, OpenOptions};
+
+    const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+    const NOW: SystemTime = SystemTime(1_000);
+
+    struct Case {
+        authenticator: Authenticator,
+        _place: tempfile::TempDir,
+    }
+
+    fn case() -> Case {
+        let place = tempfile::tempdir().expect("a place");
+        let database = Database::open(place.path(), OpenOptions { create: true }).expect("opened");
+        let directory = Directory::open(database).expect("a directory");
+        let password = Secret::from("correct horse");
+        directory
+            .create_user("root", "ana", Some(&password), false)
+            .expect("made");
+        directory.assign("root", "ana", "reader").expect("given");
+        directory
+            .create_user("root", "robot", None, false)
+            .expect("made");
+        Case {
+            authenticator: Authenticator::new(Arc::new(directory)).expect("an authenticator"),
+            _place: place,
+        }
+    }
+
+    fn basic(user: &str, secret: &str) -> Credentials {
+        Credentials::Basic {
+            user: user.to_owned(),
+            secret: secret.into(),
+        }
+    }
+
+    #[test]
+    fn a_password_is_that_of_its_user_alone() {
+        let case = case();
+        let log_in = |user, secret| {
+            case.authenticator
+                .authenticate(&basic(user, secret), HERE, NOW)
+        };
+        let ana = log_in("ana", "correct horse").expect("recognised");
+        assert_eq!(
+            (&*ana.name, &*ana.tenant, ana.expires),
+            ("ana", "main", None)
+        );
+        for (user, secret) in [
+            ("ana", "correct horsf"),
+            ("Ana", "correct horse"),
+            ("robot", "correct horse"),
+            ("robot", "nobody's password"),
+            ("nobody", "nobody's password"),
+            ("", "correct horse"),
+            ("ana", ""),
+        ] {
+            assert!(
+                matches!(log_in(user, secret), Err(LoginError::Refused)),
+                "{user} {secret}"
+            );
+        }
+        case.authenticator
+            .directory()
+            .suspend("root", "ana", true)
+            .expect("suspended");
+        assert!(matches!(
+            log_in("ana", "correct horse"),
+            Err(LoginError::Refused)
+        ));
+    }
+
+    #[test]
+    fn an_api_key_is_that_of_its_user_until_it_ends_or_is_removed() {
+        let case = case();
+        let directory = case.authenticator.directory();
+        let end = SystemTime(2_000);
+        let made = directory
+            .create_api_key("root", "robot", "nightly job", Some(end))
+            .expect("made");
+        let key = made.key.expose();
+        let log_in = |credentials: &Credentials, now| {
+            case.authenticator.authenticate(credentials, HERE, now)
+        };
+        let bearer = Credentials::Bearer(made.key.clone());
+        let robot = log_in(&bearer, NOW).expect("recognised");
+        assert_eq!((&*robot.name, robot.expires), ("robot", Some(end)));
+        log_in(&basic("robot", key), NOW).expect("recognised");
+        assert!(log_in(&basic("ana", key), NOW).is_err(), "somebody else's");
+        assert!(log_in(&bearer, end).is_err(), "ended");
+        let other = format!("{}x", &key[..key.len() - 1]);
+        let other = if other == key {
+            format!("{}y", &key[..key.len() - 1])
+        } else {
+            other
+        };
+        assert!(log_in(&Credentials::Bearer(other.into()), NOW).is_err());
+        directory.drop_api_key("root", &made.id).expect("removed");
+        assert!(log_in(&bearer, NOW).is_err());
+    }
+
+    #[test]
+    fn whoever_fails_too_often_waits_and_is_recorded_once() {
+        let case = case();
+        let log_in = |secret| {
+            case.authenticator
+                .authenticate(&basic("ana", secret), HERE, NOW)
+        };
+        for _ in 0..3 {
+            assert!(matches!(log_in("a wrong one"), Err(LoginError::Refused)));
+        }
+        for secret in ["a wrong one", "correct horse"] {
+            assert!(matches!(log_in(secret), Err(LoginError::TooOften { .. })));
+        }
+        let directory = case.authenticator.directory();
+        let before = directory.snapshot().expect("read").version;
+        case.authenticator.record_failures().expect("recorded");
+        case.authenticator
+            .record_failures()
+            .expect("nothing to record");
+        let after = directory.snapshot().expect("read").version;
+        assert_eq!(after.0, before.0 + 1);
+    }
+
+    #[test]
+    fn only_so_many_wait_for_their_turn() {
+        let turns = Turns::default();
+        let first = turns.take().expect("free");
+        let _second = turns.take().expect("free");
+        turns.counts.lock().1 = WAITING_MAX;
+        assert!(turns.take().is_none());
+        turns.counts.lock().1 = 0;
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| turns.take().is_some());
+            while turns.counts.lock().1 == 0 {
+                std::thread::yield_now();
+            }
+            drop(first);
+            assert!(waiting.join().expect("ended"));
+        });
+    }
+}

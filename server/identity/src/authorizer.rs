@@ -1,0 +1,221 @@
+//! The one place where it is decided who may do what.
+
+use std::fmt;
+
+use retrograph_graph::ids::SystemTime;
+
+use crate::{Action, EVERY_GRAPH, Principal};
+
+/// The graph that describes the others.
+const SYSTEM: &str = "system";
+
+/// What something is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource<'a> {
+    /// The name of the graph, or [`EVERY_GRAPH`] for what is about no single one.
+    pub graph: &'a str,
+    /// The tenant that owns it.
+    pub tenant: &'a str,
+}
+
+/// Under which circumstances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// When.
+    pub now: SystemTime,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It may be done.
+    Allow,
+    /// What the principal was recognised by has ended; recognise them again.
+    Expired,
+    /// Nothing may be done before the password is changed.
+    MustChangePassword,
+    /// It may not be done.
+    Deny {
+        /// What.
+        action: Action,
+        /// Where.
+        graph: String,
+    },
+}
+
+impl Decision {
+    /// Whether it may be done.
+    #[must_use]
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allow)
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allow => f.write_str("allowed"),
+            Self::Expired => f.write_str("the credentials have expired; log in again"),
+            Self::MustChangePassword => f.write_str(
+                "the password must be changed first: CALL user.changePassword($old, $new)",
+            ),
+            Self::Deny { action, graph } => write!(
+                f,
+                "the action `{}` on graph `{graph}` is not granted; an administrator can grant a role \
+                 that has it",
+                action.name()
+            ),
+        }
+    }
+}
+
+/// Whether a principal may do something to a graph.
+///
+/// A grant on [`EVERY_GRAPH`] reaches the graphs of the principal's tenant; one that names a graph reaches
+/// it whoever owns it. The graph `system` tells about all tenants and is reached by operators only.
+#[must_use]
+pub fn decide(
+    principal: &Principal,
+    action: Action,
+    resource: &Resource<'_>,
+    context: &Context,
+) -> Decision {
+    if principal.expires.is_some_and(|end| end <= context.now) {
+        return Decision::Expired;
+    }
+    if principal.must_change_password {
+        return Decision::MustChangePassword;
+    }
+    let is_allowed = match resource.graph {
+        SYSTEM => principal.is_operator,
+        graph => principal.grants.iter().any(|grant| {
+            let reaches = match &*grant.graph {
+                EVERY_GRAPH => principal.is_operator || *principal.tenant == *resource.tenant,
+                named => named == graph,
+            };
+            reaches && grant.actions.contains(action)
+        }),
+    };
+    if is_allowed {
+        Decision::Allow
+    } else {
+        Decision::Deny {
+            action,
+            graph: resource.graph.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::built_in;
+    use crate::{Actions, Grant};
+
+    const NOW: Context = Context {
+        now: SystemTime(1_000),
+    };
+
+    fn with_role(name: &str) -> Principal {
+        let role = built_in(name).expect("a role");
+        Principal {
+            id: "1".into(),
+            name: "ana".into(),
+            tenant: "main".into(),
+            grants: [Grant {
+                graph: EVERY_GRAPH.into(),
+                actions: role.actions,
+            }]
+            .into(),
+            is_operator: role.is_operator,
+            must_change_password: false,
+            expires: None,
+        }
+    }
+
+    fn may(principal: &Principal, action: Action, graph: &str, tenant: &str) -> bool {
+        decide(principal, action, &Resource { graph, tenant }, &NOW).is_allowed()
+    }
+
+    #[test]
+    fn roles_reach_the_graphs_of_the_tenant_only() {
+        use Action::{Admin, Audit, Read, ReadPast, Schema, Write};
+        for (role, allowed) in [
+            ("reader", &[Read, ReadPast][..]),
+            ("editor", &[Read, ReadPast, Write]),
+            ("architect", &[Read, ReadPast, Write, Schema]),
+            ("auditor", &[Read, ReadPast, Audit]),
+            ("admin", &Action::ALL),
+        ] {
+            let principal = with_role(role);
+            for action in Action::ALL {
+                let here = may(&principal, action, "harbor", "main");
+                assert_eq!(here, allowed.contains(&action), "{role} {action:?}");
+                let elsewhere = may(&principal, action, "harbor", "other");
+                assert_eq!(elsewhere, here && role == "admin", "{role} {action:?}");
+            }
+        }
+        assert!(!may(&with_role("editor"), Admin, "harbor", "main"));
+    }
+
+    #[test]
+    fn the_system_graph_is_for_operators() {
+        for role in ["reader", "editor", "architect", "auditor", "admin"] {
+            let principal = with_role(role);
+            let is_admin = role == "admin";
+            assert_eq!(
+                may(&principal, Action::Read, "system", "main"),
+                is_admin,
+                "{role}"
+            );
+            assert_eq!(
+                may(&principal, Action::Audit, "system", "main"),
+                is_admin,
+                "{role}"
+            );
+        }
+        let mut named = with_role("reader");
+        named.grants = [Grant {
+            graph: "system".into(),
+            actions: Actions::ALL,
+        }]
+        .into();
+        assert!(
+            !may(&named, Action::Read, "system", "main"),
+            "no grant names it"
+        );
+    }
+
+    #[test]
+    fn a_grant_that_names_a_graph_reaches_no_other() {
+        let mut principal = with_role("reader");
+        principal.grants = [Grant {
+            graph: "harbor".into(),
+            actions: Actions::of(&[Action::Write]),
+        }]
+        .into();
+        assert!(may(&principal, Action::Write, "harbor", "other"));
+        assert!(!may(&principal, Action::Read, "harbor", "main"));
+        assert!(!may(&principal, Action::Write, "harbour", "main"));
+    }
+
+    #[test]
+    fn what_has_expired_allows_nothing_and_so_does_a_password_to_be_changed() {
+        let resource = Resource {
+            graph: "harbor",
+            tenant: "main",
+        };
+        let mut principal = with_role("admin");
+        principal.must_change_password = true;
+        let decided = decide(&principal, Action::Read, &resource, &NOW);
+        assert_eq!(decided, Decision::MustChangePassword);
+        principal.expires = Some(SystemTime(1_000));
+        assert_eq!(
+            decide(&principal, Action::Read, &resource, &NOW),
+            Decision::Expired
+        );
+        principal.must_change_password = false;
+        principal.expires = Some(SystemTime(1_001));
+        assert!(may(&principal, Action::Read, "harbor", "main"));
+    }
+}

@@ -1,0 +1,26 @@
+//! Somebody who was recognised.
+
+use std::sync::Arc;
+
+use retrograph_graph::ids::SystemTime;
+
+use crate::Grant;
+
+/// Somebody who was recognised, with what they were granted when it was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// Never changes and is never given to anybody else.
+    pub id: Arc<str>,
+    /// The name of the user, as recorded with what they do.
+    pub name: Arc<str>,
+    /// Whom they belong to.
+    pub tenant: Arc<str>,
+    /// What they may do.
+    pub grants: Arc<[Grant]>,
+    /// Whether a role reaches beyond the tenant.
+    pub is_operator: bool,
+    /// Whether they may do nothing but change their password.
+    pub must_change_password: bool,
+    /// When what they were recognised by ends.
+    pub expires: Option<SystemTime>,
+}

@@ -1,0 +1,403 @@
+//! Users of a Bolt server: who gets in, and what they may do.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test")]
+
+mod fixture;
+
+use std::sync::Arc;
+
+use fixture::{Client, Fixture, run, run_with};
+use retrograph_bolt::message::request::{
+    AuthToken, Extra, NotificationFilter, Portion, Request, Run,
+};
+use retrograph_bolt::value::map;
+use retrograph_bolt::{Value, Version};
+use retrograph_identity::{Action, Actions, Authenticator, Directory, Grant};
+use retrograph_net::bolt::Access;
+
+const UNAUTHORIZED: &str = "Neo.ClientError.Security.Unauthorized";
+const FORBIDDEN: &str = "Neo.ClientError.Security.Forbidden";
+const PASSWORD: &str = "correct horse";
+
+/// A server whose users are `admin`, `editor` and `reader`, who have these roles, and `clerk`, who may read and
+/// write the present of `g`.
+fn server() -> (Fixture, Arc<Directory>) {
+    let mut known = None;
+    let fixture = Fixture::with_database(|database, options| {
+        let directory = Arc::new(Directory::open(Arc::clone(database)).unwrap());
+        let password = PASSWORD.into();
+        for user in ["admin", "editor", "reader", "clerk"] {
+            directory
+                .create_user("test", user, Some(&password), false)
+                .unwrap();
+        }
+        directory.create_role("test", "clerk").unwrap();
+        let grant = Grant {
+            graph: "g".into(),
+            actions: Actions::of(&[Action::Read, Action::Write]),
+        };
+        directory.grant("test", "clerk", &grant).unwrap();
+        for user in ["admin", "editor", "reader", "clerk"] {
+            directory.assign("test", user, user).unwrap();
+        }
+        let authenticator = Authenticator::new(Arc::clone(&directory)).unwrap();
+        options.access = Access::Users(Arc::new(authenticator));
+        for procedure in retrograph_identity::procedures(&directory) {
+            database.engine().register_procedure(procedure);
+        }
+        known = Some(directory);
+    });
+    (fixture, known.unwrap())
+}
+
+fn basic(user: &str, password: &str) -> AuthToken {
+    AuthToken {
+        scheme: "basic".to_owned(),
+        principal: Some(user.to_owned()),
+        credentials: Some(password.to_owned()),
+        ..AuthToken::default()
+    }
+}
+
+/// A client that has shown a token; the answer is not read yet.
+fn shown(fixture: &Fixture, version: Version, token: AuthToken) -> Client {
+    let mut client = Client::connect(fixture.address, version);
+    client.greet(NotificationFilter::default(), &token);
+    if version.has_logon() {
+        client.success();
+        client.send(&[Request::Logon(token)]);
+    }
+    client
+}
+
+fn logged_in(fixture: &Fixture, user: &str) -> Client {
+    let mut client = shown(fixture, Version::new(5, 8), basic(user, PASSWORD));
+    client.success();
+    client
+}
+
+/// The rows of a request, or the code of its failure, after which the connection is reset.
+fn outcome(client: &mut Client, request: Request) -> Result<Vec<Vec<Value>>, String> {
+    client.send(&[request, Request::Pull(Portion::ALL)]);
+    let answer = match client.answer() {
+        Ok(_) => client.try_rows(),
+        Err(code) => {
+            client.ignored();
+            Err(code)
+        }
+    };
+    if answer.is_err() {
+        client.reset();
+    }
+    answer
+}
+
+/// Whether a query runs; if not, it is forbidden.
+fn may(client: &mut Client, text: &str, extra: Extra) -> bool {
+    match outcome(client, run_with(text, extra)) {
+        Ok(_) => true,
+        Err(code) => {
+            assert_eq!(code, FORBIDDEN, "{text}");
+            false
+        }
+    }
+}
+
+fn may_now(client: &mut Client, text: &str) -> bool {
+    may(client, text, Extra::default())
+}
+
+fn on(database: &str) -> Extra {
+    Extra {
+        database: Some(database.to_owned()),
+        ..Extra::default()
+    }
+}
+
+#[test]
+fn only_those_who_are_recognised_get_in() {
+    let (fixture, directory) = server();
+    for version in [Version::new(4, 4), Version::new(5, 0), Version::new(5, 8)] {
+        let none = AuthToken {
+            scheme: "none".to_owned(),
+            ..AuthToken::default()
+        };
+        let kerberos = AuthToken {
+            scheme: "kerberos".to_owned(),
+            ..none.clone()
+        };
+        for token in [
+            none,
+            kerberos,
+            basic("reader", "something else"),
+            basic("nobody", PASSWORD),
+        ] {
+            let mut client = shown(&fixture, version, token);
+            assert_eq!(client.failure(), UNAUTHORIZED);
+            assert_eq!(client.next(), None, "and is shown out");
+        }
+        let mut client = shown(&fixture, version, basic("reader", PASSWORD));
+        client.success();
+        let (rows, _) = client.query("SHOW CURRENT USER YIELD user");
+        assert_eq!(rows, [[Value::from("reader")]]);
+    }
+    let key = directory
+        .create_api_key("test", "reader", "a program", None)
+        .unwrap();
+    let token = AuthToken {
+        scheme: "bearer".to_owned(),
+        credentials: Some(key.key.expose().to_owned()),
+        ..AuthToken::default()
+    };
+    shown(&fixture, Version::new(5, 8), token.clone()).success();
+    directory.drop_api_key("test", &key.id).unwrap();
+    assert_eq!(
+        shown(&fixture, Version::new(5, 8), token).failure(),
+        UNAUTHORIZED
+    );
+}
+
+#[test]
+fn guessing_is_slowed() {
+    let (fixture, _) = server();
+    let version = Version::new(5, 8);
+    for _ in 0..3 {
+        let failure = shown(&fixture, version, basic("reader", "a guess")).failure();
+        assert_eq!(failure, UNAUTHORIZED);
+    }
+    let failure = shown(&fixture, version, basic("reader", PASSWORD)).failure();
+    assert_eq!(failure, "Neo.ClientError.Security.AuthenticationRateLimit");
+    logged_in(&fixture, "editor");
+}
+
+#[test]
+fn roles_say_what_may_be_done() {
+    let (fixture, _) = server();
+    let mut editor = logged_in(&fixture, "editor");
+    assert!(may_now(&mut editor, "CREATE (:N {x: 1})"));
+    assert!(may_now(&mut editor, "MATCH (n:N) SET n.x = 2"));
+    assert!(!may_now(&mut editor, "CREATE INDEX FOR (n:N) ON (n.x)"));
+    assert!(!may(&mut editor, "MATCH (n) RETURN n", on("system")));
+
+    let mut reader = logged_in(&fixture, "reader");
+    for text in [
+        "MATCH (n:N) RETURN n",
+        "EXPLAIN MATCH (n:N) RETURN n",
+        "AS OF VERSION 1 MATCH (n:N) RETURN n",
+        "SHOW INDEXES",
+    ] {
+        assert!(may_now(&mut reader, text), "{text}");
+    }
+    for text in [
+        "CREATE (:N)",
+        "EXPLAIN CREATE (:N)",
+        "MATCH (n:N) DELETE n",
+        "CREATE CONSTRAINT FOR (n:N) REQUIRE n.x IS UNIQUE",
+        "LOAD CSV FROM 'file:///x.csv' AS row RETURN row",
+    ] {
+        assert!(!may_now(&mut reader, text), "{text}");
+    }
+
+    let mut admin = logged_in(&fixture, "admin");
+    assert!(may_now(&mut admin, "CREATE INDEX FOR (n:N) ON (n.x)"));
+    assert!(may(
+        &mut admin,
+        "MATCH (u:User) RETURN u.name",
+        on("system")
+    ));
+}
+
+#[test]
+fn the_past_is_granted_by_itself() {
+    let (fixture, _) = server();
+    let mut clerk = logged_in(&fixture, "clerk");
+    assert!(may_now(&mut clerk, "CREATE (:N {x: 1})"));
+    assert!(may_now(&mut clerk, "MATCH (n:N) RETURN n"));
+    for text in [
+        "AS OF VERSION 1 MATCH (n:N) RETURN n",
+        "CALL { AS OF VERSION 1 MATCH (n:N) RETURN count(n) AS n } RETURN n",
+        "MATCH (n:N) WHERE EXISTS { CALL { AS OF VERSION 1 MATCH (m:N) RETURN m } RETURN m } RETURN n",
+    ] {
+        assert!(!may_now(&mut clerk, text), "{text}");
+    }
+    let then = Extra {
+        metadata: map([("as_of", Value::Int(1))]),
+        ..Extra::default()
+    };
+    assert!(!may(&mut clerk, "MATCH (n:N) RETURN n", then.clone()));
+    assert!(may(
+        &mut logged_in(&fixture, "reader"),
+        "MATCH (n:N) RETURN n",
+        then.clone()
+    ));
+    clerk.begin(then);
+    clerk.send(&[run("MATCH (n:N) RETURN n")]);
+    assert_eq!(clerk.failure(), FORBIDDEN);
+}
+
+#[test]
+fn what_is_taken_away_is_gone_at_the_next_statement() {
+    let (fixture, directory) = server();
+    let mut editor = logged_in(&fixture, "editor");
+    editor.begin(Extra::default());
+    assert!(may_now(&mut editor, "CREATE (:N)"));
+    directory.unassign("test", "editor", "editor").unwrap();
+    editor.send(&[run("CREATE (:N)")]);
+    assert_eq!(editor.failure(), FORBIDDEN);
+    editor.reset();
+    assert_eq!(
+        logged_in(&fixture, "admin").int("MATCH (n) RETURN count(n)"),
+        0,
+        "rolled back"
+    );
+    directory.assign("test", "editor", "editor").unwrap();
+    assert!(may_now(&mut editor, "CREATE (:N)"));
+    directory.suspend("test", "editor", true).unwrap();
+    assert!(!may_now(&mut editor, "MATCH (n) RETURN n"));
+}
+
+#[test]
+fn a_connection_may_change_hands() {
+    let (fixture, _) = server();
+    let mut client = logged_in(&fixture, "editor");
+    assert!(may_now(&mut client, "CREATE (:N)"));
+    client.send(&[Request::Logoff]);
+    client.success();
+    client.send(&[Request::Logon(basic("reader", PASSWORD))]);
+    client.success();
+    assert!(!may_now(&mut client, "CREATE (:N)"));
+    let (rows, _) = client.query("SHOW CURRENT USER YIELD user");
+    assert_eq!(rows, [[Value::from("reader")]]);
+}
+
+#[test]
+fn administrators_act_for_others_with_their_rights_and_it_is_recorded() {
+    let (fixture, directory) = server();
+    let acting_for = |name: &str| Extra {
+        impersonated: Some(name.to_owned()),
+        ..Extra::default()
+    };
+    let mut admin = logged_in(&fixture, "admin");
+    assert!(may(&mut admin, "CREATE (:N)", acting_for("editor")));
+    assert!(!may(&mut admin, "CREATE (:N)", acting_for("reader")));
+    assert!(!may(&mut admin, "RETURN 1", acting_for("nobody")));
+    assert!(!may(
+        &mut logged_in(&fixture, "editor"),
+        "RETURN 1",
+        acting_for("reader")
+    ));
+
+    let graph = fixture.database.graph("g").unwrap();
+    let header = graph.commit_header(graph.latest()).unwrap().unwrap();
+    let id = |name: &str| {
+        let users = directory.users().unwrap();
+        let user = users.into_iter().find(|user| &*user.name == name);
+        user.unwrap().id
+    };
+    assert_eq!(header.actor, id("admin"));
+    assert_eq!(header.on_behalf_of, Some(id("editor")));
+}
+
+#[test]
+fn others_transactions_are_seen_and_ended_by_administrators_only() {
+    let (fixture, _) = server();
+    let mut editor = logged_in(&fixture, "editor");
+    editor.begin(Extra::default());
+    let seen = "SHOW TRANSACTIONS YIELD transactionId, username WHERE username = 'editor' \
+                RETURN transactionId";
+    let mut admin = logged_in(&fixture, "admin");
+    let (rows, _) = admin.query(seen);
+    let [row] = rows.as_slice() else {
+        panic!("one transaction: {rows:?}");
+    };
+    let Value::String(id) = &row[0] else {
+        panic!("no id: {row:?}");
+    };
+    let end = format!("TERMINATE TRANSACTIONS '{id}' YIELD message");
+    let mut reader = logged_in(&fixture, "reader");
+    assert!(reader.query(seen).0.is_empty());
+    assert_eq!(
+        reader.query(&end).0,
+        [[Value::from("Transaction not found.")]]
+    );
+    assert_eq!(
+        admin.query(&end).0,
+        [[Value::from("Transaction terminated.")]]
+    );
+}
+
+#[test]
+fn a_password_to_be_changed_allows_nothing_else() {
+    let (fixture, directory) = server();
+    directory
+        .set_password("test", "reader", &PASSWORD.into(), true)
+        .unwrap();
+    let mut reader = logged_in(&fixture, "reader");
+    for text in [
+        "RETURN 1",
+        "CALL user.changePassword($old, $new) MATCH (n) CREATE (:N)",
+        "CALL user.changePassword($old, $new) CALL db.labels() YIELD label RETURN label",
+    ] {
+        let refused = outcome(&mut reader, run(text));
+        let expired = "Neo.ClientError.Security.CredentialsExpired";
+        assert_eq!(refused.unwrap_err(), expired, "{text}");
+    }
+    let change = |old: &str, new: &str| {
+        Request::Run(Run {
+            query: "CALL user.changePassword($old, $new)".to_owned(),
+            parameters: map([("old", Value::from(old)), ("new", Value::from(new))]),
+            ..Run::default()
+        })
+    };
+    let refused = outcome(&mut reader, change("not this", "another horse"));
+    assert_eq!(
+        refused.unwrap_err(),
+        "Neo.ClientError.Statement.ArgumentError"
+    );
+    outcome(&mut reader, change(PASSWORD, "another horse")).unwrap();
+    assert!(may_now(&mut reader, "RETURN 1"));
+    shown(
+        &fixture,
+        Version::new(5, 8),
+        basic("reader", "another horse"),
+    )
+    .success();
+}
+
+#[test]
+fn administrators_administer_by_procedures() {
+    let (fixture, _) = server();
+    let mut admin = logged_in(&fixture, "admin");
+    for text in [
+        "CALL user.create('ana', 'correct horse', false)",
+        "CALL role.create('looker')",
+        "CALL role.grant('looker', 'g', ['read'])",
+        "CALL role.assign('looker', 'ana')",
+    ] {
+        assert!(may_now(&mut admin, text), "{text}");
+    }
+    let mut ana = logged_in(&fixture, "ana");
+    assert!(may_now(&mut ana, "MATCH (n) RETURN n"));
+    assert!(!may_now(&mut ana, "CREATE (:N)"));
+    assert!(!may_now(&mut ana, "CALL role.assign('admin', 'ana')"));
+    assert!(!may_now(&mut ana, "CALL apiKey.create('admin', 'mine')"));
+    let (rows, _) = admin.query("CALL apiKey.create('ana', 'job', 1) YIELD key RETURN key");
+    let Value::String(key) = &rows[0][0] else {
+        panic!("no key: {rows:?}");
+    };
+    shown(&fixture, Version::new(5, 8), basic("ana", key)).success();
+    let (rows, _) = admin.query("CALL apiKey.list() YIELD user, label RETURN user, label");
+    assert_eq!(rows, [[Value::from("ana"), Value::from("job")]]);
+    let (rows, _) = admin.query(
+        "CALL role.list() YIELD role, graph, actions, builtIn \
+                                 WHERE NOT builtIn AND role = 'looker' RETURN graph, actions",
+    );
+    assert_eq!(rows, [[Value::from("g"), Value::List(vec!["read".into()])]]);
+    assert!(may_now(&mut admin, "CALL user.drop('ana')"));
+    assert!(!may_now(&mut ana, "MATCH (n) RETURN n"));
+    let unknown = outcome(&mut admin, run("CALL role.grant('looker', 'g', ['fly'])"));
+    assert_eq!(
+        unknown.unwrap_err(),
+        "Neo.ClientError.Statement.ArgumentError"
+    );
+}
