@@ -121,7 +121,7 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
                     _ => None,
                 },
                 covers_from: covered(rule.covers_from),
-                progress: Progress::of(None),
+                progress: Progress::of(read.graph().rule_build(&rule)),
             }),
     );
     items.sort_by(|left, right| left.name.cmp(&right.name));

@@ -35,9 +35,11 @@ use crate::encoding::DecodeError;
 use crate::encoding::varint::{Reader, put_u64};
 use crate::error::CommitError;
 use crate::graph::Graph;
-use crate::ids::{IndexId, NodeId, Version};
+use crate::ids::{IndexId, KeyId, NodeId, RelationshipId, Version};
 use crate::rows::VALUE_KEY_BYTES_MAX;
 use crate::rows::meta::Statistic;
+use crate::rule::{RuleDefinition, Target};
+use crate::transaction::rules::named;
 
 /// Told when there is an index to be built; see [`GraphOptions::index_builder`].
 ///
@@ -226,24 +228,59 @@ impl Graph {
     #[must_use]
     pub fn index_builds(&self) -> Vec<IndexBuild> {
         let catalog = self.catalog.load();
-        let current = catalog
+        let indexes = catalog
             .all_indexes()
-            .filter(|index| index.dropped.is_none());
-        current
-            .filter_map(|index| self.index_build(index))
+            .filter(|index| index.dropped.is_none())
+            .filter_map(|index| self.index_build(index));
+        let rules = catalog
+            .all_rules()
+            .filter(|rule| rule.dropped.is_none())
+            .filter_map(|rule| self.rule_build(rule));
+        let mut builds: Vec<_> = indexes
+            .chain(rules)
             .filter(|build| build.build != Build::Complete)
-            .collect()
+            .collect();
+        builds.sort_unstable_by_key(|build| build.id);
+        builds
     }
 
     /// How far an index has come that is built step by step.
     #[must_use]
     pub fn index_build(&self, index: &IndexDefinition) -> Option<IndexBuild> {
-        let build = index.build?;
+        let targets = [Target::Label(index.label)];
+        let keys = [index.key];
+        self.describe(index.build?, (index.id, &index.name), &targets, &keys)
+    }
+
+    /// How far the rows of a rule have come that are built step by step.
+    #[must_use]
+    pub fn rule_build(&self, rule: &RuleDefinition) -> Option<IndexBuild> {
+        self.describe(
+            rule.build?,
+            (rule.id, &rule.name),
+            &rule.targets,
+            &rule.keys,
+        )
+    }
+
+    fn describe(
+        &self,
+        build: Build,
+        (id, name): (IndexId, &Arc<str>),
+        targets: &[Target],
+        keys: &[KeyId],
+    ) -> Option<IndexBuild> {
         let done = match build {
             Build::Populating { visited, .. } => {
                 let counts = self.counts.read();
-                let all = counts.get(&Statistic::Label(index.label)).copied();
-                share(visited, all.unwrap_or(0))
+                let of_target = |target: &Target| {
+                    let statistic = match target {
+                        Target::Label(label) => Statistic::Label(*label),
+                        Target::Type(type_id) => Statistic::Type(*type_id),
+                    };
+                    counts.get(&statistic).copied().unwrap_or(0)
+                };
+                share(visited, targets.iter().map(of_target).sum())
             }
             Build::Complete => 1.0,
             Build::Failed { .. } => 0.0,
@@ -251,19 +288,23 @@ impl Graph {
         let failure = match build {
             Build::Failed { element, bytes } => {
                 let names = self.catalog_at(Version::MAX);
+                let keys = keys.iter().filter_map(|key| names.key_name(*key));
+                let keys: Vec<_> = keys.collect();
+                let element = match targets.first() {
+                    Some(Target::Type(_)) => named(RelationshipId(element).into()),
+                    _ => named(NodeId(element).into()),
+                };
                 Some(format!(
-                    "the value of {}.{} of node {} takes {bytes} bytes in the index, the most is \
+                    "the value of {} of {element} takes {bytes} bytes in the index, the most is \
                      {VALUE_KEY_BYTES_MAX}: shorten it, then drop the index and create it again",
-                    names.label_name(index.label).unwrap_or_default(),
-                    names.key_name(index.key).unwrap_or_default(),
-                    NodeId(element),
+                    keys.join(", "),
                 ))
             }
             _ => None,
         };
         Some(IndexBuild {
-            id: index.id,
-            name: Arc::clone(&index.name),
+            id,
+            name: Arc::clone(name),
             build,
             done,
             failure,

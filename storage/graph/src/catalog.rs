@@ -102,7 +102,7 @@ pub(crate) struct Catalog {
     /// Those whose rows commits keep now, by label.
     by_label: HashMap<LabelId, Vec<Arc<IndexDefinition>>>,
     rules: BTreeMap<IndexId, Arc<RuleDefinition>>,
-    /// Those that exist now, by target.
+    /// Those that commits check and whose rows they keep now, by target.
     rules_by_target: HashMap<Target, Vec<Arc<RuleDefinition>>>,
     /// Counts changes.
     pub epoch: u64,
@@ -197,16 +197,21 @@ impl Catalog {
 
     /// Adds or replaces a rule.
     pub fn put_rule(&mut self, definition: RuleDefinition) {
+        self.put_rule_progress(definition);
+        self.epoch += 1;
+    }
+
+    /// Replaces a rule of which nothing has changed that plans could depend on.
+    pub fn put_rule_progress(&mut self, definition: RuleDefinition) {
         let definition = Arc::new(definition);
         for target in &definition.targets {
             let of_target = self.rules_by_target.entry(*target).or_default();
             of_target.retain(|rule| rule.id != definition.id);
-            if definition.dropped.is_none() {
+            if definition.is_kept() {
                 of_target.push(Arc::clone(&definition));
             }
         }
         self.rules.insert(definition.id, definition);
-        self.epoch += 1;
     }
 
     /// A rule, also one that was dropped.

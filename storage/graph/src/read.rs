@@ -157,7 +157,7 @@ impl Graph {
         let catalog = self.catalog.load();
         let current = catalog
             .all_rules()
-            .filter(|rule| rule.dropped.is_none() && rule.kind.has_rows())
+            .filter(|rule| rule.is_online() && rule.kind.has_rows())
             // Texts are searched by procedures, not by plans.
             .filter(|rule| !rule.kind.is_fulltext());
         current

@@ -17,6 +17,7 @@ pub(crate) mod rows;
 
 use std::sync::Arc;
 
+use crate::build::Build;
 use crate::encoding::DecodeError;
 use crate::encoding::varint::{Reader, put_u64};
 use crate::ids::{IndexId, KeyId, LabelId, TypeId, Version};
@@ -184,15 +185,36 @@ pub struct RuleDefinition {
     pub keys: Vec<KeyId>,
     /// What it demands.
     pub kind: RuleKind,
-    /// The first version in which it holds.
+    /// The first version in which it exists.
+    pub created: Version,
+    /// The first version in which it holds, or which its rows answer: none while they are being built.
     pub covers_from: Version,
-    /// The first version in which it no longer does.
+    /// How far its rows have been built; `None` if the commit that created it made them.
+    pub build: Option<Build>,
+    /// The first version in which it no longer exists.
     pub dropped: Option<Version>,
 }
 
 impl RuleDefinition {
     pub(crate) fn exists_at(&self, version: Version) -> bool {
-        self.covers_from <= version && self.dropped.is_none_or(|dropped| version < dropped)
+        self.created <= version && self.dropped.is_none_or(|dropped| version < dropped)
+    }
+
+    /// Whether some of its rows are still missing.
+    #[must_use]
+    pub const fn is_populating(&self) -> bool {
+        matches!(self.build, Some(Build::Populating { .. }))
+    }
+
+    /// Whether it exists now and its rows, if it has any, are whole.
+    #[must_use]
+    pub const fn is_online(&self) -> bool {
+        self.dropped.is_none() && matches!(self.build, None | Some(Build::Complete))
+    }
+
+    /// Whether commits check it and keep its rows.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.dropped.is_none() && !matches!(self.build, Some(Build::Failed { .. }))
     }
 
     /// Whether it is about relationships rather than nodes.
@@ -327,7 +349,9 @@ impl RuleDefinition {
             targets,
             keys,
             kind,
+            created: Version::MAX,
             covers_from: Version::MAX,
+            build: None,
             dropped: None,
         })
     }
@@ -335,24 +359,37 @@ impl RuleDefinition {
     /// The bytes of its catalog row.
     pub(crate) fn encode_row(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.name.len() + 24);
-        put_u64(self.covers_from.0, &mut out);
+        put_u64(self.created.0, &mut out);
         put_u64(self.dropped.map_or(0, |version| version.0), &mut out);
         self.encode(&mut out);
+        if let Some(build) = self.build {
+            build.encode(self.covers_from, &mut out);
+        }
         out
     }
 
     /// Reads its catalog row.
     pub(crate) fn decode_row(id: IndexId, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let covers_from = Version(reader.varint("created")?);
+        let created = Version(reader.varint("created")?);
         let dropped = match reader.varint("dropped")? {
             0 => None,
             version => Some(Version(version)),
         };
+        let rule = Self::decode(id, &mut reader)?;
+        let (build, covers_from) = match reader.remaining() {
+            0 => (None, created),
+            _ => {
+                let (build, covers_from) = Build::decode(&mut reader)?;
+                (Some(build), covers_from)
+            }
+        };
         Ok(Self {
+            created,
             covers_from,
+            build,
             dropped,
-            ..Self::decode(id, &mut reader)?
+            ..rule
         })
     }
 }
@@ -393,7 +430,9 @@ mod tests {
                 scalars: 4,
                 lists: 2,
             }),
+            created: Version(5),
             covers_from: Version(5),
+            build: None,
             dropped: Some(Version(9)),
         };
         let bytes = [5, 9, 1, 2, 2, 3, 200, 1, 3, 4, 2, 1, b'n'];
@@ -408,14 +447,27 @@ mod tests {
             targets: vec![Target::Label(LabelId(2)), Target::Label(LabelId(1))],
             keys: vec![KeyId(3), KeyId(200)],
             kind: RuleKind::Index(IndexSort::Range),
+            created: Version(5),
             covers_from: Version(5),
+            build: None,
             dropped: None,
         };
         let bytes = [5, 0, 2, 2, 2, 1, 2, 3, 200, 1, 4, 0, 1, b'n'];
         assert_eq!(several.encode_row(), bytes);
         assert_eq!(
             RuleDefinition::decode_row(IndexId(7), &bytes).ok(),
-            Some(several)
+            Some(several.clone())
+        );
+        let built = RuleDefinition {
+            covers_from: Version(8),
+            build: Some(Build::Complete),
+            ..several
+        };
+        let with_build = [&bytes[..], &[1, 8]].concat();
+        assert_eq!(built.encode_row(), with_build);
+        assert_eq!(
+            RuleDefinition::decode_row(IndexId(7), &with_build).ok(),
+            Some(built)
         );
         for kind in [
             RuleKind::Unique,
@@ -430,7 +482,9 @@ mod tests {
                 targets: vec![Target::Label(LabelId(0))],
                 keys: vec![KeyId(1)],
                 kind,
+                created: Version(1),
                 covers_from: Version(1),
+                build: None,
                 dropped: None,
             };
             let row = rule.encode_row();

@@ -8,17 +8,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use retrograph_graph::ids::{IndexId, KeyId, LabelId, NodeId, Version};
+use retrograph_graph::ids::{IndexId, KeyId, LabelId, NodeId, TypeId, Version};
 use retrograph_graph::kv::{Family, MemoryStore};
 use retrograph_graph::replicate::Loopback;
-use retrograph_graph::rows::{prefix_end, property_prefix};
+use retrograph_graph::rows::meta::{Statistic, read_integer};
+use retrograph_graph::rows::{prefix_end, property_prefix, rule_prefix};
 use retrograph_graph::value::Value;
 use retrograph_graph::{
-    AwaitError, Build, CommitInfo, Graph, GraphError, GraphOptions, GraphRead, Isolation,
-    ScanCursor, Sequence, StepBounds, Transaction,
+    AwaitError, Build, CommitInfo, Fulltext, Graph, GraphError, GraphOptions, GraphRead, IndexSort,
+    Isolation, RuleKind, ScanCursor, Sequence, StepBounds, Target, Transaction,
 };
 
 const SEQ: Sequence = Sequence(1);
+
+/// Numbers that look random and are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = next.wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+}
 
 /// Builds nothing by itself.
 fn by_hand() -> GraphOptions {
@@ -230,20 +242,15 @@ fn an_index_built_while_threads_write_has_the_rows_of_the_nodes() {
         for seed in 0..3_u64 {
             let (people, stop, commits) = (&people, &stop, &commits);
             scope.spawn(move || {
-                let mut random = seed + 1;
-                let mut next = move || {
-                    random = random
-                        .wrapping_mul(6_364_136_223_846_793_005)
-                        .wrapping_add(1);
-                    random >> 33
-                };
+                let mut random = Random(seed);
+                let mut next = move |bound| random.below(bound);
                 while !stop.load(Ordering::Relaxed) {
                     let transaction = people.graph.begin(Isolation::Snapshot);
                     let nodes = people.scan(&transaction.read());
-                    let node = nodes[next() as usize % nodes.len()];
-                    let age = Value::Int((next() % 10) as i64);
+                    let node = nodes[next(nodes.len())];
+                    let age = Value::Int(next(10) as i64);
                     let label = [people.person];
-                    let wrote = match next() % 6 {
+                    let wrote = match next(6) {
                         0 => transaction
                             .create_node(SEQ, &label, vec![(people.age, age)])
                             .map(drop),
@@ -357,7 +364,7 @@ fn a_value_too_long_ends_the_build_and_the_index_waits_to_be_dropped() {
     assert_eq!(people.row_count(), 0);
     let failure = people.graph.index_builds()[0].failure.clone().unwrap();
     assert!(
-        failure.contains(&format!("Person.age of node {long}")),
+        failure.contains(&format!("age of node {long}")),
         "{failure}"
     );
     assert!(people.graph.await_index(None, Duration::ZERO).unwrap());
@@ -428,4 +435,175 @@ fn an_index_of_an_older_log_is_made_by_its_commit() {
     assert_eq!((index.build, index.covers_from), (None, latest));
     assert_eq!(older.row_count(), 25);
     older.check_at(latest);
+}
+
+/// Rules of every sort, built while elements change between the steps, have the rows and the counts
+/// that they have when they are built at one go afterwards.
+#[test]
+fn rules_built_amid_changes_have_the_rows_of_those_built_afterwards() {
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let graph = Graph::loopback(Arc::new(MemoryStore::new()), by_hand()).unwrap();
+        let names = Names::new(&graph);
+        for _ in 0..30 {
+            names.change(&graph, &mut random);
+        }
+        for (number, (targets, keys, kind)) in names.rules().into_iter().enumerate() {
+            let transaction = graph.begin(Isolation::Serializable);
+            let name = format!("rule_{number}");
+            transaction.create_rule(&name, targets, keys, kind).unwrap();
+            transaction.commit(CommitInfo::default()).unwrap();
+            for _ in 0..random.below(4) {
+                names.change(&graph, &mut random);
+            }
+        }
+        while graph.build_step(few(1 + random.below(5) as u32)).unwrap() {
+            for _ in 0..random.below(3) {
+                names.change(&graph, &mut random);
+            }
+        }
+        for _ in 0..10 {
+            names.change(&graph, &mut random);
+        }
+        let amid: Vec<_> = names.dump(&graph);
+        for number in 0..names.rules().len() {
+            let transaction = graph.begin(Isolation::Serializable);
+            transaction.drop_index(&format!("rule_{number}")).unwrap();
+            transaction.commit(CommitInfo::default()).unwrap();
+        }
+        for (number, (targets, keys, kind)) in names.rules().into_iter().enumerate() {
+            let transaction = graph.begin(Isolation::Serializable);
+            let name = format!("rule_{number}");
+            transaction.create_rule(&name, targets, keys, kind).unwrap();
+            transaction.commit(CommitInfo::default()).unwrap();
+        }
+        graph.build_indexes(|| true).unwrap();
+        let afterwards = names.dump(&graph);
+        assert!(amid.iter().any(|(rows, _)| rows.len() > 10));
+        assert_eq!(amid, afterwards, "seed {seed}");
+        graph.verify().unwrap();
+    }
+}
+
+struct Names {
+    labels: [LabelId; 2],
+    types: [TypeId; 2],
+    keys: [KeyId; 2],
+}
+
+impl Names {
+    fn new(graph: &Arc<Graph>) -> Self {
+        let transaction = graph.begin(Isolation::Serializable);
+        let names = Self {
+            labels: ["A", "B"].map(|name| transaction.label_id(name).unwrap()),
+            types: ["R", "S"].map(|name| transaction.type_id(name).unwrap()),
+            keys: ["k", "l"].map(|name| transaction.key_id(name).unwrap()),
+        };
+        let all: Vec<_> = names.keys.map(|key| (key, Value::Int(1))).to_vec();
+        let node = transaction.create_node(SEQ, &names.labels, all).unwrap();
+        for type_id in names.types {
+            transaction
+                .create_relationship(SEQ, type_id, node, node, vec![])
+                .unwrap();
+        }
+        transaction.commit(CommitInfo::default()).unwrap();
+        names
+    }
+
+    fn rules(&self) -> Vec<(Vec<Target>, Vec<KeyId>, RuleKind)> {
+        let labels = self.labels.map(Target::Label).to_vec();
+        let types = self.types.map(Target::Type).to_vec();
+        let keys = self.keys.to_vec();
+        let fulltext = IndexSort::Fulltext(Fulltext::new(None, false));
+        [
+            (labels[..1].to_vec(), keys.clone(), IndexSort::Range),
+            (types[1..].to_vec(), keys.clone(), IndexSort::Range),
+            (labels[1..].to_vec(), keys[..1].to_vec(), IndexSort::Text),
+            (labels, keys.clone(), fulltext),
+            (types, keys, fulltext),
+        ]
+        .map(|(targets, keys, sort)| (targets, keys, RuleKind::Index(sort)))
+        .to_vec()
+    }
+
+    fn value(random: &mut Random) -> Value {
+        match random.below(4) {
+            0 => Value::Null,
+            1 => Value::Int(random.below(3) as i64),
+            _ => Value::string(["a graph", "of trees", "a tree of graphs"][random.below(3)]),
+        }
+    }
+
+    fn change(&self, graph: &Arc<Graph>, random: &mut Random) {
+        let transaction = graph.begin(Isolation::Serializable);
+        let read = transaction.read();
+        let (mut cursor, mut nodes) = (ScanCursor::default(), Vec::new());
+        read.scan_nodes(&mut cursor, 1_000, &mut nodes).unwrap();
+        let (mut cursor, mut relationships) = (ScanCursor::default(), Vec::new());
+        read.scan_relationships(&[], &mut cursor, 1_000, &mut relationships)
+            .unwrap();
+        let node = nodes[random.below(nodes.len())];
+        let key = self.keys[random.below(2)];
+        let label = [self.labels[random.below(2)]];
+        let properties = self.keys.map(|key| (key, Self::value(random))).to_vec();
+        match random.below(9) {
+            0 | 1 => drop(transaction.create_node(SEQ, &label, properties).unwrap()),
+            2 | 3 => {
+                let (type_id, end) = (self.types[random.below(2)], nodes[0]);
+                transaction
+                    .create_relationship(SEQ, type_id, node, end, properties)
+                    .unwrap();
+            }
+            4 => transaction.add_labels(SEQ, node, &label).unwrap(),
+            5 => transaction.remove_labels(SEQ, node, &label).unwrap(),
+            6 if !relationships.is_empty() => {
+                let id = relationships[random.below(relationships.len())].0;
+                transaction.delete_relationship(SEQ, id).unwrap();
+            }
+            7 if !relationships.is_empty() => {
+                let id = relationships[random.below(relationships.len())].0;
+                let value = Self::value(random);
+                transaction
+                    .set_property(SEQ, id.into(), key, value)
+                    .unwrap();
+            }
+            _ => {
+                let value = Self::value(random);
+                transaction
+                    .set_property(SEQ, node.into(), key, value)
+                    .unwrap();
+            }
+        }
+        transaction.commit(CommitInfo::default()).unwrap();
+    }
+
+    /// The rows of all rules without the number of their rule, and how many are counted.
+    fn dump(&self, graph: &Arc<Graph>) -> Vec<(BTreeSet<Vec<u8>>, u64)> {
+        let read = graph.read_latest();
+        let rules = read.catalog().rules();
+        assert!(rules.iter().all(|rule| rule.is_online()));
+        let mut rules: Vec<_> = rules.iter().collect();
+        rules.sort_by(|left, right| left.name.cmp(&right.name));
+        let dump = rules.into_iter().map(|rule| {
+            let prefix = rule_prefix(rule.id);
+            let end = prefix_end(&prefix);
+            let store = graph.store();
+            let mut cursor = store.scan(Family::Index, &prefix, &end, false).unwrap();
+            let mut rows = BTreeSet::new();
+            while cursor.valid() {
+                rows.insert(cursor.key()[prefix.len()..].to_vec());
+                cursor.next();
+            }
+            let statistic = Statistic::Index(rule.id);
+            let (first, end) = (statistic.prefix(), prefix_end(&statistic.prefix()));
+            let cursor = store.scan(Family::Meta, &first, &end, true).unwrap();
+            let count = match cursor.valid() {
+                true => read_integer(cursor.value()).unwrap(),
+                false => 0,
+            };
+            assert_eq!(count, rows.len() as u64, "{rule:?}");
+            (rows, count)
+        });
+        dump.collect()
+    }
 }

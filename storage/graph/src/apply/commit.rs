@@ -281,10 +281,15 @@ impl Application<'_> {
                 self.put_index(definition);
                 Ok(())
             }
-            EffectRef::CreateRule(rule) => self.create_rule(RuleDefinition {
-                covers_from: self.version,
-                ..*rule
-            }),
+            EffectRef::CreateRule(rule) => {
+                let in_steps = !rule.kind.is_constraint();
+                self.create_rule(RuleDefinition {
+                    created: self.version,
+                    covers_from: if in_steps { Version::MAX } else { self.version },
+                    build: in_steps.then_some(Build::START),
+                    ..*rule
+                })
+            }
             EffectRef::DropIndex { id } => self.drop_index(id),
             EffectRef::Element {
                 element,
@@ -423,12 +428,13 @@ impl Application<'_> {
                 }
                 if let Some(gone) = gone {
                     let set = SetRange::new(Family::Index, property_prefix(label, index.key));
-                    if index.is_populating() {
-                        self.remove_row(&gone, index.id)?;
+                    let has_ended = if index.is_populating() {
+                        self.remove_row(&gone)?
                     } else {
                         self.close_row(&set, &gone[set.prefix.len()..])?;
-                        self.count(Statistic::Index(index.id), -1);
-                    }
+                        true
+                    };
+                    self.count(Statistic::Index(index.id), -i64::from(has_ended));
                 }
                 if let Some(come) = come {
                     self.batch
@@ -518,15 +524,15 @@ impl Application<'_> {
         segments.close(store, &row, &mut self.closings, &mut self.batch)
     }
 
-    /// Removes a row of an index that is populating, if it is there. No version that has it is ever
-    /// answered from the index, so it has no closed twin.
-    fn remove_row(&mut self, row: &Key, index: IndexId) -> Result<(), Stop> {
+    /// Removes a row of an index that is populating, if it is there; returns whether it was. No
+    /// version that has it is ever answered from the index, so it has no closed twin.
+    pub(super) fn remove_row(&mut self, row: &Key) -> Result<bool, Stop> {
         let store = self.graph.store.as_ref();
-        if store.get_with(Family::Index, row, &mut |_| ())? {
+        let is_there = store.get_with(Family::Index, row, &mut |_| ())?;
+        if is_there {
             self.batch.delete(Family::Index, row);
-            self.count(Statistic::Index(index), -1);
         }
-        Ok(())
+        Ok(is_there)
     }
 
     /// Makes the rows of an index for all nodes there are. Schema and data do not change in one

@@ -6,11 +6,12 @@ use smallvec::SmallVec;
 
 use super::Stop;
 use super::commit::Application;
+use super::new_rows::NewRows;
 use crate::catalog::Catalog;
 use crate::encoding::record::RecordRef;
 use crate::ids::{ElementId, LabelId, RelationshipId, TypeId};
 use crate::kv::Family;
-use crate::rows::meta::rule_row_key;
+use crate::rows::meta::{Statistic, rule_row_key};
 use crate::rows::{
     Key, element_key, from_value, label_prefix, prefix_end, read_element_key, read_trailing_node,
 };
@@ -67,6 +68,12 @@ impl Application<'_> {
         let (before, after) = (rows(old)?, rows(new)?);
         for (row, rule) in &before {
             if !has(&after, row) {
+                if rule.is_populating() {
+                    if self.remove_row(row)? {
+                        self.count_row(rule, row, -1);
+                    }
+                    continue;
+                }
                 let set = rule.set();
                 self.close_row(&set, &row[set.prefix.len()..])?;
                 self.count_row(rule, row, -1);
@@ -89,48 +96,34 @@ impl Application<'_> {
         }
     }
 
-    /// Makes a rule with the rows of all elements there are. Schema and data do not change in one
-    /// commit, so what is in the store is all there is.
+    /// Makes a rule; a constraint with the rows of all elements there are. Schema and data do not
+    /// change in one commit, so what is in the store is all there is. Indexes get theirs in steps.
     pub(super) fn create_rule(&mut self, rule: RuleDefinition) -> Result<(), Stop> {
         self.touched.schema.push((rule.id, false));
-        if rule.kind.has_rows() {
-            let rows = self.rows_of_all(&rule)?;
-            for row in rows {
-                self.count_row(&rule, &row, 1);
-                self.batch
-                    .put(Family::Index, &row, &from_value(self.version));
+        if rule.kind.is_unique() {
+            let store = Arc::clone(&self.graph.store);
+            let mut rows = NewRows::new(store.as_ref(), self.version);
+            // Constraints are about one label or type.
+            for target in &rule.targets {
+                match target {
+                    Target::Label(label) => self.rows_of_nodes(&rule, *label, &mut rows)?,
+                    Target::Type(type_id) => {
+                        self.rows_of_relationships(&rule, *type_id, &mut rows)?
+                    }
+                }
             }
+            let count = rows.finish()?;
+            self.count(Statistic::Index(rule.id), count);
         }
         self.put_rule(rule);
         Ok(())
-    }
-
-    /// The rows of all elements that a rule is about, each once.
-    fn rows_of_all(&self, rule: &RuleDefinition) -> Result<Vec<Key>, Stop> {
-        let mut rows = Vec::new();
-        let mut types = Vec::new();
-        for target in &rule.targets {
-            match target {
-                Target::Label(label) => self.rows_of_nodes(rule, *label, &mut rows)?,
-                Target::Type(type_id) => types.push(*type_id),
-            }
-        }
-        if !types.is_empty() {
-            self.rows_of_relationships(rule, &types, &mut rows)?;
-        }
-        if rule.targets.len() > 1 {
-            // A node may have several of the labels.
-            rows.sort_unstable();
-            rows.dedup();
-        }
-        Ok(rows)
     }
 
     fn rows_of_nodes(
         &self,
         rule: &RuleDefinition,
         label: LabelId,
-        rows: &mut Vec<Key>,
+        rows: &mut NewRows<'_>,
     ) -> Result<(), Stop> {
         let store = self.graph.store.as_ref();
         let prefix = label_prefix(label);
@@ -142,7 +135,9 @@ impl Application<'_> {
                 found =
                     RecordRef::parse(bytes).and_then(|record| rule.rows_of_record(node, &record));
             })?;
-            rows.extend(found?);
+            for row in found? {
+                rows.put(&row)?;
+            }
             cursor.next();
         }
         Ok(cursor.status()?)
@@ -151,8 +146,8 @@ impl Application<'_> {
     fn rows_of_relationships(
         &self,
         rule: &RuleDefinition,
-        types: &[TypeId],
-        rows: &mut Vec<Key>,
+        type_id: TypeId,
+        rows: &mut NewRows<'_>,
     ) -> Result<(), Stop> {
         let lower = element_key(RelationshipId(0).into());
         let upper = prefix_end(&lower[..1]);
@@ -161,11 +156,10 @@ impl Application<'_> {
         while cursor.valid() {
             let element = read_element_key(cursor.key())?;
             let record = RecordRef::parse(cursor.value())?;
-            if record
-                .ends()
-                .is_some_and(|(found, ..)| types.contains(&found))
-            {
-                rows.extend(rule.rows_of_record(element, &record)?);
+            if record.ends().is_some_and(|(found, ..)| found == type_id) {
+                for row in rule.rows_of_record(element, &record)? {
+                    rows.put(&row)?;
+                }
             }
             cursor.next();
         }

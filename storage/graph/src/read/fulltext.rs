@@ -130,7 +130,7 @@ impl GraphRead {
         Some(TextIndex {
             definition: Arc::clone(definition),
             settings,
-            has_rows: definition.dropped.is_none() && definition.exists_at(self.version),
+            has_rows: definition.dropped.is_none() && definition.covers_from <= self.version,
         })
     }
 

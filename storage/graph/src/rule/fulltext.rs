@@ -313,7 +313,9 @@ mod tests {
             targets: vec![Target::Label(LabelId(1))],
             keys: vec![KeyId(3), KeyId(4)],
             kind: RuleKind::Index(IndexSort::Fulltext(Fulltext::new(analyzer, false))),
+            created: Version(1),
             covers_from: Version(1),
+            build: None,
             dropped: None,
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Result, SchemaChange, Transaction};
+use crate::build::Build;
 use crate::catalog::ReadCatalog;
 use crate::encoding::record::ElementState;
 use crate::error::GraphError;
@@ -225,7 +226,10 @@ impl Transaction {
             targets,
             keys,
             kind,
+            created: crate::ids::Version::MAX,
             covers_from: crate::ids::Version::MAX,
+            // What must hold is checked by the commit; an index alone comes about behind it.
+            build: (!kind.is_constraint()).then_some(Build::START),
             dropped: None,
         };
         let mut schema = self.state.schema.lock();
@@ -266,7 +270,9 @@ impl Transaction {
             return Err(GraphError::SchemaExists { existing });
         }
         drop(catalog);
-        self.check_existing_elements(&rule)?;
+        if kind.is_constraint() {
+            self.check_existing_elements(&rule)?;
+        }
         let id = rule.id;
         schema.push(SchemaChange::CreateRule(rule));
         Ok(id)
