@@ -1,5 +1,6 @@
 //! Sources: scans, seeks, UNWIND.
 
+use std::cell::Cell;
 use std::ops::Bound;
 
 use retrograph_graph::ids::{IndexId, LabelId, NodeId, RelationshipId, TypeId};
@@ -36,29 +37,30 @@ impl Sought<'_> {
         test: impl Fn(&Value) -> bool,
     ) -> Result<Flow, QueryError> {
         let (label, key) = (context.label(self.label), context.key(self.key));
-        draw_nodes(
-            fan,
-            row,
-            context,
-            rest,
-            |read, cursor, limit, ids| match seek(read, cursor, limit, ids) {
-                Err(GraphError::IndexNotCovering { .. }) => {
-                    let (Some(label), Some(key)) = (label, key) else {
-                        return Ok(false);
-                    };
-                    let mut page = Vec::new();
-                    read.scan_label(label, cursor, limit.max(BATCH_ROWS_FIRST), &mut page)?;
-                    for id in page {
-                        if test(&read.property(id.into(), key)?) {
-                            ids.push(id);
-                        }
-                    }
-                    Ok(true)
+        // A place among values means nothing to a scan, so an index that is dropped while it is
+        // read ends the query.
+        let is_scan = Cell::new(false);
+        draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
+            if !is_scan.get() {
+                let is_begun = *cursor != ScanCursor::default();
+                match seek(read, cursor, limit, ids) {
+                    Err(GraphError::IndexNotCovering { .. }) if !is_begun => is_scan.set(true),
+                    Err(error) => return Err(error.into()),
+                    Ok(()) => return Ok(true),
                 }
-                Err(error) => Err(error.into()),
-                Ok(()) => Ok(true),
-            },
-        )
+            }
+            let (Some(label), Some(key)) = (label, key) else {
+                return Ok(false);
+            };
+            let mut page = Vec::new();
+            read.scan_label(label, cursor, limit.max(BATCH_ROWS_FIRST), &mut page)?;
+            for id in page {
+                if test(&read.property(id.into(), key)?) {
+                    ids.push(id);
+                }
+            }
+            Ok(true)
+        })
     }
 }
 

@@ -52,11 +52,11 @@ pub(super) enum Bounded<'e> {
 
 /// The cheapest way to find a node.
 pub fn best(schema: &dyn Schema, node: &PatternNode, candidates: &Candidates<'_>) -> Access {
-    let scans = scans(schema, node);
+    let least_scan = scans(schema, node).min_by(|left, right| left.rows.total_cmp(&right.rows));
     let seeks = seeks(schema, node, candidates);
     let mut best: Option<Access> = None;
     // At equal cost a seek wins, since its count does not grow with the graph.
-    for access in seeks.into_iter().chain(scans) {
+    for access in seeks.into_iter().chain(least_scan) {
         if best.as_ref().is_none_or(|least| access.cost < least.cost) {
             best = Some(access);
         }
@@ -75,7 +75,7 @@ fn scan(schema: &dyn Schema, node: Slot, label: Option<&LabelToken>) -> Access {
             label: label.cloned(),
         },
         rows,
-        cost: rows,
+        cost: rows.max(cost::SCAN_COST_MIN),
         label: label.cloned(),
         solved: Vec::new(),
         narrowed: Vec::new(),

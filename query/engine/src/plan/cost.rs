@@ -7,6 +7,9 @@ use super::expression::{Comparison, Expression, LabelToken, StringTest, TypeToke
 use super::graph::Length;
 use super::schema::Schema;
 
+/// A scan is taken to cost at least this, though it may find nothing now: plans are kept while the
+/// graph grows, and a seek that would have been as good then is better later.
+pub const SCAN_COST_MIN: f64 = 100.0;
 /// Of rows that a predicate of unknown selectivity sees, the part that it keeps.
 const UNKNOWN_KEEPS: f64 = 0.5;
 /// The same for equality with a value.

@@ -72,7 +72,7 @@ enum Move {
     /// Find a node by scan or seek: its place in the graph.
     Find(usize, Box<Access>),
     /// Scan relationships, or seek them.
-    Scan(usize, Option<Box<RelationshipSeek>>),
+    Scan(usize, Option<RelationshipSeek>),
     /// Walk a relationship; from its right end if `backwards`.
     Walk { place: usize, backwards: bool },
 }
@@ -81,9 +81,9 @@ enum Move {
 #[derive(Clone)]
 enum RelationshipSeek {
     /// By ids that a predicate demands.
-    Ids(Expression),
+    Ids(Box<Expression>),
     /// By the rows of an index or constraint.
-    Rows(RowAccess),
+    Rows(Box<RowAccess>),
 }
 
 impl<'a> Solver<'a> {
@@ -351,12 +351,16 @@ impl<'a> Solver<'a> {
             let are_ends_free =
                 part.left != part.right && !self.is_bound(part.left) && !self.is_bound(part.right);
             if is_free && are_ends_free {
-                if let Some(rows) = self.relationship_rows(part) {
-                    let seek = RelationshipSeek::Rows(rows);
-                    starts.push(Move::Scan(place, Some(Box::new(seek))));
+                let rows = self.relationship_rows(part).map(Box::new);
+                let rows = rows.map(RelationshipSeek::Rows);
+                let ids = self.relationship_ids(part.slot).map(Box::new);
+                let ids = ids.map(RelationshipSeek::Ids);
+                let is_scan = ids.is_none();
+                let seeks = rows.into_iter().chain(ids);
+                starts.extend(seeks.map(|seek| Move::Scan(place, Some(seek))));
+                if is_scan {
+                    starts.push(Move::Scan(place, None));
                 }
-                let ids = self.relationship_ids(part.slot).map(RelationshipSeek::Ids);
-                starts.push(Move::Scan(place, ids.map(Box::new)));
             }
         }
         starts
@@ -407,7 +411,7 @@ impl<'a> Solver<'a> {
     fn make(&mut self, next: Move) {
         match next {
             Move::Find(place, access) => self.find(place, *access),
-            Move::Scan(place, seek) => self.scan(place, seek.map(|seek| *seek)),
+            Move::Scan(place, seek) => self.scan(place, seek),
             Move::Walk { place, backwards } => self.walk(place, backwards),
         }
     }
@@ -449,9 +453,12 @@ impl<'a> Solver<'a> {
             Some(RelationshipSeek::Rows(access)) => access.rows,
             None => cost::relationships(self.setting.schema, &part.types),
         };
-        if let Some(RelationshipSeek::Rows(access)) = &seek {
-            self.cost += self.rows * (access.cost - access.rows).max(0.0);
-        }
+        let cost = match &seek {
+            Some(RelationshipSeek::Ids(_)) => count,
+            Some(RelationshipSeek::Rows(access)) => access.cost,
+            None => count.max(cost::SCAN_COST_MIN),
+        };
+        self.cost += self.rows * (cost - count).max(0.0);
         self.rows *= if part.direction.is_some() {
             count
         } else {
@@ -487,7 +494,7 @@ impl<'a> Solver<'a> {
                 }))
             }
             Some(RelationshipSeek::Ids(ids)) => Operator::SeekRelationshipIds {
-                ids,
+                ids: *ids,
                 relationship,
                 start,
                 end,

@@ -58,7 +58,9 @@ pub fn check_rules(read: &GraphRead, state: &State, names: &Names) {
     let targets = labels.chain(names.types.iter().copied().map(Target::Type));
     let mut seen = BTreeSet::new();
     for rule in targets.flat_map(|target| catalog.usable_rules(target)) {
-        if seen.insert(rule.id) {
+        // Each version by some of the rules and each rule in some of the versions, to save time.
+        let is_turn = (read.version().0 + u64::from(rule.id.0)).is_multiple_of(3);
+        if seen.insert(rule.id) && is_turn {
             Checked::new(read, state, &rule).check();
         }
     }
