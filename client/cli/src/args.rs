@@ -102,6 +102,12 @@ pub struct ServeArguments {
     /// With --no-auth: who commits, as recorded with commits [default: the user of the system]
     #[arg(long, value_name = "NAME", requires = "no_auth")]
     pub actor: Option<String>,
+    /// Encrypt all connections: the server's certificate chain, in PEM. A new one is noticed
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
     /// Let other machines connect without TLS, passwords crossing the network as they are
     #[arg(long, conflicts_with = "no_auth")]
     pub allow_plaintext: bool,

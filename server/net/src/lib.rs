@@ -1,3 +1,4 @@
 //! What a server listens on. So far [`bolt`].
 
 pub mod bolt;
+pub mod tls;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures};
 use retrograph_net::bolt::{Access, Options, Server};
+use retrograph_net::tls::TlsFiles;
 use retrograph_server::{Database, DatabaseError};
 
 use crate::args::ServeArguments;
@@ -39,6 +40,14 @@ pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
     };
     let mut options = Options::new(arguments.listen, access);
     options.is_plaintext_exposed = arguments.allow_plaintext;
+    options.tls = arguments
+        .tls_certificate
+        .zip(arguments.tls_key)
+        .map(|(certificate, key)| TlsFiles { certificate, key });
+    let scheme = match options.tls {
+        Some(_) => "bolt+s",
+        None => "bolt",
+    };
     options.default_graph = arguments.graph;
     options.advertised = arguments.advertise;
     if arguments.compatible_agent {
@@ -48,7 +57,10 @@ pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
         Server::listen(database.clone(), options).map_err(|error| Failure::new(chain(&error)))?;
     let stop = server.stop();
     let _interruptible = interruptible(move || stop.stop());
-    terminal::remark(&format!("listening on bolt://{}{asks}", server.address()));
+    terminal::remark(&format!(
+        "listening on {scheme}://{}{asks}",
+        server.address()
+    ));
     server.run();
     database.flush()?;
     Ok(())

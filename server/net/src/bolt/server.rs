@@ -9,15 +9,24 @@ use std::time::Duration;
 use retrograph_bolt::Limits;
 use retrograph_identity::DirectoryError;
 use retrograph_server::Database;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::identity::Access;
 use super::session::Session;
+use crate::tls::{Certificate, TlsError, TlsFiles};
 
 /// How long connections may take to end when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
+
+/// How often the files of the certificate are looked at.
+const RELOAD_PERIOD: Duration = Duration::from_secs(5);
 
 /// How often failed logins are written down.
 const RECORD_PERIOD: Duration = Duration::from_secs(5);
@@ -38,6 +47,8 @@ pub struct Options {
     pub default_graph: Option<String>,
     /// Who may connect.
     pub access: Access,
+    /// The certificate with which all connections are encrypted; none are if absent.
+    pub tls: Option<TlsFiles>,
     /// Whether other machines may connect without TLS, so that passwords cross the network as they are.
     pub is_plaintext_exposed: bool,
     /// How many connections there may be.
@@ -63,6 +74,7 @@ impl Options {
             agent: concat!("Retrograph/", env!("CARGO_PKG_VERSION")).to_owned(),
             default_graph: None,
             access,
+            tls: None,
             is_plaintext_exposed: false,
             connections_max: 10_000,
             workers_max: 1_000,
@@ -92,8 +104,9 @@ pub enum ListenError {
     Exposed(SocketAddr),
     /// Passwords would cross the network as they are.
     #[error(
-        "{0} can be reached from other machines, and there is no TLS yet: listen on a loopback address \
-         such as 127.0.0.1:7687 behind a proxy that speaks TLS, or say --allow-plaintext"
+        "{0} can be reached from other machines, and passwords would cross the network as they are: give a \
+         certificate with --tls-certificate and --tls-key, listen on a loopback address such as \
+         127.0.0.1:7687, or say --allow-plaintext"
     )]
     Plaintext(SocketAddr),
     /// The address cannot be listened on.
@@ -105,6 +118,9 @@ pub enum ListenError {
         #[source]
         source: io::Error,
     },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// No threads can be started.
     #[error("cannot start the threads of the server")]
     Runtime(#[source] io::Error),
@@ -122,6 +138,7 @@ pub(super) struct Shared {
 pub struct Server {
     runtime: Runtime,
     listener: TcpListener,
+    tls: Option<(Arc<Certificate>, TlsAcceptor)>,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
 }
@@ -147,12 +164,17 @@ impl Server {
         if !address.ip().is_loopback() {
             match options.access {
                 Access::Open { .. } => return Err(ListenError::Exposed(address)),
-                Access::Users(_) if !options.is_plaintext_exposed => {
+                Access::Users(_) if options.tls.is_none() && !options.is_plaintext_exposed => {
                     return Err(ListenError::Plaintext(address));
                 }
                 Access::Users(_) => {}
             }
         }
+        let certificate = options.tls.clone().map(Certificate::load).transpose()?;
+        let tls = certificate
+            .as_ref()
+            .map(Certificate::acceptor)
+            .transpose()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("retrograph-net")
             .enable_all()
@@ -166,6 +188,7 @@ impl Server {
         Ok(Self {
             runtime,
             listener,
+            tls: certificate.zip(tls),
             shared: Arc::new(Shared {
                 database,
                 options,
@@ -193,16 +216,19 @@ impl Server {
         let Self {
             runtime,
             listener,
+            tls,
             shared,
             stop,
         } = self;
+        let (certificate, tls) = tls.unzip();
         let stopped = stop.subscribe();
         let access = shared.options.access.clone();
         let open = Arc::new(AtomicUsize::new(0));
         runtime.block_on(async {
             tokio::select! {
-                () = accept(&listener, &shared, stopped, &open) => {}
+                () = accept(&listener, tls.as_ref(), &shared, stopped, &open) => {}
                 () = record_failed_logins(&access) => {}
+                () = follow(certificate.as_ref()) => {}
             }
             drop(listener);
             // Connections see the stop as well; they roll back what is open.
@@ -238,18 +264,23 @@ async fn record_failed_logins(access: &Access) {
 }
 
 /// Nobody waits for the record: what cannot be written is kept and tried again.
+fn report(recorded: Result<(), DirectoryError>) {
+    if let Err(error) = recorded {
+        remark(&format!("failed logins cannot be recorded: {error}"));
+    }
+}
+
 #[allow(
     clippy::print_stderr,
     reason = "the server has no log of its own to write to"
 )]
-fn report(recorded: Result<(), DirectoryError>) {
-    if let Err(error) = recorded {
-        eprintln!("retrograph: failed logins cannot be recorded: {error}");
-    }
+fn remark(text: &str) {
+    eprintln!("retrograph: {text}");
 }
 
 async fn accept(
     listener: &TcpListener,
+    tls: Option<&TlsAcceptor>,
     shared: &Arc<Shared>,
     mut stopped: watch::Receiver<bool>,
     open: &Arc<AtomicUsize>,
@@ -272,10 +303,57 @@ async fn accept(
         let id = format!("bolt-{}", number.fetch_add(1, Ordering::Relaxed));
         let session = Session::new(Arc::clone(shared), id, peer);
         let stop = stopped.clone();
+        let tls = tls.cloned();
         tokio::spawn(async move {
             let _place = place;
-            session.run(socket, stop).await;
+            serve(session, socket, tls, stop).await;
         });
+    }
+}
+
+async fn serve(
+    session: Session,
+    mut socket: TcpStream,
+    tls: Option<TlsAcceptor>,
+    stop: watch::Receiver<bool>,
+) {
+    // Answers are short and waited for.
+    let _ = socket.set_nodelay(true);
+    match tls {
+        None => {
+            let (reader, writer) = socket.split();
+            session.run(reader, writer, stop).await;
+        }
+        Some(tls) => {
+            // A client that speaks no TLS, or not in time, is told by the library if at all.
+            if let Ok(Ok(socket)) = timeout(HANDSHAKE_TIME, tls.accept(socket)).await {
+                let (reader, writer) = tokio::io::split(socket);
+                session.run(reader, writer, stop).await;
+            }
+        }
+    }
+}
+
+/// Looks for a new certificate every few seconds. Does not end.
+async fn follow(certificate: Option<&Arc<Certificate>>) {
+    let Some(certificate) = certificate else {
+        return std::future::pending().await;
+    };
+    let mut ticks = tokio::time::interval(RELOAD_PERIOD);
+    let mut told = String::new();
+    loop {
+        ticks.tick().await;
+        let certificate = Arc::clone(certificate);
+        let reloaded = tokio::task::spawn_blocking(move || certificate.reload()).await;
+        let problem = match reloaded {
+            Ok(Err(error)) => error.to_string(),
+            _ => String::new(),
+        };
+        // Once for each: the files may stay as they are for long.
+        if !problem.is_empty() && problem != told {
+            remark(&format!("{problem}; the certificate so far stays in use"));
+        }
+        told = problem;
     }
 }
 

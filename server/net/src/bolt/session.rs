@@ -12,9 +12,7 @@ use retrograph_bolt::failure::code;
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Action, Connection, Dialect, Failure, Outcome, Settings, State, Version};
 use retrograph_engine::CancelToken;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::ReadHalf;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc as replies, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -69,6 +67,7 @@ pub struct Session {
 enum Event {
     Read(io::Result<usize>),
     Written(io::Result<usize>),
+    Flushed(io::Result<()>),
     Reply(Option<Reply>),
     LoggedIn(Result<Identity, Failure>),
     /// The client did not authenticate in time, or does not read.
@@ -100,13 +99,16 @@ impl Session {
     }
 
     /// Serves the connection until it is over.
-    pub async fn run(mut self, mut socket: TcpStream, mut stop: watch::Receiver<bool>) {
-        // Answers are short and waited for.
-        let _ = socket.set_nodelay(true);
-        let (mut reader, mut writer) = socket.split();
+    pub async fn run<R, W>(mut self, mut reader: R, mut writer: W, mut stop: watch::Receiver<bool>)
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
         let mut input = vec![0; READ_BYTES];
         let mut unsent: Vec<u8> = Vec::new();
         let mut sent = 0;
+        // Bytes that TLS holds back are not sent before they are flushed.
+        let mut is_unflushed = false;
         let mut moved = Instant::now();
         loop {
             self.act();
@@ -116,7 +118,7 @@ impl Session {
                 moved = Instant::now();
             }
             let is_sending = sent < unsent.len();
-            if self.connection.is_closed() && !is_sending {
+            if self.connection.is_closed() && !is_sending && !is_unflushed {
                 break;
             }
             let is_idle = self.worker.is_some()
@@ -144,22 +146,30 @@ impl Session {
                         None => std::future::pending().await,
                     }
                 };
+                let output = async {
+                    match is_sending {
+                        true => Event::Written(writer.write(&unsent[sent..]).await),
+                        false => Event::Flushed(writer.flush().await),
+                    }
+                };
                 let (reply, late, login) = (pin!(reply), pin!(late), pin!(login));
                 tokio::select! {
                     _ = stop.changed() => Event::Stop,
-                    written = writer.write(&unsent[sent..]), if is_sending => Event::Written(written),
+                    event = output, if is_sending || is_unflushed => event,
                     reply = reply, if takes_reply => Event::Reply(reply),
                     login = login => Event::LoggedIn(login.unwrap_or_else(|_| Err(login_failed()))),
                     read = reader.read(&mut input), if self.connection.wants_input() => {
                         Event::Read(read)
                     }
                     () = late => Event::Late,
-                    () = sleep_until(moved + STALL), if is_sending => Event::Late,
+                    () = sleep_until(moved + STALL), if is_sending || is_unflushed => Event::Late,
                     () = sleep_until(moved + self.shared.options.worker_idle), if is_idle => Event::Idle,
                 }
             };
             match event {
                 Event::Read(Ok(0) | Err(_)) | Event::Written(Ok(0) | Err(_)) => break,
+                Event::Flushed(Err(_)) => break,
+                Event::Flushed(Ok(())) => is_unflushed = false,
                 Event::Stop | Event::Late => break,
                 Event::Read(Ok(read)) => {
                     moved = Instant::now();
@@ -167,6 +177,7 @@ impl Session {
                 }
                 Event::Written(Ok(written)) => {
                     moved = Instant::now();
+                    is_unflushed = true;
                     sent += written;
                 }
                 Event::Reply(Some(reply)) => {
@@ -362,7 +373,7 @@ fn login_failed() -> Failure {
 
 /// Reads on for a moment: a socket that is closed with bytes unread takes back what it has just sent, and
 /// the client would not learn what was wrong.
-async fn linger(reader: &mut ReadHalf<'_>, input: &mut [u8]) {
+async fn linger(reader: &mut (impl AsyncRead + Unpin), input: &mut [u8]) {
     let read_all = async {
         let mut read = 0;
         while read < LINGER_BYTES_MAX {

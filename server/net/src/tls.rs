@@ -1,0 +1,149 @@
+//! TLS of client connections: a certificate and its key from files, exchanged without a restart.
+//!
+//! TLS 1.2 and 1.3 as rustls speaks them, with `ring`'s cryptography. The files are looked at every few
+//! seconds. New ones that go together are used for connections from then on; ones that do not, as in the
+//! middle of an exchange of two files, change nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use tokio_rustls::TlsAcceptor;
+
+/// Where the certificate is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain in PEM, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// Its private key in PEM.
+    pub key: PathBuf,
+}
+
+/// The certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read, or is not PEM.
+    #[error("cannot read {} as PEM", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// There is no certificate in the file.
+    #[error("{} holds no certificate", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Certificate and key do not go together, or the key is of a kind that is not known.
+    #[error("the key {} is not that of the certificate {}", key.display(), certificate.display())]
+    Mismatch {
+        /// The certificate.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The library refuses its own defaults.
+    #[error("TLS cannot be set up")]
+    Setup(#[source] rustls::Error),
+}
+
+/// When a file was last written, if that can be told.
+type Written = Option<SystemTime>;
+
+#[derive(Debug)]
+struct Loaded {
+    key: Arc<CertifiedKey>,
+    written: [Written; 2],
+}
+
+/// The certificate in use.
+#[derive(Debug)]
+pub(crate) struct Certificate {
+    files: TlsFiles,
+    loaded: Mutex<Loaded>,
+}
+
+impl Certificate {
+    /// Reads the files.
+    pub(crate) fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+        // Before they are read: what is written meanwhile is read again.
+        let written = files.written();
+        let key = Arc::new(files.read()?);
+        Ok(Arc::new(Self {
+            files,
+            loaded: Mutex::new(Loaded { key, written }),
+        }))
+    }
+
+    /// Reads the files again if they were written since; whether there is a new certificate.
+    pub(crate) fn reload(&self) -> Result<bool, TlsError> {
+        let written = self.files.written();
+        if self.loaded.lock().written == written {
+            return Ok(false);
+        }
+        let key = Arc::new(self.files.read()?);
+        *self.loaded.lock() = Loaded { key, written };
+        Ok(true)
+    }
+
+    /// What speaks TLS with clients.
+    pub(crate) fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, TlsError> {
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Setup)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        config.max_early_data_size = 0;
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.loaded.lock().key))
+    }
+}
+
+impl TlsFiles {
+    fn written(&self) -> [Written; 2] {
+        [&self.certificate, &self.key].map(|path| std::fs::metadata(path).ok()?.modified().ok())
+    }
+
+    fn read(&self) -> Result<CertifiedKey, TlsError> {
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| TlsError::File { path, source }
+        };
+        let chain = CertificateDer::pem_file_iter(&self.certificate)
+            .map_err(unreadable(&self.certificate))?
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(unreadable(&self.certificate))?;
+        if chain.is_empty() {
+            return Err(TlsError::NoCertificate {
+                path: self.certificate.clone(),
+            });
+        }
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(unreadable(&self.key))?;
+        CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|source| {
+            TlsError::Mismatch {
+                certificate: self.certificate.clone(),
+                key: self.key.clone(),
+                source,
+            }
+        })
+    }
+}
