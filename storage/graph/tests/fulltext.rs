@@ -16,7 +16,7 @@ use retrograph_graph::kv::MemoryStore;
 use retrograph_graph::value::Value;
 use retrograph_graph::{
     CommitError, CommitInfo, Fulltext, Genesis, Graph, GraphError, GraphOptions, GraphRead,
-    IndexSort, Isolation, RuleKind, Sequence, Target, TextSearch, Transaction,
+    IndexSort, Isolation, RuleKind, Sequence, StepBounds, Target, TextSearch, Transaction,
 };
 use retrograph_text::ranking::FieldStatistics;
 use retrograph_text::search::{Index, MemoryIndex, Posting, SearchError, TermRange, best, search};
@@ -205,6 +205,8 @@ enum Write {
     Delete(u8),
     DropIndex,
     CreateIndex,
+    /// So many steps of building the index, an element each.
+    Build(u8),
 }
 
 fn any_text() -> impl Strategy<Value = String> {
@@ -244,7 +246,8 @@ fn any_write() -> impl Strategy<Value = Write> {
         4 => (any::<u8>(), 0..2u8, any::<bool>()).prop_map(|(n, l, h)| Write::Label(n, l, h)),
         3 => any::<u8>().prop_map(Write::Delete),
         1 => Just(Write::DropIndex),
-        1 => Just(Write::CreateIndex),
+        2 => Just(Write::CreateIndex),
+        3 => (0..12u8).prop_map(Write::Build),
     ]
 }
 
@@ -259,6 +262,7 @@ fn graph(segment_rows_min: u32) -> (Arc<Graph>, Names) {
             segment_rows_min,
             ..Genesis::default()
         },
+        index_builder: Some(Arc::new(|| ())),
         ..GraphOptions::default()
     };
     let graph = Graph::loopback(Arc::new(MemoryStore::new()), options).unwrap();
@@ -274,6 +278,9 @@ fn graph(segment_rows_min: u32) -> (Arc<Graph>, Names) {
         &names,
     );
     transaction.commit(CommitInfo::default()).unwrap();
+    graph.build_indexes(|| true).unwrap();
+    let index = graph.read_latest().text_index("texts").unwrap();
+    assert!(index.has_rows());
     (graph, names)
 }
 
@@ -342,7 +349,18 @@ fn write(
                 elements.remove(&id);
             }
         }
-        Write::DropIndex | Write::CreateIndex => {}
+        Write::DropIndex | Write::CreateIndex | Write::Build(_) => {}
+    }
+}
+
+/// Builds by hand.
+fn build(graph: &Graph, steps: u8) {
+    let bounds = StepBounds {
+        elements: 1,
+        ..StepBounds::default()
+    };
+    for _ in 0..steps {
+        graph.build_step(bounds).unwrap();
     }
 }
 
@@ -375,6 +393,9 @@ proptest! {
             }
             let transaction = graph.begin(Isolation::Serializable);
             for (clause, one) in commit.iter().enumerate() {
+                if let Write::Build(steps) = one {
+                    build(&graph, *steps);
+                }
                 write(&transaction, &names, &mut elements, one, Sequence::new(1, clause as u16));
                 if clause == 1 && has_index {
                     same_everywhere(&transaction.read(), "texts", &documents(&elements));
@@ -382,6 +403,11 @@ proptest! {
             }
             let committed = transaction.commit(CommitInfo::default()).unwrap();
             history.push((committed.version, documents(&elements), has_index));
+        }
+        graph.build_indexes(|| true).unwrap();
+        if has_index {
+            let index = graph.read_latest().text_index("texts").unwrap();
+            prop_assert!(index.has_rows());
         }
         for (version, documents, had_index) in history {
             let read = graph.read_at(version).unwrap();
@@ -436,6 +462,7 @@ fn relationships_are_found() {
     let type_id: TypeId = transaction.type_id("SAYS").unwrap();
     create(&transaction, "said", vec![Target::Type(type_id)], &names);
     transaction.commit(CommitInfo::default()).unwrap();
+    graph.build_indexes(|| true).unwrap();
     let transaction = graph.begin(Isolation::Serializable);
     let at = Sequence::new(1, 0);
     let node = transaction.create_node(at, &[], Vec::new()).unwrap();
@@ -543,6 +570,9 @@ fn texts_that_are_loaded_are_found_as_those_that_are_written() {
                 &names,
             );
             transaction.commit(CommitInfo::default()).unwrap();
+            graph.build_indexes(|| true).unwrap();
+            let index = graph.read_latest().text_index(name).unwrap();
+            assert!(index.has_rows());
         };
         if is_first {
             index("one");
