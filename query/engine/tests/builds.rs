@@ -185,3 +185,56 @@ fn an_index_that_cannot_be_built_says_why() {
     assert!(error.to_string().contains("name of node"), "{error}");
     fixture.run("CALL db.awaitIndexes()").unwrap();
 }
+
+#[test]
+fn the_check_of_a_new_constraint_can_be_cancelled_and_keeps_to_its_memory() {
+    let fixture = Fixture::new();
+    fixture
+        .run("UNWIND range(1, 5000) AS i CREATE (:Item {id: i})-[:PART {id: i}]->(:Whole)")
+        .unwrap();
+    let before = fixture.graph.latest();
+    for text in [
+        "CREATE CONSTRAINT FOR (n:Item) REQUIRE n.id IS UNIQUE",
+        "CREATE CONSTRAINT FOR (n:Item) REQUIRE n.id IS NODE KEY",
+        "CREATE CONSTRAINT FOR ()-[r:PART]-() REQUIRE r.id IS UNIQUE",
+    ] {
+        let options = RunOptions {
+            memory_bytes_max: Some(24 * 4_000),
+            ..RunOptions::default()
+        };
+        let error = fixture.run_with(text, &options).unwrap_err();
+        assert!(matches!(error, QueryError::OutOfMemory { .. }), "{error}");
+        assert!(error.to_string().contains("memory_bytes_max"), "{error}");
+    }
+    for text in [
+        "CREATE CONSTRAINT FOR (n:Item) REQUIRE n.id IS UNIQUE",
+        "CREATE CONSTRAINT FOR (n:Item) REQUIRE n.id IS NOT NULL",
+        "CREATE CONSTRAINT FOR ()-[r:PART]-() REQUIRE r.id IS :: INTEGER",
+    ] {
+        let cancel = CancelToken::new();
+        cancel.cancel();
+        let options = RunOptions {
+            cancel: Some(cancel),
+            ..RunOptions::default()
+        };
+        let cancelled = fixture.run_with(text, &options);
+        assert!(matches!(cancelled, Err(QueryError::Cancelled)), "{text}");
+    }
+    assert_eq!(fixture.graph.latest(), before);
+    assert!(fixture.run("SHOW CONSTRAINTS").unwrap().rows.is_empty());
+    let enough = RunOptions {
+        memory_bytes_max: Some(24 * 5_001),
+        ..RunOptions::default()
+    };
+    fixture
+        .run_with(
+            "CREATE CONSTRAINT item_id FOR (n:Item) REQUIRE n.id IS UNIQUE",
+            &enough,
+        )
+        .unwrap();
+    let error = fixture
+        .run("CREATE (:Item {id: 17})")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("item_id"), "{error}");
+}

@@ -192,12 +192,19 @@ pub enum GraphError {
     /// A transaction may change the schema or data, not both.
     #[error("a transaction cannot change both the schema and data")]
     SchemaAndData,
-    /// There is an index or a constraint of that name, or on that label and property.
-    #[error("{existing} exists already on that label and property or under that name")]
+    /// There is an index or a constraint of that name, or one that keeps the same.
+    #[error(
+        "there is {existing} already, of that name or on the same properties of the same label or \
+         type; SHOW INDEXES and SHOW CONSTRAINTS tell what it is: drop it first, choose another name, \
+         or write IF NOT EXISTS"
+    )]
     SchemaExists {
         /// The name of what exists.
         existing: Arc<str>,
     },
+    /// Whoever asked for a check of all elements did not let it go on.
+    #[error("the check of what there is was stopped")]
+    Interrupted,
     /// There is no index or constraint of that name.
     #[error("there is no {what} named {name}")]
     NoSuchSchema {

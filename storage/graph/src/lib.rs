@@ -63,5 +63,5 @@ pub use rule::{
     FULLTEXT_KEYS_MAX, Fulltext, IndexSort, PropertyTypes, RuleDefinition, RuleKind, Target,
 };
 pub use statistics::{Estimates, IndexEstimate, RuleEstimate};
-pub use transaction::{CommitAhead, Isolation, Mark, Sequence, Transaction};
+pub use transaction::{CommitAhead, GoOn, Isolation, Mark, Sequence, Transaction};
 pub use value::curve::PointBox;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId};
 use retrograph_graph::value::{Map, NodeRef, RelationshipRef, Value};
-use retrograph_graph::{GraphError, IndexSort, RuleKind, Target, Transaction};
+use retrograph_graph::{GoOn, GraphError, IndexSort, RuleKind, Target, Transaction};
 
 use super::batch::{BATCH_ROWS_MAX, Batch};
 use super::context::{Context, read_only};
@@ -630,7 +630,6 @@ pub(crate) fn foreach(
 /// CREATE and DROP of indexes and constraints.
 pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result<(), QueryError> {
     let (transaction, _) = context.writer(0)?;
-    let counters = &mut context.counters;
     if let SchemaChange::CreateIndex {
         name: Some(name), ..
     }
@@ -673,7 +672,7 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
                 transaction.label_id(label)?,
                 transaction.key_id(key)?,
             );
-            counters.indexes_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
+            context.counters.indexes_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
         }
         SchemaChange::CreateUnique {
             name,
@@ -684,12 +683,11 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
             let name = name
                 .clone()
                 .unwrap_or_else(|| format!("unique_{label}_{key}").into());
-            let made = transaction.create_unique_constraint(
-                &name,
-                transaction.label_id(label)?,
-                transaction.key_id(key)?,
-            );
-            counters.constraints_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
+            let (label, key) = (transaction.label_id(label)?, transaction.key_id(key)?);
+            let made = while_allowed(context, |go_on| {
+                transaction.create_unique_constraint_while(&name, label, key, go_on)
+            })?;
+            context.counters.constraints_added += u64::from(was_made(made, *if_not_exists)?);
         }
         SchemaChange::CreateRule {
             name,
@@ -723,23 +721,49 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
                 .iter()
                 .map(|key| transaction.key_id(key))
                 .collect::<Result<Vec<_>, _>>()?;
-            let made = transaction.create_rule(&name, targets, keys, *kind);
+            let made = while_allowed(context, |go_on| {
+                transaction.create_rule_while(&name, targets, keys, *kind, go_on)
+            })?;
             let count = match kind.is_constraint() {
-                true => &mut counters.constraints_added,
-                false => &mut counters.indexes_added,
+                true => &mut context.counters.constraints_added,
+                false => &mut context.counters.indexes_added,
             };
-            *count += u64::from(was_made(made.map(drop), *if_not_exists)?);
+            *count += u64::from(was_made(made, *if_not_exists)?);
         }
         SchemaChange::DropIndex { name, if_exists } => {
-            counters.indexes_removed +=
+            context.counters.indexes_removed +=
                 u64::from(was_dropped(transaction.drop_index(name), *if_exists)?);
         }
         SchemaChange::DropConstraint { name, if_exists } => {
-            counters.constraints_removed +=
+            context.counters.constraints_removed +=
                 u64::from(was_dropped(transaction.drop_constraint(name), *if_exists)?);
         }
     }
     Ok(())
+}
+
+/// Who asks for memory when a constraint is created.
+const CONSTRAINT_CHECK: &str = "The check of a new constraint, which keeps 24 bytes for each value \
+    and can be given more with the setting engine.memory_bytes_max,";
+
+/// Creates a constraint as long as the statement may run and has memory for the check.
+fn while_allowed<T>(
+    context: &mut Context<'_>,
+    create: impl FnOnce(GoOn<'_>) -> Result<T, GraphError>,
+) -> Result<Result<(), GraphError>, QueryError> {
+    let (mut stopped, mut taken) = (None, 0);
+    let made = create(&mut |bytes| {
+        let allowed = context.tick(1);
+        let allowed = allowed.and_then(|()| context.charge(CONSTRAINT_CHECK, bytes));
+        taken += bytes;
+        stopped = allowed.err();
+        stopped.is_none()
+    });
+    context.release(taken);
+    match stopped {
+        Some(error) => Err(error),
+        None => Ok(made.map(drop)),
+    }
 }
 
 fn was_made(result: Result<(), GraphError>, if_not_exists: bool) -> Result<bool, QueryError> {

@@ -5,11 +5,11 @@
 //! which gives an exact error; and by certification against what others commit meanwhile, for which
 //! the ranges that were looked at are noted.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::existing::GoOn;
 use super::{Result, SchemaChange, Transaction, has_value};
 use crate::build::Build;
 use crate::catalog::IndexDefinition;
@@ -20,8 +20,7 @@ use crate::kv::Family;
 use crate::read::GraphRead;
 use crate::rows::closed::SetRange;
 use crate::rows::{
-    Key, VALUE_KEY_BYTES_MAX, label_prefix, prefix_end, property_key, property_prefix,
-    read_trailing_node,
+    Key, VALUE_KEY_BYTES_MAX, prefix_end, property_key, property_prefix, read_trailing_node,
 };
 use crate::rule::{IndexSort, RuleKind, Target};
 use crate::value::Value;
@@ -86,7 +85,7 @@ impl Transaction {
         }
     }
 
-    fn names(&self, index: &IndexDefinition) -> (Arc<str>, Arc<str>) {
+    pub(super) fn names(&self, index: &IndexDefinition) -> (Arc<str>, Arc<str>) {
         let catalog = self.read().catalog();
         (
             catalog.label_name(index.label).unwrap_or_default(),
@@ -94,7 +93,12 @@ impl Transaction {
         )
     }
 
-    fn check_value(&self, index: &IndexDefinition, node: NodeId, value: &Value) -> Result<()> {
+    pub(super) fn check_value(
+        &self,
+        index: &IndexDefinition,
+        node: NodeId,
+        value: &Value,
+    ) -> Result<()> {
         let row = property_key(index.label, index.key, value, node);
         let set = SetRange::new(Family::Index, property_prefix(index.label, index.key));
         let start = &row[..row.len() - 8];
@@ -164,7 +168,7 @@ impl Transaction {
     /// Creates an index on a property of the nodes of a label. It is built after the commit, in
     /// steps (see [`crate::build`]).
     pub fn create_index(&self, name: &str, label: LabelId, key: KeyId) -> Result<IndexId> {
-        self.create_schema(name, label, key, false)
+        self.create_schema(name, label, key, false, &mut |_| true)
     }
 
     /// Makes a property unique among the nodes of a label.
@@ -174,7 +178,22 @@ impl Transaction {
         label: LabelId,
         key: KeyId,
     ) -> Result<IndexId> {
-        self.create_schema(name, label, key, true)
+        self.create_unique_constraint_while(name, label, key, &mut |_| true)
+    }
+
+    /// The same, as long as `go_on` says so: it is asked for each node once, with the bytes that the
+    /// check takes from now on.
+    ///
+    /// # Errors
+    /// Also [`GraphError::Interrupted`].
+    pub fn create_unique_constraint_while(
+        &self,
+        name: &str,
+        label: LabelId,
+        key: KeyId,
+        go_on: GoOn<'_>,
+    ) -> Result<IndexId> {
+        self.create_schema(name, label, key, true, go_on)
     }
 
     fn create_schema(
@@ -183,6 +202,7 @@ impl Transaction {
         label: LabelId,
         key: KeyId,
         unique: bool,
+        go_on: GoOn<'_>,
     ) -> Result<IndexId> {
         if self.state.has_writes.load(Ordering::Relaxed) {
             return Err(GraphError::SchemaAndData);
@@ -242,81 +262,11 @@ impl Transaction {
             dropped: None,
         };
         if unique {
-            self.check_existing(&definition)?;
+            self.check_existing(&definition, go_on)?;
         }
         let id = definition.id;
         schema.push(SchemaChange::Create(definition));
         Ok(id)
-    }
-
-    /// Checks the nodes there are against an index to be created.
-    fn check_existing(&self, index: &IndexDefinition) -> Result<()> {
-        self.require(fact::label(index.label));
-        self.require(fact::all_node_records());
-        let stored = self.state.graph.stored(self.state.view);
-        let set = SetRange::new(Family::Index, label_prefix(index.label));
-        let mut values: HashSet<Key> = HashSet::new();
-        let mut nodes = Vec::new();
-        stored.scan_set(&set, &[], None, &mut |rest| {
-            nodes.push(read_trailing_node(rest)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        for node in nodes {
-            let value = stored.element(node.into(), |record| Ok(record.property(index.key)?))?;
-            let Some(value) = value.flatten() else {
-                continue;
-            };
-            self.check_value(
-                &IndexDefinition {
-                    unique: false,
-                    ..index.clone()
-                },
-                node,
-                &value,
-            )?;
-            if index.unique {
-                let row = property_key(index.label, index.key, &value, node);
-                let key = Key::from_slice(&row[..row.len() - 8]);
-                if !values.insert(key) {
-                    return Err(self.not_unique(index, node, &value)?);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The error that says which node has the value of another.
-    fn not_unique(
-        &self,
-        index: &IndexDefinition,
-        node: NodeId,
-        value: &Value,
-    ) -> Result<GraphError> {
-        let stored = self.state.graph.stored(self.state.view);
-        let set = SetRange::new(Family::Index, label_prefix(index.label));
-        let mut existing = node;
-        stored.scan_set(&set, &[], None, &mut |rest| {
-            let other = read_trailing_node(rest)?;
-            let same = stored.element(other.into(), |record| {
-                Ok(record
-                    .property(index.key)?
-                    .is_some_and(|other| other.equivalent(value)))
-            })?;
-            if other != node && same == Some(true) {
-                existing = other;
-                return Ok(ControlFlow::Break(()));
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let (label, key) = self.names(index);
-        Ok(GraphError::NotUnique {
-            constraint: Arc::clone(&index.name),
-            label,
-            key,
-            value: value.to_string(),
-            node,
-            existing,
-        })
     }
 
     /// Drops an index that belongs to no constraint.

@@ -27,9 +27,11 @@ use crate::value::Value;
 
 mod constraints;
 mod effects;
+mod existing;
 pub(crate) mod rules;
 
 pub use effects::CommitAhead;
+pub use existing::GoOn;
 
 type Result<T> = std::result::Result<T, GraphError>;
 

@@ -4,21 +4,19 @@
 //! view and the own writes, and what was looked at is certified against what others commit. A new
 //! rule has looked at every element it is about.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::existing::GoOn;
 use super::{Result, SchemaChange, Transaction};
 use crate::build::Build;
 use crate::catalog::ReadCatalog;
 use crate::encoding::record::ElementState;
 use crate::error::GraphError;
 use crate::footprint::fact;
-use crate::ids::{ElementId, IndexId, KeyId, RelationshipId};
-use crate::kv::Family;
-use crate::rows::closed::SetRange;
-use crate::rows::{Key, VALUE_KEY_BYTES_MAX, label_prefix, prefix_end, read_trailing_node};
+use crate::ids::{ElementId, IndexId, KeyId};
+use crate::rows::{Key, VALUE_KEY_BYTES_MAX, prefix_end};
 use crate::rule::{IndexSort, RuleDefinition, RuleKind, Target};
 use crate::value::Value;
 use crate::value::text::to_text;
@@ -217,6 +215,22 @@ impl Transaction {
         keys: Vec<KeyId>,
         kind: RuleKind,
     ) -> Result<IndexId> {
+        self.create_rule_while(name, targets, keys, kind, &mut |_| true)
+    }
+
+    /// The same, as long as `go_on` says so: it is asked for each element once that a constraint looks
+    /// at, with the bytes that the check takes from now on.
+    ///
+    /// # Errors
+    /// Also [`GraphError::Interrupted`].
+    pub fn create_rule_while(
+        &self,
+        name: &str,
+        targets: Vec<Target>,
+        keys: Vec<KeyId>,
+        kind: RuleKind,
+        go_on: GoOn<'_>,
+    ) -> Result<IndexId> {
         if self.state.has_writes.load(Ordering::Relaxed) {
             return Err(GraphError::SchemaAndData);
         }
@@ -271,79 +285,11 @@ impl Transaction {
         }
         drop(catalog);
         if kind.is_constraint() {
-            self.check_existing_elements(&rule)?;
+            self.check_existing_elements(&rule, go_on)?;
         }
         let id = rule.id;
         schema.push(SchemaChange::CreateRule(rule));
         Ok(id)
-    }
-
-    /// Checks the elements there are against a rule to be created.
-    fn check_existing_elements(&self, rule: &RuleDefinition) -> Result<()> {
-        let stored = self.state.graph.stored(self.state.view);
-        let names = self.read().catalog();
-        let mut rows: HashMap<Key, ElementId> = HashMap::new();
-        let mut elements: Vec<ElementId> = Vec::new();
-        for target in &rule.targets {
-            let Target::Label(label) = *target else {
-                continue;
-            };
-            self.require(fact::label(label));
-            self.require(fact::all_node_records());
-            let set = SetRange::new(Family::Index, label_prefix(label));
-            stored.scan_set(&set, &[], None, &mut |rest| {
-                elements.push(read_trailing_node(rest)?.into());
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
-        if rule.is_about_relationships() {
-            for target in &rule.targets {
-                if let Target::Type(type_id) = *target {
-                    self.require(fact::relationships(Some(type_id)));
-                }
-            }
-            self.require(fact::all_relationship_records());
-            let first = RelationshipId(0);
-            stored.scan_elements(first.into(), &mut |element, record| {
-                Ok(match record.ends() {
-                    Some((found, ..)) => {
-                        if rule.targets.contains(&Target::Type(found)) {
-                            elements.push(element);
-                        }
-                        ControlFlow::Continue(())
-                    }
-                    None => ControlFlow::Break(None),
-                })
-            })?;
-        } else if rule.targets.len() > 1 {
-            elements.sort_unstable();
-            elements.dedup();
-        }
-        for element in elements {
-            let found = stored.element(element, |record| {
-                let values = rule.keys.iter().map(|key| record.property(*key));
-                Ok(values.collect::<std::result::Result<Vec<_>, _>>()?)
-            })?;
-            let Some(values) = found else { continue };
-            let property = |key: KeyId| {
-                let at = rule.keys.iter().position(|known| *known == key)?;
-                values[at].clone()
-            };
-            check_alone(rule, element, &names, property)?;
-            for row in rule.rows(element, |key| Ok::<_, GraphError>(property(key)))? {
-                check_length(rule, element, &names, &row)?;
-                if !rule.kind.is_unique() {
-                    continue;
-                }
-                let value = Key::from_slice(&row[..row.len() - 8]);
-                if let Some(existing) = rows.insert(value, element) {
-                    return Err(not_unique_together(
-                        rule, element, existing, &names, property,
-                    ));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Drops the rule of this name, a constraint or an index; whether there is one.
