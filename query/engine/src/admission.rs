@@ -21,6 +21,15 @@ pub struct Demand<'p> {
 }
 
 impl<'p> Demand<'p> {
+    pub(crate) const fn only(access: Access) -> Self {
+        Self {
+            access,
+            reads_past: false,
+            reads_files: false,
+            calls: &[],
+        }
+    }
+
     pub(crate) fn of(plan: &'p Plan, is_as_of: bool) -> Self {
         Self {
             access: plan.access,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use retrograph_cypher::ast::StatementMode;
 use retrograph_graph::clock::{Clock, MachineClock};
 use retrograph_graph::ids::{SystemTime, Version};
@@ -126,6 +126,8 @@ pub struct OpenTransaction {
     options: RunOptions,
     caller: Caller,
     registration: Registration,
+    /// How its statements changed the graph.
+    accesses: Mutex<Vec<Access>>,
 }
 
 enum Inner {
@@ -162,6 +164,12 @@ impl OpenTransaction {
     pub fn commit(self) -> Result<Committed, QueryError> {
         if self.registration.token().is_cancelled() {
             return Err(QueryError::Terminated);
+        }
+        // What was allowed when the statements ran may have been taken away since.
+        if let Some(admission) = &self.options.admission {
+            for access in self.accesses.into_inner() {
+                admission.admit(&Demand::only(access))?;
+            }
         }
         match self.inner {
             Inner::Write(transaction) => Ok(transaction.commit(self.options.commit)?),
@@ -318,6 +326,7 @@ impl Engine {
             options,
             caller,
             registration,
+            accesses: Mutex::default(),
         })
     }
 
@@ -342,6 +351,12 @@ impl Engine {
         let (prepared, is_plan_cached) = self.prepare(&graph, text)?;
         let compiled = Instant::now();
         admit(&transaction.options, &prepared)?;
+        let access = prepared.plan.access;
+        let mut accesses = transaction.accesses.lock();
+        if access != Access::Read && !accesses.contains(&access) {
+            accesses.push(access);
+        }
+        drop(accesses);
         let parameters = prepared.parameters(parameters)?;
         let limits = self.limits(options, &transaction.registration, compiled);
         let run = Run {

@@ -96,25 +96,34 @@ impl Authenticator {
             Credentials::Basic { user, secret } => (user.as_str(), secret),
             Credentials::Bearer(secret) => ("", secret),
         };
-        if let Some(wait) = self.throttle.wait(user, address, Instant::now()) {
-            return Err(LoginError::TooOften { wait });
-        }
+        // Of what cannot be guessed, guesses need not be slowed; and whoever shares an address with a
+        // program whose key has ended is not kept out by it.
         let recognised = match api_key::split(secret.expose()) {
             Some((id, key)) => self.by_key(user, id, key, now)?,
             None if user.is_empty() => None,
-            None => self.by_password(user, secret)?,
+            None => self.by_guessable(user, secret, address)?,
         };
-        match recognised {
-            Some(principal) => {
-                self.throttle.succeeded(user, address);
-                Ok(principal)
-            }
-            None => {
-                self.throttle.failed(user, address, Instant::now());
-                self.remember(user, address, now)?;
-                Err(LoginError::Refused)
-            }
+        if recognised.is_none() {
+            self.remember(user, address, now)?;
         }
+        recognised.ok_or(LoginError::Refused)
+    }
+
+    fn by_guessable(
+        &self,
+        user: &str,
+        secret: &Secret,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Principal>, LoginError> {
+        if let Some(wait) = self.throttle.wait(user, address, Instant::now()) {
+            return Err(LoginError::TooOften { wait });
+        }
+        let recognised = self.by_password(user, secret)?;
+        match recognised {
+            Some(_) => self.throttle.succeeded(user, address),
+            None => self.throttle.failed(user, address, Instant::now()),
+        }
+        Ok(recognised)
     }
 
     fn by_password(&self, name: &str, secret: &Secret) -> Result<Option<Principal>, LoginError> {

@@ -1,22 +1,24 @@
-//! Slows down those who guess.
+//! Slows down those who guess passwords.
 //!
-//! Failed logins are counted by user and address together, and by address alone: so nobody can lock
-//! somebody else out by failing in their name, and trying many names from one place does not help. After a
-//! few failures each further attempt has to wait, twice as long as the one before; attempts that come too
-//! early are refused without looking at the password.
+//! Failed logins are counted by user and address together: so nobody can lock somebody else out from another
+//! place by failing in their name. After a few failures each further attempt has to wait, twice as long as the
+//! one before; attempts that come too early are refused without looking at the password. An address that tries
+//! many names is slowed to one attempt a second, and no more than that, since it may be that of many people.
+//!
+//! Of an IPv6 address the first 64 bits count, which is what one customer is given.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 /// So many failures are free: people mistype.
 const FREE_FOR_USER: u32 = 3;
-/// An address may be that of many people.
 const FREE_FOR_ADDRESS: u32 = 20;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const ADDRESS_WAIT: Duration = Duration::from_secs(1);
 /// Failures this old are forgotten.
 const MEMORY: Duration = Duration::from_secs(900);
 /// How many are remembered; beyond, those whose last failure is oldest are forgotten.
@@ -35,10 +37,17 @@ struct Failures {
 }
 
 impl Failures {
-    fn wait(&self, free: u32) -> Duration {
-        match self.count.checked_sub(free) {
-            None => Duration::ZERO,
-            Some(beyond) => (FIRST_WAIT * 2_u32.saturating_pow(beyond.min(16))).min(LONGEST_WAIT),
+    /// How long the next attempt has to wait, counted from the last failure.
+    fn wait(&self, who: &Who) -> Duration {
+        match who {
+            Who::User(..) => match self.count.checked_sub(FREE_FOR_USER) {
+                None => Duration::ZERO,
+                Some(beyond) => {
+                    (FIRST_WAIT * 2_u32.saturating_pow(beyond.min(16))).min(LONGEST_WAIT)
+                }
+            },
+            Who::Address(_) if self.count < FREE_FOR_ADDRESS => Duration::ZERO,
+            Who::Address(_) => ADDRESS_WAIT,
         }
     }
 }
@@ -60,9 +69,9 @@ impl Throttle {
         let failures = self.failures.lock();
         let longest = subjects(user, address)
             .into_iter()
-            .filter_map(|(who, free)| {
+            .filter_map(|who| {
                 let failures = failures.get(&who)?;
-                (failures.last + failures.wait(free)).checked_duration_since(now)
+                (failures.last + failures.wait(&who)).checked_duration_since(now)
             })
             .max()?;
         (!longest.is_zero()).then_some(longest)
@@ -71,7 +80,7 @@ impl Throttle {
     /// Counts a failure.
     pub(crate) fn failed(&self, user: &str, address: Option<IpAddr>, now: Instant) {
         let mut failures = self.failures.lock();
-        for (who, _) in subjects(user, address) {
+        for who in subjects(user, address) {
             let known = failures.entry(who).or_insert(Failures {
                 count: 0,
                 last: now,
@@ -95,16 +104,20 @@ impl Throttle {
 
     /// Forgets the failures of a user who has logged in.
     pub(crate) fn succeeded(&self, user: &str, address: Option<IpAddr>) {
-        let who = Who::User(user.into(), address);
+        let [who, _] = subjects(user, address);
         self.failures.lock().remove(&who);
     }
 }
 
-fn subjects(user: &str, address: Option<IpAddr>) -> [(Who, u32); 2] {
-    [
-        (Who::User(user.into(), address), FREE_FOR_USER),
-        (Who::Address(address), FREE_FOR_ADDRESS),
-    ]
+fn subjects(user: &str, address: Option<IpAddr>) -> [Who; 2] {
+    let address = address.map(|address| match address {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        v4 => v4,
+    });
+    [Who::User(user.into(), address), Who::Address(address)]
 }
 
 #[cfg(test)]
@@ -147,8 +160,24 @@ mod tests {
         for user in 0..20 {
             throttle.failed(&user.to_string(), HERE, now);
         }
-        assert!(throttle.wait("new", HERE, now).is_some());
+        assert_eq!(throttle.wait("new", HERE, now), Some(ADDRESS_WAIT));
         assert_eq!(throttle.wait("new", THERE, now), None);
+        assert_eq!(throttle.wait("new", HERE, now + ADDRESS_WAIT), None);
+    }
+
+    #[test]
+    fn the_addresses_of_one_network_count_together() {
+        let throttle = Throttle::default();
+        let now = Instant::now();
+        let at = |host: u16| {
+            Some(IpAddr::V6(Ipv6Addr::new(
+                0x2001, 0xdb8, 0, 1, 0, 0, 0, host,
+            )))
+        };
+        for host in 0..3 {
+            throttle.failed("ana", at(host), now);
+        }
+        assert!(throttle.wait("ana", at(9), now).is_some());
     }
 
     #[test]

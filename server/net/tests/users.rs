@@ -251,6 +251,17 @@ fn what_is_taken_away_is_gone_at_the_next_statement() {
         "rolled back"
     );
     directory.assign("test", "editor", "editor").unwrap();
+    editor.begin(Extra::default());
+    assert!(may_now(&mut editor, "CREATE (:N)"));
+    directory.unassign("test", "editor", "editor").unwrap();
+    editor.send(&[Request::Commit]);
+    assert_eq!(editor.failure(), FORBIDDEN);
+    editor.reset();
+    assert_eq!(
+        logged_in(&fixture, "admin").int("MATCH (n) RETURN count(n)"),
+        0
+    );
+    directory.assign("test", "editor", "editor").unwrap();
     assert!(may_now(&mut editor, "CREATE (:N)"));
     directory.suspend("test", "editor", true).unwrap();
     assert!(!may_now(&mut editor, "MATCH (n) RETURN n"));
