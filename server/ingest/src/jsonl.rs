@@ -11,7 +11,7 @@
 //! objects with one key, see [`crate::json`].
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use serde_json::Value as Json;
 
 use crate::change::{Change, ExternalId, Mode, Properties};
 use crate::json;
+use crate::lines::{self, RECORD_BYTES_MAX};
 use crate::source::{Event, Item, Place, Progress, Reject, Source, SourceError};
 
 /// A file of JSON Lines as a source.
@@ -33,6 +34,7 @@ pub struct JsonLinesSource {
     line: u64,
     consumed: u64,
     buffer: Vec<u8>,
+    line_bytes_max: usize,
 }
 
 impl JsonLinesSource {
@@ -54,6 +56,7 @@ impl JsonLinesSource {
             line: 0,
             consumed: 0,
             buffer: Vec::new(),
+            line_bytes_max: RECORD_BYTES_MAX,
         })
     }
 }
@@ -75,18 +78,16 @@ impl Source for JsonLinesSource {
     fn next(&mut self) -> Result<Option<Event>, SourceError> {
         loop {
             self.buffer.clear();
-            let count = self
-                .reader
-                .read_until(b'\n', &mut self.buffer)
+            let line = lines::read_line(&mut self.reader, &mut self.buffer, self.line_bytes_max)
                 .map_err(|source| SourceError::Read {
                     path: self.path.clone(),
                     source,
                 })?;
-            if count == 0 {
+            if line.count == 0 {
                 return Ok(None);
             }
             self.line += 1;
-            self.consumed += count as u64;
+            self.consumed += line.count;
             if self.buffer.trim_ascii().is_empty() {
                 continue;
             }
@@ -95,7 +96,11 @@ impl Source for JsonLinesSource {
                 line: self.line,
                 column,
             };
-            return Ok(Some(match read_line(&self.buffer) {
+            let read = match line.is_cut {
+                true => Err((0, lines::too_long("line", self.line_bytes_max))),
+                false => read_line(&self.buffer),
+            };
+            return Ok(Some(match read {
                 Ok((change, time)) => Event::Item(Item {
                     change,
                     time,
@@ -270,4 +275,30 @@ fn time(json: &Json) -> Result<SystemTime, String> {
         .and_then(|us| us.checked_add(i64::from(time.nanosecond / 1_000)))
         .map(SystemTime)
         .ok_or_else(|| format!("`time` `{text}` lies outside the times that can be recorded"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_rejected_and_the_next_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("changes.jsonl");
+        let node = r#"{"type":"node","id":"7","properties":{}}"#;
+        let long = r#"{"type":"node","id":"8","properties":{"text":"0123456789"}}"#;
+        std::fs::write(&path, format!("{node}\n{long}\n{node}\n")).unwrap();
+        let mut source = JsonLinesSource::open(&path).unwrap();
+        source.line_bytes_max = node.len() + 1;
+        let mut next = || match source.next().unwrap() {
+            Some(Event::Item(item)) => Ok(item.place.line),
+            Some(Event::Reject(reject)) => Err((reject.place.line, reject.reason)),
+            _ => panic!("the file has three lines"),
+        };
+        assert_eq!(next(), Ok(1));
+        let (line, reason) = next().unwrap_err();
+        assert_eq!(line, 2);
+        assert!(reason.contains("longer than"), "{reason}");
+        assert_eq!(next(), Ok(3));
+    }
 }

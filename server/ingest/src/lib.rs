@@ -12,6 +12,7 @@ pub mod git;
 mod ids;
 pub mod json;
 pub mod jsonl;
+mod lines;
 mod loader;
 pub mod source;
 mod watermark;

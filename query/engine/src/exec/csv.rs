@@ -12,11 +12,14 @@ use super::batch::{BATCH_ROWS_MAX, Batch};
 use super::context::Context;
 use super::expression::eval;
 use super::pipeline::{Flow, Rest};
-use super::vector::Vector;
+use super::vector::{Vector, value_bytes};
 use crate::csv::CsvFile;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::plan::Slot;
 use crate::plan::operator::LoadCsv;
+
+/// How many bytes of fields end a batch.
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// LOAD CSV.
 pub(crate) fn load(
@@ -51,6 +54,8 @@ pub(crate) fn load(
             if values.is_empty() {
                 break;
             }
+            let bytes = values.iter().map(value_bytes).sum();
+            context.charge("LoadCsv", bytes)?;
             let mut part = batch.gather(&vec![number; values.len()], live);
             part.set(load.row, Vector::from_values(values));
             if live.contains(&load.line) {
@@ -59,7 +64,9 @@ pub(crate) fn load(
             if live.contains(&load.file) {
                 part.set(load.file, Vector::Constant(Value::String(Arc::clone(&url))));
             }
-            if rest.push(context, part)? == Flow::Stop {
+            let flow = rest.push(context, part)?;
+            context.release(bytes);
+            if flow == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
@@ -99,13 +106,20 @@ impl<'f> Rows<'f> {
         context: &mut Context<'_>,
     ) -> Result<(Vec<Value>, Vec<Value>), QueryError> {
         let (mut values, mut lines) = (Vec::new(), Vec::new());
-        while !self.is_done && values.len() < BATCH_ROWS_MAX {
+        let mut bytes = 0;
+        while !self.is_done && values.len() < BATCH_ROWS_MAX && bytes < BATCH_BYTES_MAX {
             context.tick(1)?;
             let Some(line) = self.file.read(&mut self.fields).map_err(failed)? else {
                 self.is_done = true;
                 break;
             };
             let count = self.fields.len();
+            bytes += self
+                .fields
+                .iter()
+                .flatten()
+                .map(|text| text.len())
+                .sum::<usize>();
             let fields = self.fields.iter_mut().map(|field| match field.take() {
                 Some(text) => Value::String(text),
                 None => Value::Null,

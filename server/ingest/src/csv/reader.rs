@@ -7,6 +7,8 @@
 use std::io::{self, BufRead};
 use std::ops::Range;
 
+use crate::lines::{self, RECORD_BYTES_MAX};
+
 /// One record: its fields as ranges of a buffer that is reused.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
@@ -106,6 +108,17 @@ pub(crate) struct Reader<R> {
     quote: u8,
     line: u64,
     consumed: u64,
+    record_bytes_max: usize,
+}
+
+/// What came of reading a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineRead {
+    Whole,
+    /// The record is longer than allowed.
+    Cut,
+    /// There is none.
+    End,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -116,6 +129,7 @@ impl<R: BufRead> Reader<R> {
             quote,
             line: 0,
             consumed: 0,
+            record_bytes_max: RECORD_BYTES_MAX,
         }
     }
 
@@ -124,27 +138,40 @@ impl<R: BufRead> Reader<R> {
         self.consumed
     }
 
-    /// Appends one physical line, with its end, to `raw`; false at the end of the input.
-    fn read_line(&mut self, raw: &mut Vec<u8>) -> io::Result<bool> {
+    /// Appends one physical line, with its end, to `raw`, as far as there is room in the record.
+    fn read_line(&mut self, raw: &mut Vec<u8>) -> io::Result<LineRead> {
         let before = raw.len();
-        let count = self.input.read_until(b'\n', raw)?;
-        if count == 0 {
-            return Ok(false);
+        let room = self.record_bytes_max.saturating_sub(before);
+        let line = lines::read_line(&mut self.input, raw, room)?;
+        if line.count == 0 {
+            return Ok(LineRead::End);
         }
         self.line += 1;
-        self.consumed += count as u64;
+        self.consumed += line.count;
+        if line.is_cut {
+            return Ok(LineRead::Cut);
+        }
         if self.line == 1 && raw[before..].starts_with(b"\xEF\xBB\xBF") {
             raw.drain(before..before + 3);
         }
-        Ok(true)
+        Ok(LineRead::Whole)
+    }
+
+    fn too_long(&self, record: &Record, at: (u64, usize, usize)) -> Malformed {
+        let reason = lines::too_long("record", self.record_bytes_max);
+        record.malformed(at.0, at.1, at.2, reason)
     }
 
     /// Reads the next record into `record`. Empty lines are skipped.
     pub(crate) fn read(&mut self, record: &mut Record) -> io::Result<Outcome> {
         loop {
             record.raw.clear();
-            if !self.read_line(&mut record.raw)? {
-                return Ok(Outcome::End);
+            match self.read_line(&mut record.raw)? {
+                LineRead::End => return Ok(Outcome::End),
+                LineRead::Cut => {
+                    return Ok(Outcome::Malformed(self.too_long(record, (self.line, 0, 0))));
+                }
+                LineRead::Whole => {}
             }
             if !trim_line_end(&record.raw).is_empty() {
                 break;
@@ -218,9 +245,18 @@ impl<R: BufRead> Reader<R> {
                     }
                     *at = record.raw.len();
                     *line_start = *at;
-                    if !self.read_line(&mut record.raw)? {
-                        let reason = "the quote opened here is never closed".to_owned();
-                        return Ok(Err(record.malformed(opened.0, opened.1, opened.2, reason)));
+                    match self.read_line(&mut record.raw)? {
+                        LineRead::Whole => {}
+                        LineRead::Cut => {
+                            let mut malformed = self.too_long(record, opened);
+                            malformed.reason += "; is the quote opened here never closed?";
+                            return Ok(Err(malformed));
+                        }
+                        LineRead::End => {
+                            let reason = "the quote opened here is never closed".to_owned();
+                            let (line, line_start, at) = opened;
+                            return Ok(Err(record.malformed(line, line_start, at, reason)));
+                        }
                     }
                 }
             }
@@ -311,6 +347,29 @@ mod tests {
                 ok(&["last", "1", "2"]),
             ]
         );
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_malformed_and_the_next_is_read() {
+        let text = b"a,b\n123456789,1\nc,d\ne,\"f\ng\nhijk\nl,m\n";
+        let mut reader = Reader::new(&text[..], b',', b'"');
+        reader.record_bytes_max = 8;
+        let mut record = Record::default();
+        assert_eq!(reader.read(&mut record).unwrap(), Outcome::Record);
+        let malformed = |outcome: Outcome| match outcome {
+            Outcome::Malformed(bad) => (bad.line, bad.column, bad.reason),
+            other => panic!("{other:?}"),
+        };
+        let reason = "the record is longer than 8 bytes, which is the most that is read";
+        let first = malformed(reader.read(&mut record).unwrap());
+        assert_eq!(first, (2, 1, reason.to_owned()));
+        assert_eq!(reader.read(&mut record).unwrap(), Outcome::Record);
+        assert_eq!((record.field(0), record.line), ("c", 3));
+        let second = malformed(reader.read(&mut record).unwrap());
+        let reason = format!("{reason}; is the quote opened here never closed?");
+        assert_eq!(second, (4, 3, reason));
+        assert_eq!(reader.read(&mut record).unwrap(), Outcome::Record);
+        assert_eq!((record.field(0), record.line), ("l", 7));
     }
 
     #[test]
