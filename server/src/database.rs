@@ -136,6 +136,7 @@ pub struct Database {
     engine: Engine,
     groups: Groups,
     system: Arc<Group>,
+    default_graph: DefaultGraph,
     /// Held while a graph is made or opened.
     opening: Mutex<()>,
     /// Wakes the builder of indexes.
@@ -145,24 +146,35 @@ pub struct Database {
     directory: DataDir,
 }
 
+/// The graph of clients that name none, if one is chosen.
+type DefaultGraph = Arc<Mutex<Option<Arc<str>>>>;
+
 /// What statements learn about the database.
 struct Host {
     system: Arc<Graph>,
+    default_graph: DefaultGraph,
 }
 
 impl Surroundings for Host {
     fn databases(&self) -> Result<Vec<DatabaseDescription>, Unreadable> {
+        let graphs = registry::list(&self.system)?;
+        // Where none is chosen, the only one there is serves clients that name none.
+        let chosen = self.default_graph.lock().clone();
+        let default = chosen.or_else(|| match &graphs[..] {
+            [only] => Some(Arc::clone(&only.name)),
+            _ => None,
+        });
         let described = |name: Arc<str>, is_system, created| DatabaseDescription {
+            is_default: default.as_ref() == Some(&name),
             name,
             is_system,
-            is_default: false,
             address: None,
             created,
         };
         let system = self.system.identity().map(|identity| identity.created);
         let mut databases = vec![described(SYSTEM.into(), true, system)];
         databases.extend(
-            registry::list(&self.system)?
+            graphs
                 .into_iter()
                 .map(|graph| described(graph.name, false, Some(graph.created))),
         );
@@ -199,8 +211,10 @@ impl Database {
         let index_builder =
             IndexBuilder::start(groups.clone(), bell.clone()).map_err(DatabaseError::Thread)?;
         let engine = Engine::new(EngineSettings::default());
+        let default_graph = DefaultGraph::default();
         engine.set_surroundings(Arc::new(Host {
             system: system.graph().clone(),
+            default_graph: Arc::clone(&default_graph),
         }));
         Ok(Arc::new(Self {
             _index_builder: index_builder,
@@ -208,6 +222,7 @@ impl Database {
             engine,
             groups,
             system,
+            default_graph,
             opening: Mutex::new(()),
             bell,
             resources,
@@ -220,6 +235,12 @@ impl Database {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Chooses the graph of clients that name none, for statements that ask; none leaves them the only one
+    /// there is.
+    pub fn set_default_graph(&self, name: Option<&str>) {
+        *self.default_graph.lock() = name.map(Arc::from);
     }
 
     /// The engine that runs queries on its graphs.

@@ -24,6 +24,10 @@ fn show_commands_answer_with_the_columns_clients_expect() {
         "name,type,home\ng,standard,true\nsystem,system,false\n"
     );
     assert_eq!(
+        rows("SHOW DEFAULT DATABASE YIELD name, default"),
+        "name,default\ng,true\n"
+    );
+    assert_eq!(
         rows(
             "SHOW TRANSACTIONS YIELD database, currentQuery RETURN database, size(currentQuery) > 0 AS runs"
         ),

@@ -175,6 +175,7 @@ impl Server {
             .as_ref()
             .map(Certificate::acceptor)
             .transpose()?;
+        database.set_default_graph(options.default_graph.as_deref());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("retrograph-net")
             .enable_all()
