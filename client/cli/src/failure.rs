@@ -65,6 +65,13 @@ impl Failure {
             }
             QueryError::Graph(error) => Self::new(explain_graph_error(error)),
             QueryError::Commit(error) => Self::new(chain(error)),
+            QueryError::AfterCommits { error, count } => {
+                let Self { kind, message } = Self::query(error, text, name);
+                Self {
+                    kind,
+                    message: format!("{message} (transactions committed before: {count})"),
+                }
+            }
             error => Self::new(chain(error)),
         }
     }

@@ -43,6 +43,19 @@ fn nesting_is_bounded() {
         ("CALL { ", "CALL { ", "RETURN 1", " }"),
         ("", "FOREACH (x IN xs | ", "CREATE ()", ")"),
         ("AS OF ", "(", "1", ")"),
+        ("", "RETURN 1 AS x NEXT ", "RETURN 1 AS x", ""),
+        ("", "WHEN true THEN { ", "RETURN 1", " }"),
+        ("RETURN ", "COLLECT { RETURN ", "1", " AS x }"),
+        ("RETURN ", "allReduce(a = 0, x IN xs | 1, ", "x", ")"),
+        ("RETURN ", "CASE 1 WHEN > ", "1", " THEN 1 END"),
+        ("RETURN ", "CASE 1 WHEN 2, ", "1", " THEN 1 END"),
+        ("MATCH ", "((a)-->(b) WHERE EXISTS { ", "(a)", " }){1,2}"),
+        ("MATCH ", "((a WHERE EXISTS { ", "(a)", " })-->(b))+"),
+        ("OPTIONAL CALL { ", "OPTIONAL CALL () { ", "RETURN 1", " }"),
+        ("MATCH (n:", "$(CASE WHEN a:", "$('A')", " THEN 'A' END)"),
+        ("MATCH ()-[r:", "!(", "A", ")"),
+        ("RETURN 1 IS :: ", "LIST<", "INT", ">"),
+        ("RETURN 1 IS :: ", "ANY<", "INT", ">"),
     ];
     on_small_stack(move || {
         for (before, open, middle, close) in pieces {

@@ -230,7 +230,8 @@ impl Engine {
     /// # Errors
     /// The text is wrong, a value was wrong, a limit was reached, the sink or the store failed, or
     /// the commit did not succeed. The graph is then unchanged, but for a commit whose outcome is
-    /// unknown.
+    /// unknown, and for what a subquery IN TRANSACTIONS has committed before: the error says how
+    /// many transactions these were.
     pub fn run(
         &self,
         graph: &Arc<Graph>,
@@ -288,7 +289,7 @@ impl Engine {
         loop {
             match run.attempt(graph, options, now, sink) {
                 Err(QueryError::Commit(error))
-                    if error.is_transient() && attempt < self.settings.retries_max =>
+                    if error.is_lost_certification() && attempt < self.settings.retries_max =>
                 {
                     attempt += 1;
                     limits.check()?;
@@ -580,13 +581,19 @@ impl Run<'_> {
         };
         let out: &mut Sink<'_> = &mut out;
         let entry = Batch::unit(plan.width);
-        run_nested(
+        let ran = run_nested(
             &plan.pipeline.steps,
             &mut working.states,
             &mut context,
             entry,
             out,
-        )?;
+        );
+        if let Err(error) = ran {
+            return Err(match context.commits {
+                Some(commits) => error.after_commits(commits.count),
+                None => error,
+            });
+        }
         working.subqueries = std::mem::take(&mut context.subqueries);
         prepared.keep(working);
         Ok(Outcome {

@@ -96,6 +96,34 @@ pub enum QueryError {
         /// The limit.
         limit_bytes: usize,
     },
+    /// A query that commits as it goes failed, and what it has committed stays. An error of a value
+    /// says so in its message instead.
+    #[error("{error} (transactions committed before: {count})")]
+    AfterCommits {
+        /// What it failed of.
+        #[source]
+        error: Box<QueryError>,
+        /// How many transactions it has committed.
+        count: u64,
+    },
+}
+
+impl QueryError {
+    /// The error of a query that commits as it goes, with the number of transactions that stay committed.
+    pub(crate) fn after_commits(self, count: u64) -> Self {
+        match self {
+            Self::Runtime(error) => RuntimeError {
+                message: format!("{} (transactions committed before: {count})", error.message),
+                ..error
+            }
+            .into(),
+            error @ Self::Compile(_) => error,
+            error => Self::AfterCommits {
+                error: Box::new(error),
+                count,
+            },
+        }
+    }
 }
 
 impl From<Diagnostic> for QueryError {

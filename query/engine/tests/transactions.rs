@@ -7,7 +7,10 @@
 )]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use retrograph_engine::functions::Procedure;
+use retrograph_engine::types::Type;
 use retrograph_engine::{
     AsOf, CancelToken, Collected, Control, Engine, EngineSettings, Output, Parameters, QueryError,
     RowSink, RunOptions, Summary, Views,
@@ -537,4 +540,135 @@ fn an_open_transaction_that_is_ended_neither_runs_nor_commits() {
         .run_with("MATCH (n:Lost) RETURN n", &RunOptions::default())
         .unwrap();
     assert!(found.rows.is_empty());
+}
+
+/// A procedure that writes what the statement calling it has read, so often.
+fn interfering(graph: &Arc<Graph>, times: usize) -> Procedure {
+    let graph = Arc::clone(graph);
+    let other = Engine::new(EngineSettings::default());
+    let left = AtomicUsize::new(times);
+    Procedure {
+        name: "test.interfere".to_owned(),
+        description: String::new(),
+        parameters: Vec::new(),
+        required: 0,
+        results: vec![("left".to_owned(), Type::Integer)],
+        body: Arc::new(move |_, _, sink| {
+            let is_due = left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                    left.checked_sub(1)
+                })
+                .is_ok();
+            if is_due {
+                let text = "MATCH (c:Counter) SET c.value = c.value + 100";
+                let (parameters, options) = (Parameters::new(), RunOptions::default());
+                let mut found = Collected::default();
+                other.run(&graph, text, &parameters, &options, &mut found)?;
+            }
+            sink(vec![Value::Int(left.load(Ordering::Relaxed) as i64)])
+        }),
+    }
+}
+
+/// A counter that somebody else writes while the next statements do, so often.
+fn interfered(times: usize) -> Fixture {
+    let engine = Engine::new(EngineSettings {
+        retries_max: 1,
+        ..EngineSettings::default()
+    });
+    let graph = Graph::in_memory().unwrap();
+    let fixture = Fixture { engine, graph };
+    fixture.run("CREATE (:Counter {value: 0})").unwrap();
+    fixture
+        .engine
+        .register_procedure(interfering(&fixture.graph, times));
+    fixture
+}
+
+const ADD: &str = "UNWIND [1, 2] AS i CALL (i) { MATCH (c:Counter) CALL test.interfere() YIELD left \
+                   SET c.value = c.value + i } IN TRANSACTIONS OF 1 ROW";
+
+#[test]
+fn on_error_retry_goes_on_for_the_time_given() {
+    let value = "MATCH (c:Counter) RETURN c.value AS n";
+    // Two more than are granted without being asked for.
+    let fixture = interfered(4);
+    let error = fixture.run(ADD).unwrap_err();
+    assert!(
+        matches!(&error, QueryError::AfterCommits { error, count: 0 }
+            if matches!(&**error, QueryError::Commit(error) if error.is_transient())),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .ends_with("(transactions committed before: 0)")
+    );
+
+    let fixture = interfered(4);
+    let (summary, _) = fixture
+        .run(&format!("{ADD} ON ERROR RETRY FOR 600 SECONDS"))
+        .unwrap();
+    assert_eq!(summary.counters.transactions_committed, 2);
+    assert_eq!(fixture.int(value), 403);
+
+    let fixture = interfered(4);
+    let text = format!(
+        "{ADD} ON ERROR RETRY FOR 0 SECONDS THEN CONTINUE REPORT STATUS AS s \
+         RETURN count(CASE WHEN s.committed THEN 1 END) AS n"
+    );
+    // The first gives up after two attempts, the second wins with its last.
+    assert_eq!(fixture.int(&text), 0);
+    assert_eq!(fixture.int(value), 400);
+}
+
+#[test]
+fn what_was_committed_before_an_error_of_any_kind_is_told() {
+    let fixture = Fixture::new(&["CREATE INDEX long FOR (n:L) ON (n.text)"]);
+    let text = "UNWIND [1, 2, 3] AS i CALL (i) { CREATE (:L {text: CASE i WHEN 3 THEN \
+                reduce(t = 'x', x IN range(1, 20) | t + t) ELSE 'x' END}) } IN TRANSACTIONS OF 1 ROW";
+    let error = fixture.run(text).unwrap_err();
+    assert!(
+        matches!(&error, QueryError::AfterCommits { error, count: 2 }
+            if matches!(**error, QueryError::Graph(_))),
+        "{error}"
+    );
+    assert_eq!(fixture.int("MATCH (n:L) RETURN count(n) AS n"), 2);
+
+    // The value is at fault, so the query may go on behind it.
+    let text = format!(
+        "{text} ON ERROR CONTINUE REPORT STATUS AS s RETURN count(CASE WHEN s.committed THEN 1 END) AS n"
+    );
+    assert_eq!(fixture.int(&text), 2);
+    let text = text
+        .replace("[1, 2, 3]", "[1, 3, 2]")
+        .replace("CONTINUE", "BREAK");
+    assert_eq!(fixture.int(&text), 1);
+
+    let cancel = CancelToken::new();
+    let fixture = interfered(0);
+    let canceller = cancel.clone();
+    fixture.engine.register_procedure(Procedure {
+        name: "test.cancel".to_owned(),
+        description: String::new(),
+        parameters: Vec::new(),
+        required: 0,
+        results: vec![("done".to_owned(), Type::Boolean)],
+        body: Arc::new(move |_, _, sink| {
+            canceller.cancel();
+            sink(vec![Value::Bool(true)])
+        }),
+    });
+    let options = RunOptions {
+        cancel: Some(cancel),
+        ..RunOptions::default()
+    };
+    let text = "UNWIND [1, 2] AS i CALL (i) { CREATE (:M) } IN TRANSACTIONS OF 1 ROW \
+                CALL test.cancel() YIELD done RETURN done";
+    let error = fixture.run_with(text, &options).unwrap_err();
+    assert!(
+        matches!(&error, QueryError::AfterCommits { error, count: 1 }
+            if matches!(**error, QueryError::Cancelled)),
+        "{error}"
+    );
 }

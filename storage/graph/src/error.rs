@@ -317,13 +317,16 @@ pub enum CommitError {
 }
 
 impl CommitError {
-    /// Whether running the transaction again may succeed.
+    /// Whether running the transaction again may succeed, here or elsewhere.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Conflict { .. } | Self::ViewTooOld { .. } | Self::NotLeading
-        )
+        self.is_lost_certification() || matches!(self, Self::NotLeading)
+    }
+
+    /// Whether running the transaction again on this member may succeed.
+    #[must_use]
+    pub const fn is_lost_certification(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::ViewTooOld { .. })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The writes of a transaction, as a layer over its view.
 //!
-//! Each element written has the list of its states, each with the sequence (statement and clause)
+//! Each element written has the list of its states, each with the sequence (statement, turn, clause)
 //! that made it; a read bound by a sequence takes the last state below it. What scans need beside
 //! (which nodes *may* have got a label, a value, a relationship) is kept as sets of candidates that
 //! only grow: whether a candidate counts is decided by its element's state at the sequence, so there
@@ -20,12 +20,26 @@ use crate::value::Value;
 pub(crate) struct Written {
     /// Its state in the view, and since when.
     pub base: Option<(Version, Arc<ElementState>)>,
-    /// The states the transaction gave it; `None` is deleted.
-    states: Vec<(Sequence, Option<Arc<ElementState>>)>,
+    /// The states the transaction gave it, in the order of writing.
+    states: Vec<OwnState>,
     /// Its state after the last commit ahead of the transaction's end that changed it.
     committed: Option<Option<(Version, Arc<ElementState>)>>,
-    /// Where in the journal the last state is noted.
+}
+
+/// A state that the transaction gave an element.
+struct OwnState {
+    sequence: Sequence,
+    /// Where in the journal it is noted.
     noted: usize,
+    /// `None` is deleted.
+    state: Option<Arc<ElementState>>,
+}
+
+impl OwnState {
+    /// About what it takes in an effect.
+    fn bytes(&self) -> usize {
+        12 + self.state.as_deref().map_or(0, size_of_state)
+    }
 }
 
 impl Written {
@@ -49,7 +63,7 @@ impl Written {
     /// The state with all writes.
     pub fn latest(&self) -> Option<&Arc<ElementState>> {
         match self.states.last() {
-            Some((_, state)) => state.as_ref(),
+            Some(own) => own.state.as_ref(),
             None => self.base.as_ref().map(|(_, state)| state),
         }
     }
@@ -83,6 +97,8 @@ pub(crate) struct Overlay {
     committed: usize,
     /// Elements written since the last check, by their place in the journal.
     pub checked: usize,
+    /// No read is bound by a sequence between the two.
+    pub settled: (Sequence, Sequence),
     /// Nodes created.
     pub nodes: BTreeSet<NodeId>,
     /// Relationships created.
@@ -111,9 +127,9 @@ impl Overlay {
             .states
             .iter()
             .rev()
-            .find(|(sequence, _)| u64::from(sequence.0) < below);
+            .find(|own| own.sequence.0 < below);
         match seen {
-            Some((_, state)) => Seen::Own(state.clone()),
+            Some(own) => Seen::Own(own.state.clone()),
             None => Seen::AsStored,
         }
     }
@@ -157,7 +173,6 @@ impl Overlay {
             base,
             states: Vec::new(),
             committed: None,
-            noted: 0,
         });
     }
 
@@ -172,20 +187,31 @@ impl Overlay {
             base: None,
             states: Vec::new(),
             committed: None,
-            noted: 0,
         });
-        let state = state.map(Arc::new);
-        match written.states.last_mut() {
-            // A state nobody can see any more need not be kept.
-            Some((last, old)) if *last == sequence && written.noted >= self.marked => {
-                if let Some(old) = old {
-                    self.bytes = self.bytes.saturating_sub(size_of_state(old) + 12);
-                }
-                *old = state;
+        let mut own = OwnState {
+            sequence,
+            noted: self.journal.len(),
+            state: state.map(Arc::new),
+        };
+        // A state nobody can see any more need not be kept; the new one is noted in its place.
+        match written.states.as_mut_slice() {
+            [.., last] if last.sequence == sequence && last.noted >= self.marked => {
+                self.bytes = self.bytes.saturating_sub(last.bytes());
+                own.noted = last.noted;
+                *last = own;
+            }
+            [.., before, last]
+                if before.sequence >= self.settled.0
+                    && last.sequence < self.settled.1
+                    && before.noted >= self.marked =>
+            {
+                self.bytes = self.bytes.saturating_sub(before.bytes());
+                own.noted = last.noted;
+                last.noted = before.noted;
+                *before = std::mem::replace(last, own);
             }
             _ => {
-                written.noted = self.journal.len();
-                written.states.push((sequence, state));
+                written.states.push(own);
                 self.journal.push(element);
             }
         }

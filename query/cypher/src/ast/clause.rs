@@ -444,17 +444,36 @@ pub struct SubqueryCall {
     pub span: Span,
 }
 
-/// `IN TRANSACTIONS [OF number ROWS] [ON ERROR …] [REPORT STATUS AS variable]`.
+/// `IN [[number] CONCURRENT] TRANSACTIONS [OF number ROWS] [ON ERROR …] [REPORT STATUS AS variable]`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct InTransactions {
+    /// Whether transactions may run at the same time.
+    pub concurrency: Option<Concurrency>,
     /// How many rows go into one transaction.
     pub rows: Option<Expression>,
+    /// Whether one that fails is to be tried again first.
+    pub retry: Option<Retry>,
     /// What becomes of the rest when one fails.
     pub on_error: OnError,
     /// The variable that tells how the transaction of a row went.
     pub status: Option<Identifier>,
     /// From `IN` on.
     pub span: Span,
+}
+
+/// `[number] CONCURRENT`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Concurrency {
+    /// How many transactions may run at the same time.
+    pub count: Option<Expression>,
+}
+
+/// `ON ERROR RETRY [FOR number SECONDS] [THEN …]`: a transaction that fails through no fault of its own is
+/// tried again.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Retry {
+    /// For how long.
+    pub seconds: Option<Expression>,
 }
 
 /// What a failed transaction of a subquery means for the query.

@@ -119,6 +119,9 @@ pub enum ExpressionKind {
     },
     /// `CASE … END`.
     Case(Case),
+    /// What is left out in a test such as `> 5` behind `WHEN`: the subject of the `CASE`. Nothing is
+    /// written for it.
+    CaseSubject,
     /// `[x IN list WHERE predicate | projection]`.
     ListComprehension(ListComprehension),
     /// `[(a)-->(b) WHERE predicate | projection]`.
@@ -323,13 +326,32 @@ pub struct Case {
     pub otherwise: Option<Box<Expression>>,
 }
 
-/// `WHEN … THEN …`.
+/// `WHEN …, … THEN …`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CaseBranch {
-    /// A value to compare with, or a predicate in the searched form.
+    /// A value to compare with, or a test whose left operand is left out ([`ExpressionKind::CaseSubject`]);
+    /// a predicate in the searched form.
     pub when: Expression,
+    /// Further values or tests, of which one has to hold; none in the searched form.
+    pub others: Vec<Expression>,
     /// The result.
     pub then: Expression,
+}
+
+impl Expression {
+    /// Whether it is a test of the subject of a `CASE`, as in `WHEN > 5`.
+    #[must_use]
+    pub fn is_case_test(&self) -> bool {
+        let operand = match &self.kind {
+            ExpressionKind::Comparison(comparison) => &comparison.first,
+            ExpressionKind::Binary { left, .. } => left,
+            ExpressionKind::IsNull { operand, .. }
+            | ExpressionKind::IsTyped { operand, .. }
+            | ExpressionKind::IsNormalized { operand, .. } => operand,
+            _ => return false,
+        };
+        operand.kind == ExpressionKind::CaseSubject
+    }
 }
 
 /// `[variable IN list [WHERE predicate] [| projection]]`.
@@ -407,6 +429,9 @@ pub struct Reduce {
     pub list: Box<Expression>,
     /// The accumulator's next value.
     pub step: Box<Expression>,
+    /// `allReduce(accumulator = initial, variable IN list | step, predicate)`: what every value of the
+    /// accumulator must meet, and the result is whether all do.
+    pub predicate: Option<Box<Expression>>,
 }
 
 /// What an expression makes of the rows of a subquery.

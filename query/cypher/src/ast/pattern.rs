@@ -148,6 +148,8 @@ pub struct RelationshipPattern {
     pub variable: Option<Identifier>,
     /// Admitted types; any type if empty.
     pub types: Vec<Identifier>,
+    /// What else is asked of the type, in place of a list of types.
+    pub formula: Option<Box<LabelFormula>>,
     /// `*…`: a variable-length relationship.
     pub length: Option<LengthRange>,
     /// What stands behind the arrow of a quantified relationship; never beside `length`.
@@ -201,7 +203,7 @@ impl LabelExpression {
     }
 }
 
-/// A boolean formula over labels, as in `:(A|B)&!C`.
+/// A boolean formula over labels, as in `:(A|B)&!C`, or over the one type of a relationship.
 #[derive(Clone, PartialEq, Debug)]
 pub enum LabelFormula {
     /// Has this label.

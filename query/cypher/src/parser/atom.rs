@@ -29,6 +29,11 @@ impl Parser<'_> {
                 Some(kind) => kind,
                 None => self.name_or_call()?,
             },
+            TokenKind::Word(None)
+                if self.is_word_at(0, "allReduce") && self.peek(1) == TokenKind::LeftParen =>
+            {
+                self.reduce(true)?
+            }
             TokenKind::Word(None) | TokenKind::Quoted => self.name_or_call()?,
             _ => return Err(self.unexpected("an expression")),
         };
@@ -128,7 +133,7 @@ impl Parser<'_> {
                 self.close(TokenKind::RightParen, "")?;
                 Ok(Some(ExpressionKind::CountStar))
             }
-            Keyword::Reduce if self.peek(1) == TokenKind::LeftParen => self.reduce().map(Some),
+            Keyword::Reduce if self.peek(1) == TokenKind::LeftParen => self.reduce(false).map(Some),
             Keyword::ShortestPath | Keyword::AllShortestPaths if self.path_selector().is_some() => {
                 let pattern = self.bracketed(|parser| parser.path_pattern(Purpose::Expression))?;
                 Ok(Some(ExpressionKind::Pattern(Box::new(pattern))))
@@ -155,7 +160,7 @@ impl Parser<'_> {
     }
 
     /// Whether the symbol `ahead` can only follow a complete operand.
-    fn ends_operand(&self, ahead: usize) -> bool {
+    pub(super) fn ends_operand(&self, ahead: usize) -> bool {
         matches!(
             self.peek(ahead),
             TokenKind::RightParen
@@ -326,7 +331,8 @@ impl Parser<'_> {
         }))
     }
 
-    fn reduce(&mut self) -> Result<ExpressionKind> {
+    /// `reduce(…)`, or `allReduce(…)` with a predicate.
+    fn reduce(&mut self, has_predicate: bool) -> Result<ExpressionKind> {
         self.advance();
         self.open(TokenKind::LeftParen, "`(`")?;
         let accumulator = self.identifier("the variable that accumulates")?;
@@ -336,6 +342,11 @@ impl Parser<'_> {
         let (variable, list) = self.before_pipe(Self::element_of)?;
         self.expect(TokenKind::Pipe, "`|` and an expression")?;
         let step = self.bracketed(Self::expression)?;
+        let mut predicate = None;
+        if has_predicate {
+            self.expect(TokenKind::Comma, "`,` and a predicate")?;
+            predicate = Some(Box::new(self.bracketed(Self::predicate)?));
+        }
         self.close(TokenKind::RightParen, "an operator")?;
         Ok(ExpressionKind::Reduce(Reduce {
             accumulator,
@@ -343,6 +354,7 @@ impl Parser<'_> {
             variable,
             list: Box::new(list),
             step: Box::new(step),
+            predicate,
         }))
     }
 
@@ -354,9 +366,16 @@ impl Parser<'_> {
         }
         let mut branches = Vec::new();
         while self.eat_keyword(Keyword::When) {
-            let when = match subject {
-                Some(_) => self.in_case(Self::expression)?,
-                None => self.in_case(Self::predicate)?,
+            let (when, others) = match subject {
+                Some(_) => {
+                    let when = self.in_case(Self::case_test)?;
+                    let mut others = Vec::new();
+                    while self.eat(TokenKind::Comma) {
+                        others.push(self.in_case(Self::case_test)?);
+                    }
+                    (when, others)
+                }
+                None => (self.in_case(Self::predicate)?, Vec::new()),
             };
             if !self.eat_keyword(Keyword::Then) {
                 let error = self
@@ -365,6 +384,7 @@ impl Parser<'_> {
             }
             branches.push(CaseBranch {
                 when,
+                others,
                 then: self.in_case(Self::expression)?,
             });
         }

@@ -2,8 +2,8 @@
 
 use super::{Parser, Result};
 use crate::ast::{
-    Clause, InTransactions, OnError, ProcedureCall, QualifiedName, SubqueryCall, SubqueryScope,
-    Yield, YieldItem, YieldItems,
+    Clause, Concurrency, InTransactions, OnError, ProcedureCall, QualifiedName, Retry,
+    SubqueryCall, SubqueryScope, Yield, YieldItem, YieldItems,
 };
 use crate::diagnostic::{Detail, Diagnostic};
 use crate::keyword::Keyword;
@@ -56,22 +56,20 @@ impl Parser<'_> {
         }))
     }
 
-    /// `IN TRANSACTIONS` and what belongs to it, in any order, each part at most once.
+    /// `IN TRANSACTIONS` and what belongs to it, in any order, each part at most once. Apart, so that
+    /// subqueries within subqueries do not hold its part of the stack.
+    #[inline(never)]
     fn in_transactions(&mut self) -> Result<Option<InTransactions>> {
         let start = self.span();
         if !self.eat_keyword(Keyword::In) {
             return Ok(None);
         }
+        let concurrency = self.concurrency()?;
         if !self.eat_word("TRANSACTIONS") && !self.eat_word("TRANSACTION") {
-            let error = self.unexpected("`TRANSACTIONS`");
-            return Err(match self.kind() {
-                TokenKind::Integer | TokenKind::Word(_) => error
-                    .help("transactions run one after the other; `CONCURRENT` is not supported"),
-                _ => error,
-            });
+            return Err(self.unexpected("`TRANSACTIONS`"));
         }
         let mut rows = None;
-        let mut on_error = None;
+        let mut on_error: Option<(Option<Retry>, OnError)> = None;
         let mut status = None;
         loop {
             let part = self.span();
@@ -84,13 +82,7 @@ impl Parser<'_> {
             } else if self.is_keyword(Keyword::On) && self.is_word_at(1, "ERROR") {
                 self.advance();
                 self.advance();
-                let found = [OnError::Fail, OnError::Continue, OnError::Break]
-                    .into_iter()
-                    .find(|on_error| self.is_word_at(0, on_error.as_str()));
-                let Some(found) = found else {
-                    return Err(self.unexpected("`CONTINUE`, `BREAK` or `FAIL`"));
-                };
-                self.advance();
+                let found = self.on_error()?;
                 self.only_once(&mut on_error, found, part)?;
             } else if self.is_word_at(0, "REPORT") && self.is_word_at(1, "STATUS") {
                 self.advance();
@@ -102,7 +94,7 @@ impl Parser<'_> {
                 break;
             }
         }
-        let on_error = on_error.unwrap_or(OnError::Fail);
+        let (retry, on_error) = on_error.unwrap_or((None, OnError::Fail));
         if let (Some(variable), OnError::Fail) = (&status, on_error) {
             return Err(Diagnostic::error(
                 Detail::InvalidClauseComposition,
@@ -112,11 +104,57 @@ impl Parser<'_> {
             .label("nothing to report: a failed transaction fails the query"));
         }
         Ok(Some(InTransactions {
+            concurrency,
             rows,
+            retry,
             on_error,
             status,
             span: self.span_from(start),
         }))
+    }
+
+    /// `CONCURRENT`, with or without a number before it.
+    fn concurrency(&mut self) -> Result<Option<Concurrency>> {
+        if self.is_word_at(0, "TRANSACTIONS") || self.is_word_at(0, "TRANSACTION") {
+            return Ok(None);
+        }
+        let count = match self.is_word_at(0, "CONCURRENT") {
+            true => None,
+            false => Some(self.expression()?),
+        };
+        if !self.eat_word("CONCURRENT") {
+            return Err(self.unexpected("`CONCURRENT`"));
+        }
+        Ok(Some(Concurrency { count }))
+    }
+
+    /// What follows `ON ERROR`.
+    fn on_error(&mut self) -> Result<(Option<Retry>, OnError)> {
+        let mut retry = None;
+        if self.eat_word("RETRY") {
+            let mut seconds = None;
+            if self.eat_word("FOR") {
+                seconds = Some(self.expression()?);
+                if !self.eat_word("SECONDS") && !self.eat_word("SECOND") && !self.eat_word("SEC") {
+                    return Err(self.unexpected("`SECONDS`"));
+                }
+            }
+            retry = Some(Retry { seconds });
+            if !self.eat_keyword(Keyword::Then) {
+                return Ok((retry, OnError::Fail));
+            }
+        }
+        let found = [OnError::Fail, OnError::Continue, OnError::Break]
+            .into_iter()
+            .find(|on_error| self.is_word_at(0, on_error.as_str()));
+        let Some(found) = found else {
+            return Err(self.unexpected(match retry {
+                None => "`CONTINUE`, `BREAK`, `FAIL` or `RETRY`",
+                Some(_) => "`CONTINUE`, `BREAK` or `FAIL`",
+            }));
+        };
+        self.advance();
+        Ok((retry, found))
     }
 
     fn only_once<T>(&self, slot: &mut Option<T>, value: T, start: Span) -> Result<()> {

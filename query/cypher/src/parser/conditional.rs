@@ -36,16 +36,7 @@ impl Parser<'_> {
             let error = self.unexpected("a clause");
             return Err(error.help("a time clause stands before the whole query"));
         }
-        let next = self.query(must_conclude)?;
-        if let Some(union) = next.unions.first() {
-            return Err(Diagnostic::error(
-                Detail::InvalidClauseComposition,
-                union.span,
-                "a `UNION` cannot stand behind `NEXT`",
-            )
-            .help("put it into `CALL (*) { … }`, which runs it for each row"));
-        }
-        Ok(Some(Box::new(next)))
+        Ok(Some(Box::new(self.query(must_conclude)?)))
     }
 
     /// `WHEN predicate THEN query … [ELSE query]`, each query with or without braces.

@@ -12,6 +12,7 @@ use crate::ast::{
 use crate::diagnostic::{Detail, Diagnostic};
 use crate::keyword::Keyword;
 use crate::lexer::TokenKind;
+use crate::span::Span;
 
 /// How tightly operators bind.
 pub(crate) mod precedence {
@@ -222,15 +223,26 @@ impl Parser<'_> {
                 negated,
             });
         }
-        if !negated && self.starts_label(0) {
+        if self.is_word_at(0, "LABELED") && self.starts_label_behind_word(1) {
+            self.advance();
+        }
+        if self.starts_label(0) {
             let alternatives = self.context.label_alternatives;
-            return Ok(ExpressionKind::HasLabels {
+            let start = operand.span;
+            let test = ExpressionKind::HasLabels {
                 subject: operand,
                 labels: self.label_expression(alternatives)?,
+            };
+            if !negated {
+                return Ok(test);
+            }
+            return Ok(ExpressionKind::Unary {
+                operator: UnaryOperator::Not,
+                operand: Box::new(Expression::new(test, self.span_from(start))),
             });
         }
         let expected = if negated {
-            "`NULL`, `::` or `NORMALIZED`"
+            "`NULL`, `::`, `NORMALIZED` or a label"
         } else {
             "`NULL`, `NOT NULL`, `::`, `NORMALIZED` or a label"
         };
@@ -321,6 +333,65 @@ impl Parser<'_> {
                 TokenKind::Bang | TokenKind::Percent | TokenKind::LeftParen
             )
             || (kind == TokenKind::Dollar && self.starts_dynamic_label(ahead + 1))
+    }
+
+    /// The same where a word has been read that may be a label itself, so that the keywords that may follow
+    /// an operand are none.
+    fn starts_label_behind_word(&self, ahead: usize) -> bool {
+        self.starts_label(ahead) && !matches!(self.peek(ahead), TokenKind::Word(Some(_)))
+    }
+
+    /// A value behind `WHEN` in a `CASE` with a subject, or a test of the subject: `> 5`, `IS NULL`,
+    /// `STARTS WITH 'a'`.
+    pub(super) fn case_test(&mut self) -> Result<Expression> {
+        let start = self.span();
+        let Some(infix) = self.case_operator() else {
+            return self.expression();
+        };
+        // Nothing is written for the subject, so it stands where the operator begins.
+        let span = Span::new(start.start, start.start);
+        let subject = Expression::new(ExpressionKind::CaseSubject, span);
+        let kind = match infix {
+            Infix::Comparison(operator) => {
+                self.advance();
+                let operand = self.expression_at(precedence::COMPARISON + 1)?;
+                ExpressionKind::Comparison(Comparison {
+                    first: Box::new(subject),
+                    links: vec![ComparisonLink { operator, operand }],
+                })
+            }
+            infix => self.operation(subject, infix)?.kind,
+        };
+        Ok(Expression::new(kind, self.span_from(start)))
+    }
+
+    /// The operator that begins a test of the subject, unless it is the name of a variable here.
+    fn case_operator(&self) -> Option<Infix> {
+        let infix = self.infix()?;
+        let is_test = match infix {
+            Infix::Comparison(_) => true,
+            Infix::Binary(operator) => match operator {
+                BinaryOperator::RegexMatch => true,
+                BinaryOperator::StartsWith | BinaryOperator::EndsWith => {
+                    self.keyword_at(1) == Some(Keyword::With)
+                }
+                BinaryOperator::In | BinaryOperator::Contains => {
+                    !self.ends_operand(1) && self.keyword_at(1) != Some(Keyword::Then)
+                }
+                _ => false,
+            },
+            Infix::Is => {
+                let next = 1 + usize::from(self.keyword_at(1) == Some(Keyword::Not));
+                self.is(TokenKind::Colon)
+                    || self.keyword_at(next) == Some(Keyword::Null)
+                    || self.peek(next) == TokenKind::Colon
+                    || ["TYPED", "NORMALIZED", "NFC", "NFD", "NFKC", "NFKD"]
+                        .iter()
+                        .any(|word| self.is_word_at(next, word))
+            }
+            Infix::Logical(_) => false,
+        };
+        is_test.then_some(infix)
     }
 
     /// Whether `(`, `all(` or `any(` stands right behind a dollar sign.

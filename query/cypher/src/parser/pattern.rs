@@ -23,6 +23,17 @@ pub(super) enum Purpose {
     Expression,
 }
 
+/// What a label expression belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// A node pattern.
+    Node,
+    /// A relationship pattern, which has one type, so that a colon joins nothing.
+    Relationship,
+    /// An operand, where `|` may be the end.
+    Operand,
+}
+
 impl Parser<'_> {
     /// Whether the `(` at a token index starts a pattern of at least one relationship.
     pub(super) fn is_pattern_at(&self, index: usize) -> bool {
@@ -219,6 +230,7 @@ impl Parser<'_> {
             direction: Direction::Either,
             variable: None,
             types: Vec::new(),
+            formula: None,
             length: None,
             quantifier: None,
             properties: None,
@@ -279,10 +291,9 @@ impl Parser<'_> {
     ) -> Result<()> {
         relationship.variable = self.pattern_variable()?;
         if self.eat(TokenKind::Colon) {
-            relationship.types.push(self.relationship_type()?);
-            while self.eat(TokenKind::Pipe) {
-                self.eat(TokenKind::Colon);
-                relationship.types.push(self.relationship_type()?);
+            match as_types(self.label_formula(Of::Relationship)?) {
+                Ok(types) => relationship.types = types,
+                Err(formula) => relationship.formula = Some(Box::new(formula)),
             }
         }
         if self.is(TokenKind::Star) {
@@ -291,17 +302,6 @@ impl Parser<'_> {
         relationship.properties = self.pattern_properties(purpose)?;
         relationship.predicate = self.inline_predicate(purpose)?;
         Ok(())
-    }
-
-    fn relationship_type(&mut self) -> Result<Identifier> {
-        if matches!(
-            self.kind(),
-            TokenKind::Bang | TokenKind::Percent | TokenKind::LeftParen
-        ) {
-            let error = self.unexpected("a relationship type");
-            return Err(error.help("types can be joined by `|` only"));
-        }
-        self.identifier("a relationship type")
     }
 
     /// `*`, `*2`, `*1..`, `*..3`, `*1..3`.
@@ -346,7 +346,7 @@ impl Parser<'_> {
 
     /// What follows the first colon. `alternatives`: `|` may join labels.
     pub(super) fn label_expression(&mut self, alternatives: bool) -> Result<LabelExpression> {
-        let formula = self.label_formula(alternatives)?;
+        let formula = self.label_formula(if alternatives { Of::Node } else { Of::Operand })?;
         Ok(match formula {
             LabelFormula::Label(label) => LabelExpression::All(vec![label]),
             LabelFormula::And(parts) => as_labels(parts),
@@ -354,12 +354,12 @@ impl Parser<'_> {
         })
     }
 
-    fn label_formula(&mut self, alternatives: bool) -> Result<LabelFormula> {
+    fn label_formula(&mut self, of: Of) -> Result<LabelFormula> {
         self.nested(|parser| {
-            let mut operands = vec![parser.label_conjunction()?];
-            while alternatives && parser.eat(TokenKind::Pipe) {
+            let mut operands = vec![parser.label_conjunction(of)?];
+            while of != Of::Operand && parser.eat(TokenKind::Pipe) {
                 parser.eat(TokenKind::Colon);
-                operands.push(parser.label_conjunction()?);
+                operands.push(parser.label_conjunction(of)?);
             }
             Ok(join(operands, LabelFormula::Or, |operand| match operand {
                 LabelFormula::Or(inner) => Ok(inner),
@@ -368,10 +368,11 @@ impl Parser<'_> {
         })
     }
 
-    fn label_conjunction(&mut self) -> Result<LabelFormula> {
-        let mut operands = vec![self.label_term()?];
-        while self.eat(TokenKind::Colon) || self.eat(TokenKind::Ampersand) {
-            operands.push(self.label_term()?);
+    fn label_conjunction(&mut self, of: Of) -> Result<LabelFormula> {
+        let mut operands = vec![self.label_term(of)?];
+        while self.eat(TokenKind::Ampersand) || of != Of::Relationship && self.eat(TokenKind::Colon)
+        {
+            operands.push(self.label_term(of)?);
         }
         Ok(join(operands, LabelFormula::And, |operand| match operand {
             LabelFormula::And(inner) => Ok(inner),
@@ -400,21 +401,25 @@ impl Parser<'_> {
         })
     }
 
-    fn label_term(&mut self) -> Result<LabelFormula> {
+    fn label_term(&mut self, of: Of) -> Result<LabelFormula> {
         match self.kind() {
             TokenKind::Bang => self.nested(|parser| {
                 parser.advance();
-                Ok(LabelFormula::Not(Box::new(parser.label_term()?)))
+                Ok(LabelFormula::Not(Box::new(parser.label_term(of)?)))
             }),
             TokenKind::Percent => Ok(LabelFormula::Any(self.advance().span)),
             TokenKind::Dollar => self.nested(Self::dynamic_label),
             TokenKind::LeftParen => {
                 self.open(TokenKind::LeftParen, "`(`")?;
-                let formula = self.label_formula(true)?;
+                let of = if of == Of::Operand { Of::Node } else { of };
+                let formula = self.label_formula(of)?;
                 self.close(TokenKind::RightParen, "`&`, `|`")?;
                 Ok(formula)
             }
-            _ => Ok(LabelFormula::Label(self.identifier("a label")?)),
+            _ => Ok(LabelFormula::Label(self.identifier(match of {
+                Of::Relationship => "a relationship type",
+                _ => "a label",
+            })?)),
         }
     }
 }
@@ -436,6 +441,24 @@ fn join(
         }
     }
     node(flat)
+}
+
+/// Alternatives that are nothing but types are the ordinary case.
+fn as_types(formula: LabelFormula) -> std::result::Result<Vec<Identifier>, LabelFormula> {
+    let parts = match formula {
+        LabelFormula::Label(name) => return Ok(vec![name]),
+        LabelFormula::Or(parts) => parts,
+        other => return Err(other),
+    };
+    let is_type = |part: &LabelFormula| matches!(part, LabelFormula::Label(_));
+    if !parts.iter().all(is_type) {
+        return Err(LabelFormula::Or(parts));
+    }
+    let types = parts.into_iter().filter_map(|part| match part {
+        LabelFormula::Label(name) => Some(name),
+        _ => None,
+    });
+    Ok(types.collect())
 }
 
 /// A conjunction of nothing but labels is the ordinary case.

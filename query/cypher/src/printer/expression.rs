@@ -134,15 +134,24 @@ pub(super) fn expression(f: &mut Formatter<'_>, expression: &Expression) -> fmt:
             quantified.list,
             quantified.predicate
         ),
-        ExpressionKind::Reduce(reduce) => write!(
-            f,
-            "reduce({} = {}, {} IN {} | {})",
-            Name(&reduce.accumulator),
-            reduce.initial,
-            Name(&reduce.variable),
-            reduce.list,
-            reduce.step
-        ),
+        ExpressionKind::CaseSubject => Ok(()),
+        ExpressionKind::Reduce(reduce) => {
+            let name = match reduce.predicate {
+                Some(_) => "allReduce",
+                None => "reduce",
+            };
+            write!(
+                f,
+                "{name}({} = {}, {} IN {} | {}",
+                Name(&reduce.accumulator),
+                reduce.initial,
+                Name(&reduce.variable),
+                reduce.list,
+                reduce.step
+            )?;
+            optional(f, ", ", reduce.predicate.as_ref())?;
+            f.write_char(')')
+        }
         ExpressionKind::Pattern(path) => path.fmt(f),
         ExpressionKind::Subquery { kind, body } => subquery(f, *kind, body),
         ExpressionKind::MapProjection { variable, items } => {
@@ -237,10 +246,24 @@ fn case(f: &mut Formatter<'_>, case: &Case) -> fmt::Result {
     f.write_str("CASE")?;
     optional(f, " ", case.subject.as_ref())?;
     for branch in &case.branches {
-        write!(f, " WHEN {} THEN {}", branch.when, branch.then)?;
+        f.write_str(" WHEN")?;
+        case_test(f, &branch.when)?;
+        for other in &branch.others {
+            f.write_char(',')?;
+            case_test(f, other)?;
+        }
+        write!(f, " THEN {}", branch.then)?;
     }
     optional(f, " ELSE ", case.otherwise.as_ref())?;
     f.write_str(" END")
+}
+
+/// An operator that lacks its left operand has a blank before it already.
+fn case_test(f: &mut Formatter<'_>, test: &Expression) -> fmt::Result {
+    if !test.is_case_test() {
+        f.write_char(' ')?;
+    }
+    test.fmt(f)
 }
 
 fn subquery(f: &mut Formatter<'_>, kind: SubqueryKind, body: &SubqueryBody) -> fmt::Result {

@@ -350,12 +350,30 @@ fn subquery_call(f: &mut Formatter<'_>, call: &SubqueryCall) -> fmt::Result {
     let Some(transactions) = &call.transactions else {
         return Ok(());
     };
-    f.write_str(" IN TRANSACTIONS")?;
+    f.write_str(" IN ")?;
+    if let Some(concurrency) = &transactions.concurrency {
+        if let Some(count) = &concurrency.count {
+            write!(f, "{count} ")?;
+        }
+        f.write_str("CONCURRENT ")?;
+    }
+    f.write_str("TRANSACTIONS")?;
     if let Some(rows) = &transactions.rows {
         write!(f, " OF {rows} ROWS")?;
     }
-    if transactions.on_error != OnError::Fail {
-        write!(f, " ON ERROR {}", transactions.on_error.as_str())?;
+    let on_error = transactions.on_error.as_str();
+    match &transactions.retry {
+        None if transactions.on_error == OnError::Fail => {}
+        None => write!(f, " ON ERROR {on_error}")?,
+        Some(retry) => {
+            f.write_str(" ON ERROR RETRY")?;
+            if let Some(seconds) = &retry.seconds {
+                write!(f, " FOR {seconds} SECONDS")?;
+            }
+            if transactions.on_error != OnError::Fail {
+                write!(f, " THEN {on_error}")?;
+            }
+        }
     }
     optional(
         f,

@@ -131,6 +131,7 @@ fn relationship(f: &mut Formatter<'_>, relationship: &RelationshipPattern) -> fm
         direction,
         variable,
         types,
+        formula,
         length,
         quantifier: repeated,
         properties,
@@ -144,6 +145,7 @@ fn relationship(f: &mut Formatter<'_>, relationship: &RelationshipPattern) -> fm
     })?;
     let is_bare = variable.is_none()
         && types.is_empty()
+        && formula.is_none()
         && length.is_none()
         && properties.is_none()
         && predicate.is_none();
@@ -154,10 +156,15 @@ fn relationship(f: &mut Formatter<'_>, relationship: &RelationshipPattern) -> fm
             f.write_char(':')?;
             separated(f, "|", types, |f, name| Key(name).fmt(f))?;
         }
+        if let Some(formula) = formula {
+            f.write_char(':')?;
+            label_formula(f, formula, 0)?;
+        }
         if let Some(range) = length {
             length_range(f, range)?;
         }
-        let is_first = variable.is_none() && types.is_empty() && length.is_none();
+        let is_first =
+            variable.is_none() && types.is_empty() && formula.is_none() && length.is_none();
         details(f, is_first, properties.as_deref(), predicate.as_deref())?;
         f.write_char(']')?;
     }

@@ -199,7 +199,6 @@ impl<'b> Generator<'b> {
         {
             let mut next = self.query(true, false);
             next.time = None;
-            next.unions.clear();
             query.next = Some(Box::new(next));
         }
     }
@@ -281,6 +280,12 @@ impl<'b> Generator<'b> {
                 transactions: self.maybe(|g| {
                     let on_error = [OnError::Fail, OnError::Continue, OnError::Break][g.below(3)];
                     Box::new(InTransactions {
+                        concurrency: g.maybe(|g| Concurrency {
+                            count: g.maybe(Self::expression),
+                        }),
+                        retry: g.maybe(|g| Retry {
+                            seconds: g.maybe(Self::expression),
+                        }),
                         rows: g.maybe(Self::expression),
                         on_error,
                         status: (on_error != OnError::Fail && g.flip()).then(|| g.name()),
@@ -779,12 +784,14 @@ impl<'b> Generator<'b> {
             max: g.maybe(|g| g.number() >> 1 >> g.below(64)),
             span: Span::default(),
         });
+        let (types, formula) = self.types();
         PathStep {
             link: PathLink::Relationship(RelationshipPattern {
                 direction: [Direction::Outgoing, Direction::Incoming, Direction::Either]
                     [self.below(3)],
                 variable: self.maybe(Self::name),
-                types: self.many(0, Self::name),
+                types,
+                formula,
                 length,
                 quantifier: None,
                 properties: self.properties(purpose),
@@ -817,6 +824,23 @@ impl<'b> Generator<'b> {
     fn inline_predicate(&mut self, purpose: Purpose) -> Option<Box<Expression>> {
         let wanted = purpose == Purpose::Find && self.below(4) == 3;
         wanted.then(|| Box::new(self.predicate()))
+    }
+
+    fn types(&mut self) -> (Vec<Identifier>, Option<Box<LabelFormula>>) {
+        if self.flip() {
+            return (self.many(0, Self::name), None);
+        }
+        match self.formula(0) {
+            LabelFormula::Label(name) => (vec![name], None),
+            LabelFormula::Or(parts)
+                if parts
+                    .iter()
+                    .all(|part| matches!(part, LabelFormula::Label(_))) =>
+            {
+                (Vec::new(), None)
+            }
+            formula => (Vec::new(), Some(Box::new(formula))),
+        }
     }
 
     fn labels(&mut self) -> LabelExpression {
@@ -1035,6 +1059,7 @@ impl<'b> Generator<'b> {
                 variable: self.name(),
                 list: self.boxed(),
                 step: self.boxed(),
+                predicate: self.maybe(|g| Box::new(g.predicate())),
             }),
             22 => self.subquery(),
             24 => ExpressionKind::IsTyped {
@@ -1112,14 +1137,64 @@ impl<'b> Generator<'b> {
             subject,
             branches: self.many(1, |g| CaseBranch {
                 when: if is_simple {
-                    g.expression()
+                    g.case_test()
                 } else {
                     g.predicate()
+                },
+                others: if is_simple {
+                    g.many(0, Self::case_test)
+                } else {
+                    Vec::new()
                 },
                 then: g.expression(),
             }),
             otherwise: self.maybe(Self::boxed),
         })
+    }
+
+    fn case_test(&mut self) -> Expression {
+        let subject = || {
+            Box::new(Expression::new(
+                ExpressionKind::CaseSubject,
+                Span::default(),
+            ))
+        };
+        let kind = match self.below(8) {
+            1 => ExpressionKind::Comparison(Comparison {
+                first: subject(),
+                links: vec![ComparisonLink {
+                    operator: [ComparisonOperator::Less, ComparisonOperator::Equal][self.below(2)],
+                    operand: self.expression(),
+                }],
+            }),
+            2 => ExpressionKind::Binary {
+                operator: [
+                    BinaryOperator::In,
+                    BinaryOperator::StartsWith,
+                    BinaryOperator::EndsWith,
+                    BinaryOperator::Contains,
+                    BinaryOperator::RegexMatch,
+                ][self.below(5)],
+                left: subject(),
+                right: self.boxed(),
+            },
+            3 => ExpressionKind::IsNull {
+                operand: subject(),
+                negated: self.flip(),
+            },
+            4 => ExpressionKind::IsTyped {
+                operand: subject(),
+                ty: self.type_name(0),
+                negated: self.flip(),
+            },
+            5 => ExpressionKind::IsNormalized {
+                operand: subject(),
+                form: NormalForm::ALL[self.below(4)],
+                negated: self.flip(),
+            },
+            _ => return self.expression(),
+        };
+        Expression::new(kind, Span::default())
     }
 
     fn comprehension(&mut self) -> ExpressionKind {

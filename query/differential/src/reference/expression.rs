@@ -147,6 +147,9 @@ impl Evaluator<'_> {
                     Some(subject) => Some(self.eval(subject, row)?),
                     None => None,
                 };
+                if case.branches.iter().any(|branch| !branch.others.is_empty()) {
+                    return Err(Stop::Unsupported("several values behind WHEN".to_owned()));
+                }
                 for branch in &case.branches {
                     let when = self.eval(&branch.when, row)?;
                     let holds = match &subject {
@@ -229,7 +232,7 @@ impl Evaluator<'_> {
                 };
                 truth(decided)
             }
-            ExpressionKind::Reduce(of) => {
+            ExpressionKind::Reduce(of) if of.predicate.is_none() => {
                 let mut total = self.eval(&of.initial, row)?;
                 let list = self.eval(&of.list, row)?;
                 let Some(items) = self.list(&list) else {

@@ -391,6 +391,9 @@ impl Evaluator<'_> {
             Some(name) if pattern.length.is_none() => row.get(&name.name).cloned(),
             _ => None,
         };
+        if pattern.formula.is_some() {
+            return Err(Stop::Unsupported("a formula over types".to_owned()));
+        }
         let mut found = Vec::new();
         let ids = self.current().at(node);
         for id in self.arranged(ids) {

@@ -9,7 +9,7 @@ use retrograph_cypher::{Detail, Diagnostic};
 use super::pattern::{Names, type_conflict};
 use super::{Binder, Bound, Steps, already_bound};
 use crate::plan::expression::{LabelToken, PathPart};
-use crate::plan::operator::{CreateNode, CreateRelationship, Creation, Update};
+use crate::plan::operator::{CreateNode, CreateRelationship, CreatedType, Creation, Update};
 use crate::plan::schema::NameKind;
 use crate::plan::slots::expression_reads;
 use crate::plan::{Expression, Operator, Slot};
@@ -281,7 +281,7 @@ impl Binder<'_> {
         right: Slot,
         draft: &mut Draft,
     ) -> Bound<()> {
-        let type_token = self.single_type(relationship)?;
+        let created_type = self.created_type(relationship)?;
         let properties = self.created_properties(relationship.properties.as_deref())?;
         // A relationship that MERGE makes without being told its direction goes from left to right.
         let (start, end) = match relationship.direction {
@@ -289,9 +289,12 @@ impl Binder<'_> {
             _ => (left, right),
         };
         draft.settle(properties.as_ref());
+        if let CreatedType::Computed(name) = &created_type {
+            draft.settle(Some(name));
+        }
         let part = CreateRelationship {
             slot,
-            type_token,
+            created_type,
             start,
             end,
             properties,

@@ -94,6 +94,14 @@ impl Binder<'_> {
                 self.pattern_comprehension(comprehension)
             }
             ExpressionKind::Quantified(quantified) => self.quantified(quantified),
+            ExpressionKind::CaseSubject => match &self.case_subject {
+                Some(subject) => Ok(subject.clone()),
+                None => Err(Diagnostic::error(
+                    Detail::UnexpectedSyntax,
+                    written.span,
+                    "a test without a left operand stands behind WHEN only",
+                )),
+            },
             ExpressionKind::Reduce(reduce) => self.reduce(reduce),
             ExpressionKind::Pattern(pattern) => self.pattern_expression(pattern),
             ExpressionKind::Subquery { kind, body } => self.subquery_expression(*kind, body),
@@ -352,7 +360,7 @@ impl Binder<'_> {
         }
     }
 
-    fn label_formula(
+    pub(super) fn label_formula(
         &mut self,
         of: &Expression,
         ty: &Type,
@@ -392,37 +400,6 @@ impl Binder<'_> {
         let strings = Type::List(Box::new(Type::String));
         check(&typed.ty, &[Type::String, strings], written.span, "`$(…)`")?;
         Ok(typed.expression)
-    }
-
-    fn case(&mut self, case: &ast::Case) -> Bound<Typed> {
-        let operand = match &case.subject {
-            Some(subject) => Some(self.boxed(subject)?.0),
-            None => None,
-        };
-        let mut arms = Vec::with_capacity(case.branches.len());
-        let mut ty = Type::Null;
-        for branch in &case.branches {
-            let when = self.expression(&branch.when)?;
-            let then = self.expression(&branch.then)?;
-            ty = join(&ty, &then.ty);
-            arms.push((when.expression, then.expression));
-        }
-        let otherwise = match &case.otherwise {
-            Some(otherwise) => {
-                let typed = self.expression(otherwise)?;
-                ty = join(&ty, &typed.ty);
-                Some(Box::new(typed.expression))
-            }
-            None => None,
-        };
-        Ok(Typed::new(
-            Expression::Case {
-                operand,
-                arms,
-                otherwise,
-            },
-            ty,
-        ))
     }
 
     /// Binds something with a variable of its own in scope.
@@ -515,12 +492,26 @@ impl Binder<'_> {
         let (list, list_type) = self.boxed(&written.list)?;
         check(&list_type, &[Type::list()], written.list.span, "reduce()")?;
         // The accumulator takes the type of the body, which is not known yet.
-        let (accumulator, (item, (body, body_type))) =
+        let (accumulator, (item, (body, body_type), predicate)) =
             self.with_local(&written.accumulator, Type::Any, |binder| {
-                binder.with_local(&written.variable, item_of(&list_type), |binder| {
-                    binder.boxed(&written.step)
-                })
+                let (item, body) =
+                    binder.with_local(&written.variable, item_of(&list_type), |binder| {
+                        binder.boxed(&written.step)
+                    })?;
+                let predicate = match &written.predicate {
+                    Some(predicate) => {
+                        let typed = binder.expression(predicate)?;
+                        check_boolean(&typed.ty, predicate.span, "the predicate of allReduce()")?;
+                        Some(Box::new(typed.expression))
+                    }
+                    None => None,
+                };
+                Ok((item, body, predicate))
             })?;
+        let ty = match predicate {
+            Some(_) => Type::Boolean,
+            None => join(&initial_type, &body_type),
+        };
         Ok(Typed::new(
             Expression::Reduce {
                 accumulator,
@@ -528,8 +519,9 @@ impl Binder<'_> {
                 item,
                 list,
                 body,
+                predicate,
             },
-            join(&initial_type, &body_type),
+            ty,
         ))
     }
 

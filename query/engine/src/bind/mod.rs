@@ -11,6 +11,7 @@
 //! belongs to it; what depends on values is left to the executor.
 
 mod call;
+mod case;
 mod creation;
 mod expression;
 mod function;
@@ -26,6 +27,7 @@ mod scope;
 mod subquery;
 mod syntax;
 mod time;
+mod types;
 mod typing;
 mod updating;
 
@@ -203,6 +205,8 @@ struct Binder<'a> {
     /// The aggregates of the projection being bound.
     calls: Vec<(ast::Expression, crate::plan::operator::AggregateCall, Type)>,
     substitutions: Vec<Substitution>,
+    /// What the tests behind WHEN are about.
+    case_subject: Option<Typed>,
     /// Variables that exist, but not where the expression stands, for better messages.
     out_of_scope: Vec<Arc<str>>,
     /// Variables that a WITH did not pass on.
@@ -242,6 +246,7 @@ impl<'a> Binder<'a> {
             aggregates: Aggregates::Forbidden,
             calls: Vec::new(),
             substitutions: Vec::new(),
+            case_subject: None,
             out_of_scope: Vec::new(),
             forgotten: Vec::new(),
             commits: false,

@@ -12,6 +12,7 @@ use retrograph_cypher::{Detail, Diagnostic, Span};
 
 use super::pattern::{Element, Names, direction_of, type_conflict};
 use super::scope::Variable;
+use super::types::Asked;
 use super::{Binder, Bound};
 use crate::plan::expression::{Comparison, PathPart};
 use crate::plan::graph::{Length, PathBinding, PatternRelationship, QueryGraph};
@@ -36,7 +37,7 @@ struct SegmentDraft<'p> {
     /// The variables as they are seen within a repetition.
     locals: Vec<Local>,
     nodes: Vec<(Slot, &'p NodePattern)>,
-    relationships: Vec<(Slot, &'p RelationshipPattern)>,
+    relationships: Vec<(Slot, &'p RelationshipPattern, Asked<'p>)>,
     predicate: Option<&'p ast::Expression>,
 }
 
@@ -235,15 +236,21 @@ impl Binder<'_> {
             Some(variable) => self.declare_new(variable, Type::Relationship)?,
             None => self.nameless_slot(),
         };
+        let (types, asked) = self.admitted_types(relationship);
+        let hop = Hop {
+            relationship: slot,
+            direction: direction_of(relationship.direction),
+            types,
+        };
         let segment = Segment {
             nodes: Vec::new(),
-            hops: vec![self.hop(slot, relationship)],
+            hops: vec![hop],
             tests: Vec::new(),
             repeat: None,
             groups: Vec::new(),
         };
         let draft = SegmentDraft {
-            relationships: vec![(slot, relationship)],
+            relationships: vec![(slot, relationship, asked)],
             ..SegmentDraft::default()
         };
         Ok((segment, draft))
@@ -352,8 +359,13 @@ impl Binder<'_> {
                 slot
             }
         };
-        segment.hops.push(self.hop(slot, relationship));
-        draft.relationships.push((slot, relationship));
+        let (types, asked) = self.admitted_types(relationship);
+        segment.hops.push(Hop {
+            relationship: slot,
+            direction: direction_of(relationship.direction),
+            types,
+        });
+        draft.relationships.push((slot, relationship, asked));
         Ok(())
     }
 
@@ -390,18 +402,6 @@ impl Binder<'_> {
             self.declare_in(&local.name, *list, ty);
         }
         Ok(())
-    }
-
-    fn hop(&mut self, slot: Slot, relationship: &RelationshipPattern) -> Hop {
-        Hop {
-            relationship: slot,
-            direction: direction_of(relationship.direction),
-            types: relationship
-                .types
-                .iter()
-                .map(|name| self.type_read(name))
-                .collect(),
-        }
     }
 
     /// Adds a program to the graph; its demands are bound later.
@@ -528,8 +528,10 @@ impl Binder<'_> {
         for (slot, node) in &draft.nodes {
             self.node_tests(*slot, node, &mut tests)?;
         }
-        for (slot, relationship) in &draft.relationships {
+        for (slot, relationship, asked) in &draft.relationships {
             let span = relationship.span;
+            let test = self.type_test(&Expression::Slot(*slot), asked)?;
+            tests.extend(test.map(|test| (test, span)));
             if let Some(properties) = &relationship.properties {
                 let equal = self.property_tests(&Expression::Slot(*slot), properties)?;
                 tests.extend(equal.into_iter().map(|test| (test, span)));

@@ -8,8 +8,9 @@ use retrograph_cypher::{Detail, Diagnostic, Span};
 use retrograph_graph::ids::Direction;
 
 use super::path::ProgramDraft;
+use super::types::Asked;
 use super::{Binder, Bound, already_bound};
-use crate::plan::expression::{Comparison, PathPart, Token};
+use crate::plan::expression::{Comparison, PathPart};
 use crate::plan::graph::{Length, PathBinding, PatternRelationship, QueryGraph};
 use crate::plan::slots::SlotSet;
 use crate::plan::solve::{self, Setting, Solution};
@@ -28,7 +29,7 @@ pub(super) enum Names {
 /// A part of a pattern whose predicates are bound once all its variables are known.
 pub(super) enum Element<'p> {
     Node(Slot, &'p NodePattern),
-    Relationship(Slot, &'p RelationshipPattern),
+    Relationship(Slot, &'p RelationshipPattern, Asked<'p>),
     /// The path program of a relationship of the graph, by its place.
     Program(usize, ProgramDraft<'p>),
 }
@@ -92,8 +93,8 @@ impl Binder<'_> {
         for element in elements {
             match element {
                 Element::Node(slot, node) => self.demand_node(slot, node, graph)?,
-                Element::Relationship(slot, relationship) => {
-                    self.demand_relationship(slot, relationship, graph)?;
+                Element::Relationship(slot, relationship, asked) => {
+                    self.demand_relationship(slot, relationship, &asked, graph)?;
                 }
                 Element::Program(place, draft) => self.demand_program(place, draft, graph)?,
             }
@@ -164,13 +165,7 @@ impl Binder<'_> {
                     Length::Variable { min, max }
                 }
             };
-            // A type named twice counts once, also where plans add up per type.
-            let mut types: Vec<crate::plan::expression::TypeToken> = Vec::new();
-            for name in &relationship.types {
-                if types.iter().all(|known| known.name != name.name) {
-                    types.push(self.type_read(name));
-                }
-            }
+            let (types, asked) = self.admitted_types(relationship);
             graph.relationships.push(PatternRelationship {
                 slot,
                 left,
@@ -182,7 +177,7 @@ impl Binder<'_> {
                 program: None,
                 is_bound: bound.contains(&slot),
             });
-            elements.push(Element::Relationship(slot, relationship));
+            elements.push(Element::Relationship(slot, relationship, asked));
             parts.push(if is_list {
                 PathPart::Relationships(slot)
             } else {
@@ -230,7 +225,7 @@ impl Binder<'_> {
             Type::Relationship
         };
         let slot = self.pattern_variable(variable, &ty, names)?;
-        let is_same = |earlier: &Element<'_>| matches!(earlier, Element::Relationship(_, other) if other.variable.as_ref() == Some(variable));
+        let is_same = |earlier: &Element<'_>| matches!(earlier, Element::Relationship(_, other, _) if other.variable.as_ref() == Some(variable));
         if elements.iter().any(is_same) {
             return Err(Diagnostic::error(
                 Detail::RelationshipUniquenessViolation,
@@ -320,6 +315,7 @@ impl Binder<'_> {
         &mut self,
         slot: Slot,
         relationship: &RelationshipPattern,
+        asked: &Asked<'_>,
         graph: &mut QueryGraph,
     ) -> Bound<()> {
         let place = graph
@@ -328,13 +324,16 @@ impl Binder<'_> {
             .position(|part| part.slot == slot);
         let is_list = place.is_some_and(|place| graph.relationships[place].length != Length::One);
         if is_list {
-            let each = self.each_relationship(relationship)?;
+            let each = self.each_relationship(relationship, asked)?;
             if let (Some(place), Some(each)) = (place, each) {
                 graph.relationships[place].each = Some(each);
             }
             return Ok(());
         }
         let of = Expression::Slot(slot);
+        if let Some(test) = self.type_test(&of, asked)? {
+            graph.demand(test, false);
+        }
         if let Some(properties) = &relationship.properties {
             self.demand_properties(&of, properties, graph)?;
         }
@@ -350,8 +349,10 @@ impl Binder<'_> {
     fn each_relationship(
         &mut self,
         relationship: &RelationshipPattern,
+        asked: &Asked<'_>,
     ) -> Bound<Option<(Slot, Expression)>> {
-        if relationship.properties.is_none() && relationship.predicate.is_none() {
+        let is_bare = relationship.properties.is_none() && relationship.predicate.is_none();
+        if is_bare && matches!(asked, Asked::Listed) {
             return Ok(None);
         }
         let name = match &relationship.variable {
@@ -369,6 +370,10 @@ impl Binder<'_> {
             let mut equal = self.property_tests(&Expression::Slot(item), properties)?;
             equal.append(&mut tests);
             tests = equal;
+        }
+        // What is computed stands outside as well.
+        if let Some(test) = self.type_test(&Expression::Slot(item), asked)? {
+            tests.insert(0, test);
         }
         Ok(match tests.len() {
             0 => None,
@@ -435,35 +440,6 @@ fn length_of(range: Option<&LengthRange>, selector: Option<PathSelector>) -> Bou
 }
 
 impl Binder<'_> {
-    /// The type of a relationship to create: exactly one.
-    pub(super) fn single_type(
-        &mut self,
-        relationship: &RelationshipPattern,
-    ) -> Bound<crate::plan::expression::TypeToken> {
-        match &relationship.types[..] {
-            [name] => {
-                self.creates_name(crate::plan::schema::NameKind::RelationshipType, name);
-                let id = self.schema.relationship_type(&name.name);
-                Ok(Token {
-                    name: name.name.clone(),
-                    id,
-                })
-            }
-            types => Err(Diagnostic::error(
-                Detail::NoSingleRelationshipType,
-                relationship.span,
-                format!(
-                    "a relationship to create has exactly one type, but {} are given",
-                    if types.is_empty() {
-                        "none".to_owned()
-                    } else {
-                        types.len().to_string()
-                    }
-                ),
-            )),
-        }
-    }
-
     /// The slot of a variable for something to create, which must not exist yet.
     pub(super) fn fresh_variable(
         &mut self,

@@ -451,6 +451,26 @@ impl Binder<'_> {
         written: &ast::Expression,
         keyword: &str,
     ) -> Bound<Expression> {
+        let count = self.number(written, keyword, &[Type::Integer])?;
+        if let Expression::Literal(Value::Int(count)) = count
+            && count < 0
+        {
+            return Err(Diagnostic::error(
+                Detail::NegativeIntegerArgument,
+                written.span,
+                format!("{keyword} takes a number of rows, which {count} is not"),
+            ));
+        }
+        Ok(count)
+    }
+
+    /// A number that is the same for all rows.
+    pub(super) fn number(
+        &mut self,
+        written: &ast::Expression,
+        keyword: &str,
+        wanted: &[Type],
+    ) -> Bound<Expression> {
         let scope = std::mem::take(&mut self.scope);
         let substitutions = std::mem::take(&mut self.substitutions);
         let bound = self.expression(written);
@@ -466,16 +486,7 @@ impl Binder<'_> {
                 format!("{keyword} takes a number that depends on no variable"),
             )
         })?;
-        if let Expression::Literal(Value::Int(count)) = typed.expression
-            && count < 0
-        {
-            return Err(Diagnostic::error(
-                Detail::NegativeIntegerArgument,
-                written.span,
-                format!("{keyword} takes a number of rows, which {count} is not"),
-            ));
-        }
-        check(&typed.ty, &[Type::Integer], written.span, keyword)?;
+        check(&typed.ty, wanted, written.span, keyword)?;
         Ok(typed.expression)
     }
 }

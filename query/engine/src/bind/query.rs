@@ -70,11 +70,22 @@ impl Binder<'_> {
         steps: Steps,
         place: Place,
     ) -> Bound<BoundQuery> {
+        self.composed(query, steps, place, Operator::Union)
+    }
+
+    /// The same; `unite` is what a UNION at its beginning becomes.
+    fn composed(
+        &mut self,
+        query: &ast::Query,
+        steps: Steps,
+        place: Place,
+        unite: fn(Vec<Pipeline>) -> Operator,
+    ) -> Bound<BoundQuery> {
         let Some(next) = &query.next else {
-            return self.union(query, steps, place);
+            return self.union(query, steps, place, unite);
         };
         let imported = self.scope.imported();
-        let bound = self.union(query, steps, place)?;
+        let bound = self.union(query, steps, place, unite)?;
         self.scope = imported;
         for column in &bound.columns {
             self.scope.push(variable(column));
@@ -83,11 +94,18 @@ impl Binder<'_> {
         if is_updating(query) {
             steps.push(Operator::Barrier { live: Vec::new() }, self.clause);
         }
-        self.query(next, steps, place)
+        // The rows that come are a table, and each part of a union takes up all of it.
+        self.composed(next, steps, place, Operator::Fork)
     }
 
     /// Binds a query without what stands behind NEXT.
-    fn union(&mut self, query: &ast::Query, mut steps: Steps, place: Place) -> Bound<BoundQuery> {
+    fn union(
+        &mut self,
+        query: &ast::Query,
+        mut steps: Steps,
+        place: Place,
+        unite: fn(Vec<Pipeline>) -> Operator,
+    ) -> Bound<BoundQuery> {
         if query.unions.is_empty() {
             return self.single_query(&query.first, steps, place);
         }
@@ -118,7 +136,7 @@ impl Binder<'_> {
             branches.push(bound.steps.finish());
         }
         steps.rows = rows;
-        steps.push(Operator::Union(branches), self.clause);
+        steps.push(unite(branches), self.clause);
         if !query.unions[0].all {
             let slots = columns.iter().map(|column| column.slot).collect();
             steps.push(Operator::Distinct(slots), self.clause);
@@ -360,7 +378,7 @@ fn in_transactions(clause: &Clause) -> Option<&ast::InTransactions> {
 /// A query that commits as it goes has no transaction of its own to write in, and no past to read.
 fn check_commits(query: &ast::Query) -> Bound<()> {
     let queries = std::iter::successors(Some(query), |query| query.next.as_deref());
-    let clauses = queries.flat_map(|query| {
+    let clauses = queries.clone().flat_map(|query| {
         let unions = query.unions.iter().map(|union| &union.query);
         std::iter::once(&query.first)
             .chain(unions)
@@ -380,7 +398,8 @@ fn check_commits(query: &ast::Query) -> Bound<()> {
         )
         .help("read it in a CALL { AS OF … } of its own"));
     }
-    if let Some(union) = query.unions.first() {
+    let mut unions = queries.flat_map(|query| &query.unions);
+    if let Some(union) = unions.next() {
         return Err(error(
             union.span,
             "IN TRANSACTIONS cannot stand in a part of a UNION",

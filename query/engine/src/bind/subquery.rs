@@ -8,7 +8,7 @@ use super::projection::Column;
 use super::query::{BoundQuery, Place};
 use super::scope::{Scope, Variable};
 use super::{Binder, Bound, Steps, already_bound};
-use crate::plan::operator::InTransactions;
+use crate::plan::operator::{InTransactions, Retry};
 use crate::plan::{Expression, Operator, Slot};
 use crate::types::Type;
 
@@ -136,8 +136,27 @@ impl Binder<'_> {
         steps: &mut Steps,
         clause: u16,
     ) -> Bound<()> {
+        let concurrency = match &transactions.concurrency {
+            Some(ast::Concurrency { count: Some(count) }) => {
+                Some(self.number(count, "CONCURRENT", &[Type::Integer])?)
+            }
+            _ => None,
+        };
         let rows = match &transactions.rows {
             Some(rows) => Some(self.row_count(rows, "IN TRANSACTIONS OF")?),
+            None => None,
+        };
+        let retry = match &transactions.retry {
+            Some(ast::Retry { seconds: None }) => Some(Retry { seconds: None }),
+            Some(ast::Retry {
+                seconds: Some(seconds),
+            }) => {
+                let wanted = [Type::Integer, Type::Float];
+                let seconds = self.number(seconds, "ON ERROR RETRY FOR", &wanted)?;
+                Some(Retry {
+                    seconds: Some(seconds),
+                })
+            }
             None => None,
         };
         self.declare_returned(&bound.columns)?;
@@ -150,7 +169,9 @@ impl Binder<'_> {
         }
         let introduced = bound.columns.iter().map(|column| column.slot).collect();
         let call = InTransactions {
+            concurrency,
             rows,
+            retry,
             on_error: transactions.on_error,
             status,
             returns: bound.returns,

@@ -96,6 +96,7 @@ fn walk<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression) -> boo
         | ExpressionKind::Parameter(_)
         | ExpressionKind::Variable(_)
         | ExpressionKind::CountStar
+        | ExpressionKind::CaseSubject
         | ExpressionKind::Subquery { .. } => {}
         ExpressionKind::List(items) => items.iter().for_each(|item| walk(item, f)),
         ExpressionKind::Map(entries) => entries.iter().for_each(|entry| walk(&entry.value, f)),
@@ -138,6 +139,7 @@ fn walk<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression) -> boo
             case.subject.iter().for_each(|subject| walk(subject, f));
             for branch in &case.branches {
                 walk(&branch.when, f);
+                branch.others.iter().for_each(|other| walk(other, f));
                 walk(&branch.then, f);
             }
             case.otherwise
@@ -171,6 +173,10 @@ fn walk<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression) -> boo
             walk(&reduce.initial, f);
             walk(&reduce.list, f);
             walk(&reduce.step, f);
+            reduce
+                .predicate
+                .iter()
+                .for_each(|predicate| walk(predicate, f));
         }
         ExpressionKind::Pattern(pattern) => walk_pattern(pattern, f),
         ExpressionKind::MapProjection { items, .. } => {

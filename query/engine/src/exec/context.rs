@@ -4,6 +4,10 @@
 //! the query (number 0) is set to what the step's clause may see: in a transaction, the own writes of
 //! earlier clauses, or of its own clause too for steps that update. Element values say by number in
 //! which view they are read.
+//!
+//! A subquery that writes runs once for each row, and each run is a *turn*: it sees all that earlier
+//! turns wrote, by later clauses too. The rows that leave the turns wait at a barrier, behind which a
+//! turn of its own begins that sees them all ([`Context::catch_up`]).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -70,7 +74,32 @@ pub(crate) struct Writer<'a> {
     /// Its view with all own writes.
     latest: GraphRead,
     /// The sequence below which view 0 sees own writes now.
-    seen: u32,
+    seen: Sequence,
+    /// The turn that is running.
+    turn: u32,
+    /// The last turn that began.
+    turns: u32,
+}
+
+impl Writer<'_> {
+    /// The sequence of a clause in the running turn.
+    fn sequence(&self, clause: u16) -> Sequence {
+        Sequence::in_turn(self.statement, self.turn, clause)
+    }
+
+    /// Begins the next turn. Should a statement ever come to the last, it stays there.
+    fn next_turn(&mut self) {
+        self.turns = self.turns.saturating_add(1);
+        self.turn = self.turns;
+    }
+}
+
+/// The turns of one subquery, for the rows that reach it together.
+pub(crate) struct Turns {
+    /// The turn around it.
+    outer: u32,
+    /// The first of its own.
+    first: Option<Sequence>,
 }
 
 /// The elements that the statement has deleted.
@@ -152,7 +181,7 @@ pub(crate) struct Times<'a> {
 
 /// What [`Context::leave`] restores.
 pub(crate) struct Saved {
-    seen: u32,
+    seen: Sequence,
     profiled: usize,
 }
 
@@ -225,13 +254,15 @@ impl<'a> Context<'a> {
     /// Lets the execution write to a transaction.
     pub(crate) fn write_to(&mut self, transaction: &'a Transaction, statement: u16) {
         let latest = transaction.read();
-        let seen = u32::from(statement) << 16;
-        self.views.reads[0] = latest.below(Sequence(seen));
+        let seen = Sequence::new(statement, 0);
+        self.views.reads[0] = latest.below(seen);
         self.writer = Some(Writer {
             transaction,
             statement,
             latest,
             seen,
+            turn: 0,
+            turns: 0,
         });
     }
 
@@ -316,12 +347,13 @@ impl<'a> Context<'a> {
     #[inline]
     pub(crate) fn enter(&mut self, step: &Step, updates: bool) -> Saved {
         let mut saved = Saved {
-            seen: 0,
+            seen: Sequence::default(),
             profiled: 0,
         };
         if let Some(writer) = &self.writer {
-            let clause = u32::from(step.clause) + u32::from(self.is_merging || updates);
-            saved.seen = self.see((u32::from(writer.statement) << 16) + clause);
+            let Sequence(own) = writer.sequence(step.clause);
+            let below = own + u64::from(self.is_merging || updates);
+            saved.seen = self.see(Sequence(below));
         }
         if let Some(profiler) = &mut self.profiler {
             saved.profiled = profiler.switch(usize::from(step.id));
@@ -350,21 +382,69 @@ impl<'a> Context<'a> {
     }
 
     /// Sees own writes of all clauses, as elements that leave the query are shown; returns what was seen.
-    pub(crate) fn see_all(&mut self) -> u32 {
-        self.see(u32::MAX)
+    pub(crate) fn see_all(&mut self) -> Sequence {
+        self.see(Sequence(u64::MAX))
     }
 
     /// Sees own writes below a sequence; returns what was seen.
-    pub(crate) fn see(&mut self, sequence: u32) -> u32 {
+    pub(crate) fn see(&mut self, sequence: Sequence) -> Sequence {
         let Some(writer) = &mut self.writer else {
-            return 0;
+            return sequence;
         };
         let before = writer.seen;
         if before != sequence {
-            self.views.reads[0] = writer.latest.below(Sequence(sequence));
+            self.views.reads[0] = writer.latest.below(sequence);
             writer.seen = sequence;
         }
         before
+    }
+
+    /// Begins to run a subquery that writes, once for each row.
+    pub(crate) fn begin_turns(&self) -> Turns {
+        Turns {
+            outer: self.turn(),
+            first: None,
+        }
+    }
+
+    /// Begins the next run of a subquery. The runs before are over: what they saw on the way nobody
+    /// asks for any more.
+    pub(crate) fn next_turn(&mut self, turns: &mut Turns) {
+        let Some(writer) = &mut self.writer else {
+            return;
+        };
+        writer.next_turn();
+        let begin = writer.sequence(0);
+        match turns.first {
+            None => turns.first = Some(begin),
+            Some(first) => writer.transaction.settle(first, begin),
+        }
+    }
+
+    /// Returns to the turn around a subquery.
+    pub(crate) fn end_turns(&mut self, turns: &Turns) {
+        self.set_turn(turns.outer);
+    }
+
+    /// The running turn.
+    pub(crate) fn turn(&self) -> u32 {
+        self.writer.as_ref().map_or(0, |writer| writer.turn)
+    }
+
+    /// Returns to a turn.
+    pub(crate) fn set_turn(&mut self, turn: u32) {
+        if let Some(writer) = &mut self.writer {
+            writer.turn = turn;
+        }
+    }
+
+    /// Begins a turn that sees the writes of all before it, unless this one does.
+    pub(crate) fn catch_up(&mut self) {
+        if let Some(writer) = &mut self.writer
+            && writer.turns > writer.turn
+        {
+            writer.next_turn();
+        }
     }
 
     /// The number of the view at a version, which the query may already have.
@@ -436,6 +516,13 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
+    /// How many more bytes the query may take.
+    pub(crate) fn memory_left(&self) -> usize {
+        self.limits
+            .memory_bytes_max
+            .saturating_sub(self.memory_bytes)
+    }
+
     /// Gives memory back.
     pub(crate) fn release(&mut self, bytes: usize) {
         self.memory_bytes = self.memory_bytes.saturating_sub(bytes);
@@ -465,10 +552,7 @@ impl<'a> Context<'a> {
     /// The transaction and the sequence of writes of a step.
     pub(crate) fn writer(&self, clause: u16) -> Result<(&'a Transaction, Sequence), QueryError> {
         match &self.writer {
-            Some(writer) => {
-                let sequence = (u32::from(writer.statement) << 16) + u32::from(clause);
-                Ok((writer.transaction, Sequence(sequence)))
-            }
+            Some(writer) => Ok((writer.transaction, writer.sequence(clause))),
             None => Err(read_only()),
         }
     }

@@ -179,15 +179,18 @@ pub(crate) fn eval<'b>(
             item,
             list,
             body,
-        } => Cow::Owned(lists::reduce(
-            *accumulator,
-            initial,
-            *item,
-            list,
-            body,
-            batch,
-            context,
-        )?),
+            predicate,
+        } => {
+            let reduction = lists::Reduction {
+                accumulator: *accumulator,
+                initial,
+                item: *item,
+                list,
+                body,
+                predicate: predicate.as_deref(),
+            };
+            Cow::Owned(lists::reduce(&reduction, batch, context)?)
+        }
         Expression::Subquery(pipeline, result) => {
             Cow::Owned(subquery::eval(pipeline, result, batch, context)?)
         }

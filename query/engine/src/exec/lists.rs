@@ -179,19 +179,28 @@ fn check_depth(value: &Value) -> Result<(), QueryError> {
     Ok(())
 }
 
-/// `reduce(accumulator = initial, item IN list | body)`.
+/// What `reduce` and `allReduce` compute.
+pub(crate) struct Reduction<'p> {
+    pub(crate) accumulator: Slot,
+    pub(crate) initial: &'p Expression,
+    pub(crate) item: Slot,
+    pub(crate) list: &'p Expression,
+    pub(crate) body: &'p Expression,
+    /// What `allReduce` demands of each value of the accumulator.
+    pub(crate) predicate: Option<&'p Expression>,
+}
+
+/// `reduce(accumulator = initial, item IN list | body)`: the last value of the accumulator. With a
+/// predicate, whether each value meets it: false as soon as one does not, null if it is unknown of one.
 pub(crate) fn reduce(
-    accumulator: Slot,
-    initial: &Expression,
-    item: Slot,
-    list: &Expression,
-    body: &Expression,
+    of: &Reduction<'_>,
     batch: &Batch,
     context: &mut Context<'_>,
 ) -> Result<Vector, QueryError> {
-    let initial = eval(initial, batch, context)?.into_owned();
-    let lists = eval(list, batch, context)?.into_owned();
-    let slots = used(body);
+    let initial = eval(of.initial, batch, context)?.into_owned();
+    let lists = eval(of.list, batch, context)?.into_owned();
+    let mut slots = used(of.body);
+    slots.extend(of.predicate.iter().flat_map(|predicate| used(predicate)));
     per_row(batch.rows, |row| {
         let items = match lists.get(row) {
             Value::Null => return Ok(Value::Null),
@@ -200,15 +209,35 @@ pub(crate) fn reduce(
         };
         let mut inner = batch.row(row, &slots);
         let mut value = initial.get(row);
+        let mut holds = Value::Bool(true);
         for (next, number) in items.iter().zip(1_usize..) {
             context.tick(1)?;
-            inner.set(accumulator, Vector::Constant(value));
-            inner.set(item, Vector::Constant(next.clone()));
-            value = eval(body, &inner, context)?.get(0);
+            inner.set(of.accumulator, Vector::Constant(value));
+            inner.set(of.item, Vector::Constant(next.clone()));
+            value = eval(of.body, &inner, context)?.get(0);
             if number % STEPS_BETWEEN_LOOKS == 0 || number == items.len() {
                 check_depth(&value)?;
             }
+            let Some(predicate) = of.predicate else {
+                continue;
+            };
+            inner.set(of.accumulator, Vector::Constant(value.clone()));
+            match eval(predicate, &inner, context)?.get(0) {
+                Value::Bool(true) => {}
+                Value::Bool(false) => return Ok(Value::Bool(false)),
+                Value::Null => holds = Value::Null,
+                other => {
+                    return Err(RuntimeError::type_error(format!(
+                        "the predicate of allReduce() is a boolean, not {}",
+                        other.type_name()
+                    ))
+                    .into());
+                }
+            }
         }
-        Ok(value)
+        Ok(match of.predicate {
+            None => value,
+            Some(_) => holds,
+        })
     })
 }

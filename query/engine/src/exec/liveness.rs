@@ -76,8 +76,12 @@ pub(crate) fn expression_slots(expression: &Expression, slots: &mut Slots) {
             initial,
             list,
             body,
+            predicate,
             ..
-        } => all(&[initial, list, body]),
+        } => {
+            all(&[initial, list, body]);
+            predicate.iter().for_each(|predicate| all(&[predicate]));
+        }
         Expression::Subquery(pipeline, result) => {
             slots.extend(pipeline_slots(pipeline));
             if let SubqueryResult::Collect(of) = result {
@@ -134,8 +138,7 @@ fn creation_slots(creation: &Creation, slots: &mut Slots) {
     for relationship in &creation.relationships {
         slots.extend([relationship.start, relationship.end]);
         relationship
-            .properties
-            .iter()
+            .expressions()
             .for_each(|part| expression_slots(part, slots));
     }
 }
@@ -190,6 +193,7 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
             seek.seek.expressions(&mut |of| expression_slots(of, slots));
         }
         Operator::SeekNodeIds { ids: of, .. }
+        | Operator::ScanLabels { names: of, .. }
         | Operator::SeekRelationshipIds { ids: of, .. }
         | Operator::Filter(of)
         | Operator::Skip(of)
@@ -259,11 +263,10 @@ fn operator_slots(operator: &Operator, slots: &mut Slots) {
         Operator::LoadCsv(load) => expression_slots(&load.url, slots),
         Operator::InTransactions(call) => {
             slots.extend(pipeline_slots(&call.inner));
-            call.rows
-                .iter()
-                .for_each(|rows| expression_slots(rows, slots));
+            call.expressions()
+                .for_each(|part| expression_slots(part, slots));
         }
-        Operator::Union(branches) => {
+        Operator::Union(branches) | Operator::Fork(branches) => {
             branches
                 .iter()
                 .for_each(|branch| slots.extend(pipeline_slots(branch)));

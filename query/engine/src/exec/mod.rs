@@ -6,8 +6,8 @@
 //! | `context` | views, limits, counters and the transaction of an execution |
 //! | `pipeline` | pushing batches through steps; the dispatch over operators |
 //! | `scan`, `seek_rows`, `expand`, `trail`, `shortest`, `path` | reading the graph |
-//! | `aggregate`, `distinct`, `sort` | operators that hold rows back |
-//! | `nested` | OPTIONAL MATCH, subqueries, UNION, procedures |
+//! | `aggregate`, `distinct`, `sort`, `held` | operators that hold rows back |
+//! | `nested`, `fork` | OPTIONAL MATCH, subqueries, UNION, procedures |
 //! | `csv` | LOAD CSV |
 //! | `transactions` | CALL { … } IN TRANSACTIONS |
 //! | `write` | CREATE, MERGE, SET, DELETE, FOREACH, schema |
@@ -27,6 +27,8 @@ mod elements;
 mod expand;
 mod expression;
 mod fan;
+mod fork;
+mod held;
 mod id_set;
 mod kernels;
 mod key_table;
@@ -57,7 +59,9 @@ pub(crate) fn count_steps(pipeline: &Pipeline) -> usize {
     let of_step = |operator: &Operator| match operator {
         Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => count_steps(inner),
         Operator::InTransactions(call) => count_steps(&call.inner),
-        Operator::Union(branches) => branches.iter().map(count_steps).max().unwrap_or(0),
+        Operator::Union(branches) | Operator::Fork(branches) => {
+            branches.iter().map(count_steps).max().unwrap_or(0)
+        }
         Operator::Merge { find, .. } => count_steps(find),
         Operator::Foreach { body, .. } => count_steps(body),
         _ => 0,

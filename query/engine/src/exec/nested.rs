@@ -53,7 +53,7 @@ fn unmatched(batch: &Batch, from: u32, to: u32, introduced: &[Slot], live: &[Slo
 pub(crate) fn optional(
     inner: &Pipeline,
     states: &mut [State],
-    is_rowwise: bool,
+    mode: Mode,
     introduced: &[Slot],
     batch: &Batch,
     live: &[Slot],
@@ -61,7 +61,7 @@ pub(crate) fn optional(
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
     let rows = u32::try_from(batch.rows).unwrap_or(u32::MAX);
-    if !is_rowwise {
+    if mode != Mode::Batches {
         for row in 0..rows {
             let mut flow = Flow::More;
             let mut any = false;
@@ -153,12 +153,23 @@ pub(crate) fn entry(batch: &Batch, row: u32) -> Batch {
     batch.row(row as usize, &all)
 }
 
+/// How the inner pipeline of a step is run for the rows that reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// For all together.
+    Batches,
+    /// For one after the other.
+    Rows,
+    /// For one after the other, each seeing what was written for those before it.
+    Turns,
+}
+
 /// CALL { … }.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn apply(
     inner: &Pipeline,
     states: &mut [State],
-    is_rowwise: bool,
+    mode: Mode,
     view: Option<&ViewClause>,
     batch: Batch,
     live: &[Slot],
@@ -175,7 +186,7 @@ pub(crate) fn apply(
     };
     let mut flow = Flow::More;
     context.view = inner_view;
-    if is_rowwise {
+    if mode == Mode::Batches {
         push(
             &inner.steps,
             states,
@@ -190,8 +201,12 @@ pub(crate) fn apply(
         )?;
     } else {
         let rows = u32::try_from(batch.rows).unwrap_or(u32::MAX);
+        let mut turns = context.begin_turns();
         for row in 0..rows {
             let entry = entry(&batch, row);
+            if mode == Mode::Turns {
+                context.next_turn(&mut turns);
+            }
             run_nested(
                 &inner.steps,
                 states,
@@ -209,6 +224,7 @@ pub(crate) fn apply(
                 break;
             }
         }
+        context.end_turns(&turns);
     }
     context.view = outer_view;
     Ok(flow)

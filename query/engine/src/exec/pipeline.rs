@@ -17,8 +17,11 @@ use super::batch::Batch;
 use super::context::Context;
 use super::distinct::DistinctState;
 use super::expression::{eval, eval_single};
+use super::fork::ForkState;
+use super::held::Held;
 use super::kernels::Selected;
 use super::liveness::live_after;
+use super::nested::Mode;
 use super::sort::SortState;
 use super::transactions::TransactionsState;
 use super::vector::Vector;
@@ -61,13 +64,15 @@ pub(crate) enum Kind {
         draws_all: bool,
     },
     /// Rows held back.
-    Barrier(Batch),
+    Barrier(Held),
     /// Rows for the next transaction.
     Transactions(Box<TransactionsState>),
+    /// Rows held back for several pipelines.
+    Fork(Box<ForkState>),
     /// The states of pipelines within.
     Nested {
         inner: Vec<Vec<State>>,
-        is_rowwise: bool,
+        mode: Mode,
     },
 }
 
@@ -103,7 +108,7 @@ pub(crate) fn is_updating(operator: &Operator) -> bool {
         Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => {
             inner.steps.iter().any(|step| is_updating(&step.operator))
         }
-        Operator::Union(branches) => branches
+        Operator::Union(branches) | Operator::Fork(branches) => branches
             .iter()
             .any(|branch| branch.steps.iter().any(|step| is_updating(&step.operator))),
         _ => false,
@@ -122,8 +127,20 @@ fn is_rowwise(pipeline: &Pipeline) -> bool {
                 | Operator::Skip(_)
                 | Operator::Limit(_)
                 | Operator::Barrier { .. }
+                | Operator::Fork(_)
         )
     })
+}
+
+/// How a subquery is run.
+fn mode_of(inner: &Pipeline) -> Mode {
+    if inner.steps.iter().any(|step| is_updating(&step.operator)) {
+        Mode::Turns
+    } else if is_rowwise(inner) {
+        Mode::Batches
+    } else {
+        Mode::Rows
+    }
 }
 
 /// Fresh states for the steps of a pipeline, of whose result the slots in `end` are needed.
@@ -154,18 +171,27 @@ fn kind_of(operator: &Operator, live: &[Slot], draws_all: bool) -> Kind {
             left: None,
             draws_all,
         },
-        Operator::Barrier { .. } => Kind::Barrier(Batch::default()),
-        Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => Kind::Nested {
+        Operator::Barrier { .. } => Kind::Barrier(Held::default()),
+        Operator::Optional { inner, .. } => Kind::Nested {
             inner: vec![states_of(inner, live)],
-            is_rowwise: is_rowwise(inner),
+            mode: if is_rowwise(inner) {
+                Mode::Batches
+            } else {
+                Mode::Rows
+            },
+        },
+        Operator::Apply { inner, .. } => Kind::Nested {
+            inner: vec![states_of(inner, live)],
+            mode: mode_of(inner),
         },
         Operator::Union(branches) => Kind::Nested {
             inner: branches
                 .iter()
                 .map(|branch| states_of(branch, live))
                 .collect(),
-            is_rowwise: false,
+            mode: Mode::Rows,
         },
+        Operator::Fork(branches) => Kind::Fork(Box::new(ForkState::new(branches, live))),
         Operator::InTransactions(call) => {
             Kind::Transactions(Box::new(TransactionsState::new(call, live)))
         }
@@ -174,12 +200,12 @@ fn kind_of(operator: &Operator, live: &[Slot], draws_all: bool) -> Kind {
             end.extend(write::update_slots(on_match));
             Kind::Nested {
                 inner: vec![states_of(find, &end)],
-                is_rowwise: false,
+                mode: Mode::Rows,
             }
         }
         Operator::Foreach { body, .. } => Kind::Nested {
             inner: vec![states_of(body, &[])],
-            is_rowwise: false,
+            mode: Mode::Rows,
         },
         _ => Kind::Plain,
     }
@@ -195,8 +221,9 @@ pub(crate) fn begin(states: &mut [State], entry: &Batch) {
             Kind::Sort(sort) => sort.begin(),
             Kind::Skip(left) => *left = None,
             Kind::Limit { left, .. } => *left = None,
-            Kind::Barrier(buffer) => *buffer = Batch::default(),
+            Kind::Barrier(held) => *held = Held::default(),
             Kind::Transactions(state) => state.begin(),
+            Kind::Fork(state) => state.begin(entry),
         }
     }
 }
@@ -246,6 +273,7 @@ pub(crate) fn finish(
     context: &mut Context<'_>,
     out: &mut Sink<'_>,
 ) -> Result<(), QueryError> {
+    let turn = context.turn();
     for at in 0..steps.len() {
         let Some((state, states)) = states[at..].split_first_mut() else {
             break;
@@ -258,6 +286,10 @@ pub(crate) fn finish(
                 | Kind::Nested { .. }
         ) {
             continue;
+        }
+        if matches!(state.kind, Kind::Barrier(_)) {
+            // What follows sees all that any step before has written.
+            context.catch_up();
         }
         let saved = context.enter(&steps[at], false);
         let mut rest = Rest {
@@ -279,20 +311,23 @@ pub(crate) fn finish(
             (Kind::Transactions(transactions), Operator::InTransactions(call)) => {
                 transactions.finish(call, &state.live, context, &mut rest)?;
             }
+            (Kind::Fork(fork), Operator::Fork(branches)) => {
+                fork.finish(branches, context, &mut rest)?;
+            }
             (Kind::Distinct(distinct), _) => distinct.finish(context),
             (Kind::Sort(sort), Operator::Sort { keys, .. }) => {
                 sort.finish(keys, &state.live, context, &mut rest)?;
             }
-            (Kind::Barrier(buffer), _) => {
-                let buffer = std::mem::take(buffer);
-                let bytes = buffer.bytes();
-                push_in_parts(buffer, &state.live, context, &mut rest)?;
-                context.release(bytes);
+            (Kind::Barrier(held), _) => {
+                let Held { rows, charged } = std::mem::take(held);
+                push_in_parts(rows, &state.live, context, &mut rest)?;
+                context.release(charged);
             }
             _ => {}
         }
         context.leave(&saved);
     }
+    context.set_turn(turn);
     Ok(())
 }
 
@@ -344,6 +379,9 @@ fn operate(
             scan::seek(*node, &sought, seek, &batch, live, context, rest)
         }
         Operator::SeekRows(seek) => seek_rows::seek(seek, &batch, live, context, rest),
+        Operator::ScanLabels { node, names, any } => {
+            scan::labelled(*node, names, *any, &batch, live, context, rest)
+        }
         Operator::SeekNodeIds { node, ids } => scan::by_id(*node, ids, &batch, live, context, rest),
         Operator::CountStore { slot, count } => {
             let count = scan::stored_count(count, context)?;
@@ -559,17 +597,16 @@ fn operate(
             })
         }
         Operator::Barrier { .. } => {
-            if let Kind::Barrier(buffer) = kind {
-                context.charge("Barrier", batch.bytes())?;
+            if let Kind::Barrier(held) = kind {
                 batch.retain(live);
-                buffer.append(&batch, live);
+                held.push("Barrier", &batch, live, context)?;
             }
             Ok(Flow::More)
         }
         Operator::Optional { inner, introduced } => {
             let Kind::Nested {
                 inner: states,
-                is_rowwise,
+                mode,
             } = kind
             else {
                 return Ok(Flow::More);
@@ -577,7 +614,7 @@ fn operate(
             nested::optional(
                 inner,
                 &mut states[0],
-                *is_rowwise,
+                *mode,
                 introduced,
                 &batch,
                 live,
@@ -588,7 +625,7 @@ fn operate(
         Operator::Apply { inner, view } => {
             let Kind::Nested {
                 inner: states,
-                is_rowwise,
+                mode,
             } = kind
             else {
                 return Ok(Flow::More);
@@ -596,7 +633,7 @@ fn operate(
             nested::apply(
                 inner,
                 &mut states[0],
-                *is_rowwise,
+                *mode,
                 view.as_ref(),
                 batch,
                 live,
@@ -610,6 +647,12 @@ fn operate(
                 return Ok(Flow::More);
             };
             state.push(call, &batch, live, context, rest)
+        }
+        Operator::Fork(_) => {
+            if let Kind::Fork(state) = kind {
+                state.push(batch, context)?;
+            }
+            Ok(Flow::More)
         }
         Operator::Union(branches) => {
             let Kind::Nested { inner: states, .. } = kind else {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use retrograph_graph::ids::{IndexId, LabelId, NodeId, RelationshipId, TypeId};
 use retrograph_graph::value::Value;
@@ -13,6 +14,7 @@ use super::expression::eval;
 use super::fan::{Added, Fan};
 use super::pipeline::{Flow, Rest};
 use crate::error::{QueryError, RuntimeError};
+use crate::functions::internal::names_of;
 use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
 use crate::plan::operator::{Seek, StoredCount};
 use crate::plan::{Expression, Slot};
@@ -186,6 +188,83 @@ pub(crate) fn nodes(
         }
     }
     fan.flush(context, rest)
+}
+
+/// The nodes with labels by computed names, for each row.
+pub(crate) fn labelled(
+    node: Slot,
+    names: &Expression,
+    any: bool,
+    batch: &Batch,
+    live: &[Slot],
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let names = eval(names, batch, context)?.into_owned();
+    let mut fan = node_fan(node, batch, live, context);
+    for (row, number) in (0..batch.rows).zip(0u32..) {
+        let flow = match names.get(row) {
+            // Whether a node has a label without a name is unknown.
+            Value::Null => Flow::More,
+            names => {
+                let names = names_of(&names)?;
+                draw_labels(&mut fan, number, node, &names, any, context, rest)?
+            }
+        };
+        if flow == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+    }
+    fan.flush(context, rest)
+}
+
+/// Draws the nodes that have any of some labels, or the first of them if all are wanted.
+fn draw_labels(
+    fan: &mut Fan<'_>,
+    row: u32,
+    node: Slot,
+    names: &[Arc<str>],
+    any: bool,
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    if !any && names.is_empty() {
+        // Every node has all of no labels.
+        return draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
+            read.scan_nodes(cursor, limit, ids)?;
+            Ok(true)
+        });
+    }
+    let wanted = if any { names.len() } else { 1 };
+    let mut labels: Vec<LabelId> = Vec::new();
+    for name in &names[..wanted] {
+        let label = context.read().catalog().label(name);
+        labels.extend(label.filter(|label| !labels.contains(label)));
+    }
+    if let [label] = labels[..] {
+        return draw_label(fan, row, node, label, context, rest);
+    }
+    for (place, label) in labels.iter().enumerate() {
+        // A node that has an earlier label too has been found by it.
+        let flow = draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
+            let mut page = Vec::new();
+            read.scan_label(*label, cursor, limit, &mut page)?;
+            for id in page {
+                let mut is_found = false;
+                for earlier in &labels[..place] {
+                    is_found = is_found || read.has_label(id, *earlier)?;
+                }
+                if !is_found {
+                    ids.push(id);
+                }
+            }
+            Ok(true)
+        })?;
+        if flow == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+    }
+    Ok(Flow::More)
 }
 
 /// Null and NaN compare with nothing.

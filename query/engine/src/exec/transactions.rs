@@ -7,14 +7,16 @@
 //! exists. A transaction that loses certification is run again with the same rows.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use retrograph_cypher::ast::OnError;
 use retrograph_graph::value::{Map, Value};
-use retrograph_graph::{CommitInfo, Committed};
+use retrograph_graph::{CommitInfo, Committed, GraphError};
 
 use super::batch::Batch;
 use super::context::Context;
 use super::expression::eval_single;
+use super::held::Held;
 use super::liveness::{Slots, pipeline_slots};
 use super::nested::{attach, entry};
 use super::pipeline::{Flow, Rest, State, run_nested, states_of};
@@ -27,15 +29,30 @@ use crate::summary::Counters;
 /// How many rows go into one transaction if the query does not say.
 const ROWS_DEFAULT: usize = 1000;
 
+/// How long a transaction is run again with ON ERROR RETRY if the query does not say.
+const RETRY_DEFAULT: Duration = Duration::from_secs(30);
+
+/// The longest pause before a transaction is run again.
+const PAUSE_MAX: Duration = Duration::from_millis(64);
+
+/// What the query says about its transactions.
+#[derive(Clone, Copy)]
+struct Terms {
+    /// How many rows go into one.
+    rows: usize,
+    /// For how long one that lost certification is run again, beyond what every query is granted.
+    retry: Option<Duration>,
+}
+
 /// What the step keeps between batches.
 pub(crate) struct TransactionsState {
     /// Rows for the next transaction.
-    buffer: Batch,
+    buffer: Held,
     /// The slots they keep.
     keep: Vec<Slot>,
     inner: Vec<State>,
-    /// The size of a transaction, once known.
-    rows: Option<usize>,
+    /// What the query says, once known.
+    terms: Option<Terms>,
     /// Whether a transaction failed and no other is to begin.
     is_broken: bool,
 }
@@ -46,17 +63,17 @@ impl TransactionsState {
         keep.extend(live);
         let end = if call.returns { live } else { &[] };
         Self {
-            buffer: Batch::default(),
+            buffer: Held::default(),
             keep: keep.into_iter().collect(),
             inner: states_of(&call.inner, end),
-            rows: None,
+            terms: None,
             is_broken: false,
         }
     }
 
     pub(crate) fn begin(&mut self) {
-        self.buffer = Batch::default();
-        self.rows = None;
+        self.buffer = Held::default();
+        self.terms = None;
         self.is_broken = false;
     }
 
@@ -69,21 +86,20 @@ impl TransactionsState {
         context: &mut Context<'_>,
         rest: &mut Rest<'_>,
     ) -> Result<Flow, QueryError> {
-        let rows_max = match self.rows {
-            Some(rows) => rows,
-            None => *self.rows.insert(rows_of(call, context)?),
-        };
+        let rows_max = self.terms(call, context)?.rows;
         let mut from = 0;
         while from < batch.rows {
-            let to = batch.rows.min(from + rows_max - self.buffer.rows);
+            let to = batch.rows.min(from + (rows_max - self.buffer.rows.rows));
             let rows: Vec<u32> = (from..to)
                 .map(|row| u32::try_from(row).unwrap_or(u32::MAX))
                 .collect();
             let part = batch.gather(&rows, &self.keep);
-            context.charge("InTransactions", part.bytes())?;
-            self.buffer.append(&part, &self.keep);
+            self.buffer
+                .push("InTransactions", &part, &self.keep, context)?;
             from = to;
-            if self.buffer.rows == rows_max && self.run(call, live, context, rest)? == Flow::Stop {
+            if self.buffer.rows.rows == rows_max
+                && self.run(call, live, context, rest)? == Flow::Stop
+            {
                 return Ok(Flow::Stop);
             }
         }
@@ -98,11 +114,9 @@ impl TransactionsState {
         context: &mut Context<'_>,
         rest: &mut Rest<'_>,
     ) -> Result<(), QueryError> {
-        if self.rows.is_none() {
-            // No row came, so the number has not been looked at; it may be wrong nevertheless.
-            rows_of(call, context)?;
-        }
-        if self.buffer.rows > 0 {
+        // Even if no row came, what the query says may be wrong.
+        self.terms(call, context)?;
+        if self.buffer.rows.rows > 0 {
             self.run(call, live, context, rest)?;
         }
         if let Some(last) = context.commits.and_then(|commits| commits.last) {
@@ -120,8 +134,7 @@ impl TransactionsState {
         context: &mut Context<'_>,
         rest: &mut Rest<'_>,
     ) -> Result<Flow, QueryError> {
-        let rows = std::mem::take(&mut self.buffer);
-        let bytes = rows.bytes();
+        let Held { rows, charged } = std::mem::take(&mut self.buffer);
         context.check_limits()?;
         let outcome = if self.is_broken {
             None
@@ -135,7 +148,7 @@ impl TransactionsState {
                 (found, status(Some(committed), true, None))
             }
             Some(Err(error)) if call.on_error == OnError::Fail || !is_recoverable(&error) => {
-                return Err(told(error, context));
+                return Err(error);
             }
             Some(Err(error)) => {
                 self.is_broken = call.on_error == OnError::Break;
@@ -144,7 +157,10 @@ impl TransactionsState {
             }
             None => (failed(&rows, call, live), status(None, false, None)),
         };
-        context.release(bytes);
+        context.release(charged);
+        // What was found is held until it is passed on.
+        let bytes = found.iter().map(Batch::bytes).sum();
+        context.charge("InTransactions", bytes)?;
         let mut flow = Flow::More;
         for mut part in found.drain(..) {
             if let Some(slot) = call.status {
@@ -155,6 +171,7 @@ impl TransactionsState {
                 break;
             }
         }
+        context.release(bytes);
         // The steps before go on reading the version at which the query began.
         context.views.reads[0] = before;
         Ok(flow)
@@ -174,7 +191,9 @@ impl TransactionsState {
         let graph = context.views.reads[0].graph().clone();
         // What an attempt deleted that is not committed is not deleted.
         let deleted = Arc::clone(&context.views.deleted);
-        let mut attempt = 0;
+        let mut attempt: u32 = 0;
+        let retry = self.terms(call, context)?.retry;
+        let deadline = retry.and_then(|retry| Instant::now().checked_add(retry));
         loop {
             context.views.deleted = Arc::clone(&deleted);
             let transaction = graph.begin(commits.options.isolation);
@@ -203,9 +222,19 @@ impl TransactionsState {
                     return Ok((found, committed));
                 }
                 Err(QueryError::Commit(error))
-                    if error.is_transient() && attempt < commits.retries_max =>
+                    if error.is_lost_certification() && attempt < commits.retries_max =>
                 {
                     attempt += 1;
+                    context.check_limits()?;
+                }
+                Err(QueryError::Commit(error))
+                    if error.is_lost_certification()
+                        && deadline.is_some_and(|deadline| Instant::now() < deadline) =>
+                {
+                    // Somebody else is busy with the same elements: longer and longer pauses let them end.
+                    let doublings = (attempt - commits.retries_max).min(6);
+                    std::thread::sleep(PAUSE_MAX.min(Duration::from_millis(1 << doublings)));
+                    attempt = attempt.saturating_add(1);
                     context.check_limits()?;
                 }
                 Err(error) => {
@@ -216,6 +245,32 @@ impl TransactionsState {
         }
     }
 
+    /// What the query says about its transactions.
+    fn terms(
+        &mut self,
+        call: &InTransactions,
+        context: &mut Context<'_>,
+    ) -> Result<Terms, QueryError> {
+        if let Some(terms) = self.terms {
+            return Ok(terms);
+        }
+        if let Some(count) = &call.concurrency {
+            let count = eval_single(count, context)?;
+            if !matches!(count, Value::Int(_)) {
+                let message = format!(
+                    "CONCURRENT takes a number of transactions, not {}",
+                    count.type_name()
+                );
+                return Err(RuntimeError::argument(message).into());
+            }
+        }
+        let terms = Terms {
+            rows: rows_of(call, context)?,
+            retry: retry_of(call, context)?,
+        };
+        Ok(*self.terms.insert(terms))
+    }
+
     fn rows_in(
         &mut self,
         call: &InTransactions,
@@ -224,7 +279,9 @@ impl TransactionsState {
         context: &mut Context<'_>,
     ) -> Result<Vec<Batch>, QueryError> {
         let mut results: Vec<Batch> = Vec::new();
+        let mut turns = context.begin_turns();
         for (row, number) in (0..rows.rows).zip(0u32..) {
+            context.next_turn(&mut turns);
             run_nested(
                 &call.inner.steps,
                 &mut self.inner,
@@ -266,6 +323,35 @@ fn rows_of(call: &InTransactions, context: &mut Context<'_>) -> Result<usize, Qu
     }
 }
 
+fn retry_of(
+    call: &InTransactions,
+    context: &mut Context<'_>,
+) -> Result<Option<Duration>, QueryError> {
+    let Some(retry) = &call.retry else {
+        return Ok(None);
+    };
+    let Some(seconds) = &retry.seconds else {
+        return Ok(Some(RETRY_DEFAULT));
+    };
+    let value = eval_single(seconds, context)?;
+    let seconds = match &value {
+        #[allow(clippy::cast_precision_loss, reason = "nobody waits so long")]
+        Value::Int(seconds) => Some(*seconds as f64),
+        Value::Float(seconds) => Some(*seconds),
+        _ => None,
+    };
+    match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+        Some(retry) => Ok(Some(retry)),
+        None => {
+            let message = format!(
+                "ON ERROR RETRY FOR takes a number of seconds that is not negative, not {}",
+                retrograph_graph::value::text::to_text(&value)
+            );
+            Err(RuntimeError::argument(message).into())
+        }
+    }
+}
+
 /// The rows of a transaction that failed or never began: nulls for what the subquery would return.
 fn failed(rows: &Batch, call: &InTransactions, live: &[Slot]) -> Vec<Batch> {
     let mut rows = rows.clone();
@@ -301,26 +387,21 @@ fn note(context: &mut Context<'_>, committed: Committed, counters: &Counters) {
     }
 }
 
-/// Whether the query may go on behind an error: a wrong value or a lost certification, but not a limit
-/// of the query, a failing store or a commit of unknown outcome.
+/// Whether the query may go on behind an error: a wrong value, too long a value, too large a transaction
+/// or a lost certification, but not a limit of the query, a failing store, a member that does not lead
+/// any more or a commit of unknown outcome.
 fn is_recoverable(error: &QueryError) -> bool {
     match error {
         QueryError::Runtime(_) => true,
-        QueryError::Commit(error) => error.is_transient(),
+        QueryError::Commit(error) => error.is_lost_certification(),
+        QueryError::Graph(error) => matches!(
+            error,
+            GraphError::IndexedValueTooLong { .. }
+                | GraphError::ConstrainedValueTooLong { .. }
+                | GraphError::Encode(_)
+                | GraphError::TransactionTooLarge { .. }
+        ),
         _ => false,
-    }
-}
-
-/// An error of a value, with the number of transactions that stay committed.
-fn told(error: QueryError, context: &Context<'_>) -> QueryError {
-    let count = context.commits.map_or(0, |commits| commits.count);
-    match error {
-        QueryError::Runtime(error) => RuntimeError {
-            message: format!("{} (transactions committed before: {count})", error.message),
-            ..error
-        }
-        .into(),
-        other => other,
     }
 }
 

@@ -477,8 +477,10 @@ impl Vector {
         match self {
             Self::Absent | Self::NodeRange { .. } => 0,
             Self::Constant(value) => value_bytes(value),
-            // The values are those of a page, or no more than rows.
-            Self::Dictionary { .. } => rows * 4,
+            // The values may be those of a page, of which the rows show no more than there are rows.
+            Self::Dictionary { values, .. } => {
+                rows * 4 + values.iter().take(rows).map(value_bytes).sum::<usize>()
+            }
             Self::Nodes { .. }
             | Self::Relationships { .. }
             | Self::Int { .. }

@@ -1,12 +1,12 @@
 //! Steps that write: CREATE, MERGE, SET, REMOVE, DELETE, FOREACH and changes of the schema.
 //!
 //! Writes go to the transaction with the sequence of their clause. SET, MERGE and FOREACH work row by
-//! row, each row seeing what the rows before it did.
+//! row, each row seeing what the rows before it did. Each item of a FOREACH is a turn of its own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId};
+use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId, TypeId};
 use retrograph_graph::value::{Map, NodeRef, RelationshipRef, Value};
 use retrograph_graph::{GoOn, GraphError, IndexSort, RuleKind, Target, Transaction};
 
@@ -20,8 +20,8 @@ use super::vector::Vector;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::functions::internal::names_of;
 use crate::functions::property;
-use crate::plan::expression::{KeyToken, LabelToken};
-use crate::plan::operator::{Creation, SchemaChange, Update};
+use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
+use crate::plan::operator::{CreatedType, Creation, SchemaChange, Update};
 use crate::plan::{Expression, Pipeline, Slot};
 use crate::schema_items::LOOKUPS;
 
@@ -159,10 +159,7 @@ fn make(
         batch.set(node.slot, node_vector(ids, 0));
     }
     for relationship in &creation.relationships {
-        let type_id = match relationship.type_token.id {
-            Some(id) => id,
-            None => transaction.type_id(&relationship.type_token.name)?,
-        };
+        let types = created_types(&relationship.created_type, transaction, batch, context)?;
         let maps = relationship
             .properties
             .as_ref()
@@ -182,11 +179,38 @@ fn make(
             };
             context.counters.relationships_created += 1;
             context.counters.properties_set += properties.len() as u64;
+            // One type for all rows, or one for each.
+            let of_row = if types.len() == 1 { 0 } else { row };
+            let type_id = types[of_row];
             ids.push(transaction.create_relationship(sequence, type_id, start, end, properties)?);
         }
         batch.set(relationship.slot, relationship_vector(ids, 0));
     }
     Ok(())
+}
+
+/// The types of the relationships that a batch creates: one for all, or one for each row.
+fn created_types(
+    created: &CreatedType,
+    transaction: &Transaction,
+    batch: &Batch,
+    context: &mut Context<'_>,
+) -> Result<Vec<TypeId>, QueryError> {
+    let names = match created {
+        CreatedType::Named(TypeToken { id: Some(id), .. }) => return Ok(vec![*id]),
+        CreatedType::Named(token) => return Ok(vec![transaction.type_id(&token.name)?]),
+        CreatedType::Computed(names) => eval(names, batch, context)?,
+    };
+    (0..batch.rows)
+        .map(|row| match &names_of(&names.get(row))?[..] {
+            [name] => Ok(transaction.type_id(name)?),
+            names => Err(RuntimeError::argument(format!(
+                "a relationship to create has exactly one type, but {} are given",
+                names.len()
+            ))
+            .into()),
+        })
+        .collect()
 }
 
 /// The node at which a relationship to be created starts or ends.
@@ -602,6 +626,7 @@ pub(crate) fn foreach(
     context: &mut Context<'_>,
 ) -> Result<(), QueryError> {
     let all: Vec<Slot> = (0..batch.columns.len()).map(|at| Slot(at as u16)).collect();
+    let mut turns = context.begin_turns();
     for row in 0..batch.rows {
         let one = batch.row(row, &all);
         let items = match eval(list, &one, context)?.get(0) {
@@ -619,10 +644,12 @@ pub(crate) fn foreach(
             context.tick(1)?;
             let mut entry = one.clone();
             entry.set(item, Vector::Constant(value.clone()));
+            context.next_turn(&mut turns);
             run_nested(&body.steps, states, context, entry, &mut |_, _| {
                 Ok(Flow::More)
             })?;
         }
+        context.end_turns(&turns);
     }
     Ok(())
 }

@@ -10,6 +10,7 @@
 
 pub mod aggregate;
 mod algorithms;
+mod apoc;
 mod awaiting;
 pub(crate) mod boxes;
 mod conversion;

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use hashbrown::HashMap;
 
 use super::{Aggregator, Function, Parameter, ScalarBody};
-use super::{conversion, graph, lists, math, spatial, strings, temporal};
+use super::{apoc, conversion, graph, lists, math, spatial, strings, temporal};
 use crate::types::Type;
 
 /// An aggregating function as the binder sees it.
@@ -49,6 +49,7 @@ const GQL_NAMES: &[(&str, &str)] = &[
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     let mut scalars = Vec::new();
     for functions in [
+        apoc::functions(),
         conversion::functions(),
         graph::functions(),
         lists::functions(),

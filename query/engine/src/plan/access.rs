@@ -3,6 +3,7 @@
 use std::ops::Bound;
 
 use retrograph_graph::ids::IndexId;
+use retrograph_graph::value::Value;
 
 use super::cost;
 use super::expression::{Comparison, Expression, KeyToken, LabelToken, Slot, StringTest};
@@ -11,6 +12,10 @@ use super::operator::{Found, Operator, Seek, SeekRows};
 use super::rows::{self, RowsOf};
 use super::schema::{IndexInfo, Schema};
 use super::slots::SlotSet;
+use crate::functions::internal;
+
+/// What share of the nodes is expected to have a label whose name is computed.
+const COMPUTED_LABEL_SHARE: f64 = 0.1;
 
 /// One way to find a node.
 #[derive(Clone, Debug)]
@@ -103,6 +108,22 @@ fn seeks(schema: &dyn Schema, node: &PatternNode, candidates: &Candidates<'_>) -
         if candidates.placed[place] || !predicate.reads.contains(&node.slot) {
             continue;
         }
+        if let Some((names, any)) = computed_labels(predicate, node.slot, candidates.bound) {
+            let rows = (schema.nodes(None) as f64 * COMPUTED_LABEL_SHARE).max(1.0);
+            found.push(Access {
+                operator: Operator::ScanLabels {
+                    node: node.slot,
+                    names: names.clone(),
+                    any,
+                },
+                rows,
+                cost: rows.max(cost::SCAN_COST_MIN),
+                label: None,
+                solved: Vec::new(),
+                narrowed: vec![place],
+                is_seek: false,
+            });
+        }
         if let Some(ids) = ids_of(&predicate.expression, node.slot, candidates.bound) {
             let rows = if matches!(predicate.expression, Expression::In(..)) {
                 10.0
@@ -144,6 +165,28 @@ fn seeks(schema: &dyn Schema, node: &PatternNode, candidates: &Candidates<'_>) -
         }
     }
     found
+}
+
+/// Reads a predicate as a demand on the labels of a node by names that are known before it.
+fn computed_labels<'e>(
+    predicate: &'e Predicate,
+    node: Slot,
+    bound: &SlotSet,
+) -> Option<(&'e Expression, bool)> {
+    let Expression::Call(function, arguments) = &predicate.expression else {
+        return None;
+    };
+    let [
+        Expression::Slot(slot),
+        names,
+        Expression::Literal(Value::Bool(any)),
+    ] = &arguments[..]
+    else {
+        return None;
+    };
+    let is_test = function.name == internal::HAS_LABELS.name;
+    let is_known = super::slots::expression_reads(names).is_subset(bound);
+    (is_test && *slot == node && is_known).then_some((names, *any))
 }
 
 /// The seek in the index of one label that begins with the predicate at `place`.

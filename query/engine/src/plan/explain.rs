@@ -11,8 +11,8 @@ use retrograph_graph::{IndexSort, RuleKind};
 
 use super::expression::{Expression, KeyToken, LabelToken, Slot, SubqueryResult, TypeToken};
 use super::operator::{
-    AggregateCall, Creation, Found, Operator, Pipeline, SchemaChange, Seek, SeekRows, Step,
-    StoredCount, Update, Walk,
+    AggregateCall, CreatedType, Creation, Found, Operator, Pipeline, SchemaChange, Seek, SeekRows,
+    Step, StoredCount, Update, Walk,
 };
 use super::path::{PathProgram, Restriction, Select};
 use super::rows::{EqualTo, Next, RowSeek, RowsOf};
@@ -106,7 +106,7 @@ impl Table<'_> {
             Operator::InTransactions(call) => self.pipeline(&call.inner, depth + 1),
             Operator::Merge { find, .. } => self.pipeline(find, depth + 1),
             Operator::Foreach { body, .. } => self.pipeline(body, depth + 1),
-            Operator::Union(branches) => {
+            Operator::Union(branches) | Operator::Fork(branches) => {
                 branches
                     .iter()
                     .for_each(|branch| self.pipeline(branch, depth + 1));
@@ -139,9 +139,18 @@ impl Table<'_> {
                 let rows = call.rows.as_ref();
                 let rows = rows.map_or("1000".to_owned(), |rows| texts.expression(rows));
                 let on_error = call.on_error.as_str();
+                let retry = match &call.retry {
+                    None => String::new(),
+                    Some(retry) => {
+                        let seconds = retry.seconds.as_ref();
+                        let seconds =
+                            seconds.map_or("30".to_owned(), |seconds| texts.expression(seconds));
+                        format!("RETRY FOR {seconds} SECONDS THEN ")
+                    }
+                };
                 (
                     "InTransactions",
-                    format!("OF {rows} ROWS ON ERROR {on_error}"),
+                    format!("OF {rows} ROWS ON ERROR {retry}{on_error}"),
                 )
             }
             Operator::Unit => ("Unit", String::new()),
@@ -162,6 +171,11 @@ impl Table<'_> {
                 )
             }
             Operator::SeekRows(seek) => self.seek_rows(seek),
+            Operator::ScanLabels { node, names, any } => {
+                let (node, names) = (texts.slot(*node), texts.expression(names));
+                let any = if *any { "any" } else { "" };
+                ("ScanLabels", format!("({node}:${any}({names}))"))
+            }
             Operator::SeekNodeIds { node, ids } => {
                 let ids = texts.expression(ids);
                 (
@@ -299,6 +313,7 @@ impl Table<'_> {
                 view.as_ref().map_or(String::new(), |view| self.view(view)),
             ),
             Operator::Union(_) => ("Union", String::new()),
+            Operator::Fork(_) => ("Fork", String::new()),
             Operator::CallProcedure {
                 procedure,
                 arguments,
@@ -605,7 +620,10 @@ impl Table<'_> {
                 "({})-[{}:{}{}]->({})",
                 self.texts.slot(part.start),
                 self.texts.slot(part.slot),
-                part.type_token.name,
+                match &part.created_type {
+                    CreatedType::Named(token) => token.name.to_string(),
+                    CreatedType::Computed(name) => format!("$({})", self.texts.expression(name)),
+                },
                 properties(&part.properties),
                 self.texts.slot(part.end)
             )

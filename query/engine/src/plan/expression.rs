@@ -208,6 +208,8 @@ pub enum Expression {
         list: Box<Expression>,
         /// The next value of the accumulator.
         body: Box<Expression>,
+        /// `allReduce`: what each value of it must meet; the result is whether all do.
+        predicate: Option<Box<Expression>>,
     },
     /// A pipeline run for the current row, beginning with [`super::Operator::Argument`].
     Subquery(Box<Pipeline>, SubqueryResult),

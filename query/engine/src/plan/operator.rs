@@ -136,13 +136,42 @@ pub struct CreateRelationship {
     /// Its variable.
     pub slot: Slot,
     /// Its type.
-    pub type_token: TypeToken,
+    pub created_type: CreatedType,
     /// Where it starts.
     pub start: Slot,
     /// Where it ends.
     pub end: Slot,
     /// Its properties.
     pub properties: Option<Expression>,
+}
+
+/// The type of a relationship to create.
+#[derive(Clone, Debug)]
+pub enum CreatedType {
+    /// Known by name.
+    Named(TypeToken),
+    /// Its name, or a list that holds nothing else, is computed for each row.
+    Computed(Expression),
+}
+
+impl CreateRelationship {
+    /// What it computes.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let name = match &self.created_type {
+            CreatedType::Named(_) => None,
+            CreatedType::Computed(name) => Some(name),
+        };
+        name.into_iter().chain(&self.properties)
+    }
+
+    /// See [`Self::expressions`].
+    pub fn expressions_mut(&mut self) -> impl Iterator<Item = &mut Expression> {
+        let name = match &mut self.created_type {
+            CreatedType::Named(_) => None,
+            CreatedType::Computed(name) => Some(name),
+        };
+        name.into_iter().chain(&mut self.properties)
+    }
 }
 
 /// What a CREATE makes, nodes before the relationships between them.
@@ -197,8 +226,13 @@ pub struct LoadCsv {
 pub struct InTransactions {
     /// What runs in the transactions.
     pub inner: Pipeline,
+    /// How many transactions may run at the same time. They run one after the other: the number only
+    /// has to be one.
+    pub concurrency: Option<Expression>,
     /// How many rows go into one transaction; a thousand if not said.
     pub rows: Option<Expression>,
+    /// Whether a transaction that lost certification is run again for some time.
+    pub retry: Option<Retry>,
     /// What becomes of the rest when one fails.
     pub on_error: OnError,
     /// Where to tell how it went.
@@ -207,6 +241,30 @@ pub struct InTransactions {
     pub returns: bool,
     /// The slots of the inner columns, null where the transaction failed.
     pub introduced: Vec<Slot>,
+}
+
+/// How long a transaction that lost certification is run again.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// For so many seconds; half a minute if not said.
+    pub seconds: Option<Expression>,
+}
+
+impl InTransactions {
+    /// What it computes before the first row.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let seconds = self.retry.iter().flat_map(|retry| &retry.seconds);
+        self.concurrency.iter().chain(&self.rows).chain(seconds)
+    }
+
+    /// See [`Self::expressions`].
+    pub fn expressions_mut(&mut self) -> impl Iterator<Item = &mut Expression> {
+        let seconds = self.retry.iter_mut().flat_map(|retry| &mut retry.seconds);
+        self.concurrency
+            .iter_mut()
+            .chain(&mut self.rows)
+            .chain(seconds)
+    }
 }
 
 /// A change of the schema.
@@ -273,6 +331,16 @@ pub enum Operator {
         node: Slot,
         /// The label it must have.
         label: Option<LabelToken>,
+    },
+    /// The nodes that have labels by computed names, for each row, each once; if all labels are wanted,
+    /// those that have the first. A predicate that follows judges what was found.
+    ScanLabels {
+        /// The node found.
+        node: Slot,
+        /// The name, or a list of names.
+        names: Expression,
+        /// Whether any of the labels will do.
+        any: bool,
     },
     /// The nodes an index finds, for each row.
     SeekNodes {
@@ -472,6 +540,9 @@ pub enum Operator {
     /// The rows of each branch for each row, one branch after the other. Every branch leaves its
     /// columns in the same slots; DISTINCT is a step of its own.
     Union(Vec<Pipeline>),
+    /// The rows that each branch makes of all rows, one branch after the other. Every branch leaves its
+    /// columns in the same slots; DISTINCT is a step of its own.
+    Fork(Vec<Pipeline>),
     /// The rows of a CSV file for each row.
     LoadCsv(Box<LoadCsv>),
     /// The rows a procedure yields for each row.

@@ -241,6 +241,7 @@ fn treats_rows_alike(operator: &Operator) -> bool {
             | Operator::SeekNodes { .. }
             | Operator::SeekRows(_)
             | Operator::SeekNodeIds { .. }
+            | Operator::ScanLabels { .. }
             | Operator::ScanRelationships { .. }
             | Operator::SeekRelationshipIds { .. }
             | Operator::Expand { .. }

@@ -77,9 +77,8 @@ impl Uses {
             self.read(relationship.start);
             self.read(relationship.end);
             relationship
-                .properties
-                .iter()
-                .for_each(|properties| self.expression(properties));
+                .expressions()
+                .for_each(|part| self.expression(part));
         }
     }
 
@@ -144,7 +143,10 @@ impl Uses {
                 }
                 seek.seek.expressions(&mut |value| self.expression(value));
             }
-            Operator::SeekNodeIds { node, ids } => {
+            Operator::SeekNodeIds { node, ids }
+            | Operator::ScanLabels {
+                node, names: ids, ..
+            } => {
                 self.fill(*node);
                 self.expression(ids);
             }
@@ -272,11 +274,11 @@ impl Uses {
             }
             Operator::InTransactions(call) => {
                 self.pipeline(&call.inner);
-                call.rows.iter().for_each(|rows| self.expression(rows));
+                call.expressions().for_each(|part| self.expression(part));
                 self.fills.extend(call.status);
                 self.fills.extend(&call.introduced);
             }
-            Operator::Union(branches) => {
+            Operator::Union(branches) | Operator::Fork(branches) => {
                 branches.iter().for_each(|branch| self.pipeline(branch));
             }
             Operator::CallProcedure {
@@ -371,9 +373,11 @@ pub fn operator_expressions<'o>(operator: &'o Operator, f: &mut dyn FnMut(&'o Ex
             }
         },
         Operator::SeekRows(seek) => seek.seek.expressions(f),
-        Operator::InTransactions(call) => call.rows.iter().for_each(f),
+        Operator::InTransactions(call) => call.expressions().for_each(f),
         Operator::LoadCsv(load) => f(&load.url),
-        Operator::SeekNodeIds { ids, .. } | Operator::SeekRelationshipIds { ids, .. } => f(ids),
+        Operator::SeekNodeIds { ids, .. }
+        | Operator::ScanLabels { names: ids, .. }
+        | Operator::SeekRelationshipIds { ids, .. } => f(ids),
         Operator::ExpandVariable {
             each: Some((_, predicate)),
             ..
@@ -504,11 +508,13 @@ pub fn children<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression
             initial,
             list,
             body,
+            predicate,
             ..
         } => {
             f(initial);
             f(list);
             f(body);
+            predicate.iter().for_each(|predicate| f(predicate));
         }
         Expression::Subquery(_, result) => {
             if let SubqueryResult::Collect(item) = result {

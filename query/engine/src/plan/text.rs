@@ -134,14 +134,23 @@ impl<'p> Texts<'p> {
                 item,
                 list,
                 body,
-            } => format!(
-                "reduce({} = {}, {} IN {} | {})",
-                self.slot(*accumulator),
-                self.expression(initial),
-                self.slot(*item),
-                self.expression(list),
-                self.expression(body)
-            ),
+                predicate,
+            } => {
+                let reduction = format!(
+                    "{} = {}, {} IN {} | {}",
+                    self.slot(*accumulator),
+                    self.expression(initial),
+                    self.slot(*item),
+                    self.expression(list),
+                    self.expression(body)
+                );
+                match predicate {
+                    None => format!("reduce({reduction})"),
+                    Some(predicate) => {
+                        format!("allReduce({reduction}, {})", self.expression(predicate))
+                    }
+                }
+            }
             Expression::Subquery(_, result) => match result {
                 SubqueryResult::Exists => "EXISTS { … }".to_owned(),
                 SubqueryResult::Count => "COUNT { … }".to_owned(),

@@ -3,14 +3,14 @@
 use std::ops::Bound;
 
 use super::expression::{Expression, Projection, SubqueryResult};
-use super::operator::{Creation, Operator, Pipeline, Seek, Update};
+use super::operator::{CreateRelationship, Creation, Operator, Pipeline, Seek, Update};
 
 /// Calls `f` for each pipeline that stands directly within an operator, those of expressions left out.
 pub fn nested(operator: &mut Operator, f: &mut dyn FnMut(&mut Pipeline)) {
     match operator {
         Operator::Optional { inner, .. } | Operator::Apply { inner, .. } => f(inner),
         Operator::InTransactions(call) => f(&mut call.inner),
-        Operator::Union(branches) => branches.iter_mut().for_each(f),
+        Operator::Union(branches) | Operator::Fork(branches) => branches.iter_mut().for_each(f),
         Operator::Merge { find, .. } => f(find),
         Operator::Foreach { body, .. } => f(body),
         _ => {}
@@ -54,9 +54,11 @@ fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
             }
         },
         Operator::SeekRows(seek) => seek.seek.expressions_mut(f),
-        Operator::InTransactions(call) => call.rows.iter_mut().for_each(f),
+        Operator::InTransactions(call) => call.expressions_mut().for_each(f),
         Operator::LoadCsv(load) => f(&mut load.url),
-        Operator::SeekNodeIds { ids, .. } | Operator::SeekRelationshipIds { ids, .. } => f(ids),
+        Operator::SeekNodeIds { ids, .. }
+        | Operator::ScanLabels { names: ids, .. }
+        | Operator::SeekRelationshipIds { ids, .. } => f(ids),
         Operator::ExpandVariable {
             each: Some((_, predicate)),
             ..
@@ -113,7 +115,7 @@ fn created(creation: &mut Creation, f: &mut dyn FnMut(&mut Expression)) {
     nodes.for_each(&mut *f);
     let relationships = creation.relationships.iter_mut();
     relationships
-        .filter_map(|part| part.properties.as_mut())
+        .flat_map(CreateRelationship::expressions_mut)
         .for_each(f);
 }
 
@@ -208,11 +210,13 @@ fn parts(expression: &mut Expression, f: &mut dyn FnMut(&mut Expression)) {
             initial,
             list,
             body,
+            predicate,
             ..
         } => {
             f(initial);
             f(list);
             f(body);
+            predicate.iter_mut().for_each(|predicate| f(predicate));
         }
         Expression::Subquery(_, result) => {
             if let SubqueryResult::Collect(item) = result {

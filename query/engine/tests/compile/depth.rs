@@ -28,6 +28,41 @@ fn deep_statements_compile() {
         ),
         ("", "CALL { ", "RETURN 1 AS x", " } RETURN x", ""),
         ("", "FOREACH (x IN [1] | ", "CREATE ()", ")", ""),
+        ("", "RETURN 1 AS x NEXT ", "RETURN 1 AS x", "", ""),
+        ("", "WHEN true THEN { ", "RETURN 1 AS x", " }", ""),
+        (
+            "",
+            "OPTIONAL CALL () { ",
+            "RETURN 1 AS x",
+            " } RETURN x",
+            "",
+        ),
+        ("RETURN ", "COLLECT { RETURN ", "1", " AS x }", " AS x"),
+        (
+            "RETURN ",
+            "EXISTS { ((a)-->(b) WHERE ",
+            "true",
+            "){1,2} }",
+            " AS x",
+        ),
+        ("MATCH (n:", "!(", "A", ")", ") RETURN n"),
+        ("MATCH ()-[r:", "!(", "A", ")", "]-() RETURN r"),
+        (
+            "RETURN ",
+            "EXISTS { ()-[:$(CASE WHEN ",
+            "true",
+            " THEN 'A' END)]->() }",
+            " AS x",
+        ),
+        ("RETURN ", "CASE 1 WHEN > ", "1", " THEN 1 END", " AS x"),
+        (
+            "RETURN ",
+            "allReduce(a = 0, x IN [1] | x, ",
+            "true",
+            ")",
+            " AS x",
+        ),
+        ("RETURN 1 IS :: ", "LIST<", "INT", ">", " AS x"),
     ];
     let check = move || {
         for (before, open, middle, close, after) in pieces {

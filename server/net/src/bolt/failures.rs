@@ -25,6 +25,13 @@ pub fn of_query(error: &QueryError, text: &str) -> Failure {
         QueryError::Cancelled => Failure::new(code::TERMINATED, error.to_string()),
         QueryError::TimedOut { .. } => Failure::new(code::TRANSACTION_TIMED_OUT, error.to_string()),
         QueryError::OutOfMemory { .. } => Failure::new(code::OUT_OF_MEMORY, error.to_string()),
+        QueryError::AfterCommits { error: of, count } => {
+            let Failure { code, message } = of_query(of, text);
+            Failure::new(
+                code,
+                format!("{message} (transactions committed before: {count})"),
+            )
+        }
         other => Failure::new(code::UNKNOWN_ERROR, chain(other)),
     }
 }

@@ -35,16 +35,25 @@ pub use existing::GoOn;
 
 type Result<T> = std::result::Result<T, GraphError>;
 
-/// Where in a transaction a write was made: statement and clause. A read bound by
+/// Where in a transaction a write was made: statement, turn and clause. A read bound by
 /// [`GraphRead::below`] sees writes of smaller sequences only.
+///
+/// A turn is one execution of a part of a statement that is executed several times, such as a
+/// subquery for one row: it sees what earlier turns wrote, whatever the clause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sequence(pub u32);
+pub struct Sequence(pub u64);
 
 impl Sequence {
-    /// The sequence of a clause of a statement.
+    /// The sequence of a clause of a statement, in its first turn.
     #[must_use]
     pub const fn new(statement: u16, clause: u16) -> Self {
-        Self((statement as u32) << 16 | clause as u32)
+        Self::in_turn(statement, 0, clause)
+    }
+
+    /// The sequence of a clause in a turn of a statement.
+    #[must_use]
+    pub const fn in_turn(statement: u16, turn: u32, clause: u16) -> Self {
+        Self((statement as u64) << 48 | (turn as u64) << 16 | clause as u64)
     }
 }
 
@@ -110,7 +119,7 @@ impl OwnWrites {
     pub fn below(&self, sequence: Sequence) -> Self {
         Self {
             state: Arc::clone(&self.state),
-            below: u64::from(sequence.0).min(self.below),
+            below: sequence.0.min(self.below),
         }
     }
 
@@ -535,6 +544,12 @@ impl Transaction {
             journal: self.state.overlay.write().mark(),
             schema: self.state.schema.lock().len(),
         }
+    }
+
+    /// Promises that no read from now on is bound by a sequence between `after` and `up_to`: of the
+    /// states that an element had there, only the last need be kept.
+    pub fn settle(&self, after: Sequence, up_to: Sequence) {
+        self.state.overlay.write().settled = (after, up_to);
     }
 
     /// Takes back every write since a mark. What was read since stays noted.

@@ -44,6 +44,12 @@ pub(super) struct Edge {
     pub(super) steps: Iteration,
 }
 
+/// Takes a repetition.
+type Emit<'e> = dyn FnMut(&[Step], &mut Context<'_>) -> Result<(), QueryError> + 'e;
+
+/// How many edges are gathered between two looks at the memory.
+const EDGES_BETWEEN_LOOKS: usize = 4096;
+
 struct Hop<'q> {
     relationship: Slot,
     direction: Option<Direction>,
@@ -163,7 +169,7 @@ impl<'q> Machine<'q> {
             state.count + 1
         };
         let next = State { count, ..state };
-        let mut emit = |steps: &[Step]| {
+        let mut emit = |steps: &[Step], context: &mut Context<'_>| {
             if let Some((end, _)) = steps.last() {
                 edges.push(Edge {
                     node: *end,
@@ -171,6 +177,11 @@ impl<'q> Machine<'q> {
                     steps: steps.into(),
                 });
             }
+            if edges.len() % EDGES_BETWEEN_LOOKS != 0 {
+                return Ok(());
+            }
+            let bytes = size_of::<Edge>() + size_of_val(steps);
+            context.charge_at_least("ExpandPath", edges.len() * bytes)
         };
         self.hop(line, node, row, &mut Iteration::new(), &mut emit, context)
     }
@@ -182,22 +193,25 @@ impl<'q> Machine<'q> {
         start: NodeId,
         row: usize,
         done: &mut Iteration,
-        emit: &mut dyn FnMut(&[Step]),
+        emit: &mut Emit<'_>,
         context: &mut Context<'_>,
     ) -> Result<(), QueryError> {
         let at = done.len();
         let Some(hop) = line.hops.get(at) else {
-            emit(done);
-            return Ok(());
+            return emit(done, context);
         };
         let mut found: SmallVec<[Step; 16]> = SmallVec::new();
         self.neighbours(line, start, row, done, &mut found, context)?;
         debug_assert!(hop.types.is_some() || found.is_empty());
+        // What is left of a neighbourhood is held while the hops behind it are walked.
+        let bytes = found.len() * size_of::<Step>();
+        context.charge("ExpandPath", bytes)?;
         for step in found {
             done.push(step);
             self.hop(line, start, row, done, emit, context)?;
             done.pop();
         }
+        context.release(bytes);
         Ok(())
     }
 
@@ -218,14 +232,17 @@ impl<'q> Machine<'q> {
         };
         let node = done.last().map_or(start, |(node, _)| *node);
         let excluded = self.exclusions.of(row);
+        // A neighbourhood that has no room is not taken in to its end.
+        let steps_max = context.memory_left() / size_of::<Step>();
         context
             .read()
             .expand(node, hop.direction, types, |neighbour, id, _| {
                 let is_used = !self.may_repeat && done.iter().any(|(_, used)| *used == id);
-                if !is_used && !excluded.contains(&id) {
+                if !is_used && !excluded.contains(&id) && found.len() <= steps_max {
                     found.push((neighbour, id));
                 }
             })?;
+        context.charge_at_least("ExpandPath", found.len() * size_of::<Step>())?;
         context.tick(1 + found.len())?;
         if hop.tests.is_empty() || found.is_empty() {
             return Ok(());
