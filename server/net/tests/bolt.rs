@@ -207,6 +207,24 @@ fn a_reset_interrupts_a_running_query() {
 }
 
 #[test]
+fn a_reset_interrupts_a_result_that_is_run_to_its_end_for_the_next_query() {
+    let fixture = Fixture::new();
+    let mut client = fixture.client();
+    client.begin(Extra::default());
+    // Some rows at once, and then none for longer than any test.
+    let first =
+        "UNWIND range(1, 10000) AS x UNWIND range(1, 10000) AS y UNWIND range(1, 10000) AS z
+        WITH x, y, z WHERE x = 1 AND y = 1 RETURN z";
+    client.send(&[run(first), pull(1, None)]);
+    client.success();
+    assert_eq!(numbers(&client.rows().0), [1]);
+    client.send(&[run("RETURN 1"), Request::Reset]);
+    client.ignored();
+    client.success();
+    assert_eq!(client.int("RETURN 2"), 2);
+}
+
+#[test]
 fn a_client_that_goes_takes_its_transaction_with_it() {
     let fixture = Fixture::new();
     let mut first = fixture.client();
