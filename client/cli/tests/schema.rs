@@ -96,3 +96,32 @@ fn constraints_hold_across_processes() {
     let error = retrograph.query(again).failure(1);
     assert!(error.contains("first: Ada, last: L"), "{error}");
 }
+
+#[test]
+fn a_command_that_creates_an_index_ends_when_it_is_built() {
+    let retrograph = Retrograph::with_graph();
+    retrograph
+        .query("UNWIND range(1, 9000) AS i CREATE (:P {k: i % 10, name: 'n' + toString(i)})")
+        .success();
+    retrograph
+        .query("CREATE INDEX k FOR (n:P) ON (n.k); CREATE TEXT INDEX name FOR (n:P) ON (n.name)")
+        .success();
+    let shown = "SHOW INDEXES YIELD name, state, populationPercent WHERE name IN ['k', 'name'] \
+                 RETURN name, state, populationPercent ORDER BY name";
+    assert_eq!(
+        retrograph.query(shown).success(),
+        "name,state,populationPercent\nk,ONLINE,100.0\nname,ONLINE,100.0\n"
+    );
+    retrograph.query("CALL db.awaitIndexes(0)").success();
+    let found = retrograph.query("MATCH (n:P {k: 3}) RETURN count(*) AS n");
+    assert_eq!(found.success(), "n\n900\n");
+    // A value that does not fit an index shows only when it is built.
+    retrograph
+        .query("CREATE (:P {long: reduce(s = 'x', i IN range(1, 14) | s + s)})")
+        .success();
+    let error = retrograph
+        .query("CREATE INDEX long FOR (n:P) ON (n.long)")
+        .failure(1);
+    assert!(error.contains("index long cannot be built"), "{error}");
+    retrograph.query("DROP INDEX long").success();
+}
