@@ -40,7 +40,7 @@ fn deep_statements_compile() {
         ("RETURN ", "COLLECT { RETURN ", "1", " AS x }", " AS x"),
         (
             "RETURN ",
-            "EXISTS { ((a)-->(b) WHERE ",
+            "EXISTS { (()-->() WHERE ",
             "true",
             "){1,2} }",
             " AS x",
