@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use retrograph_cypher::ast::{ConstraintSort, IndexKind};
 use retrograph_graph::ids::{KeyId, Version};
+use retrograph_graph::value::text::to_text;
 use retrograph_graph::value::{Map, Value};
 use retrograph_graph::{
     Build, Fulltext, GraphRead, IndexBuild, IndexSort, ReadCatalog, RuleKind, Target,
+    VectorSettings,
 };
+
+use crate::exec::vector_index::config_of;
 
 /// An index.
 #[derive(Clone, Debug)]
@@ -24,6 +28,8 @@ pub(crate) struct IndexItem {
     pub(crate) constraint: Option<ConstraintSort>,
     /// How a full-text index analyses texts.
     pub(crate) fulltext: Option<Fulltext>,
+    /// How a vector index compares vectors.
+    pub(crate) vectors: Option<VectorSettings>,
     /// The first version it answers for; none while it is being built.
     pub(crate) covers_from: Option<i64>,
     pub(crate) progress: Progress,
@@ -91,6 +97,7 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
             properties: vec![catalog.key_name(index.key).unwrap_or_default()],
             constraint: index.unique.then_some(ConstraintSort::Unique),
             fulltext: None,
+            vectors: None,
             covers_from: covered(index.covers_from),
             progress: Progress::of(read.graph().index_build(&index)),
         })
@@ -105,6 +112,7 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
                 kind: match rule.kind {
                     RuleKind::Index(IndexSort::Text) => IndexKind::Text,
                     RuleKind::Index(IndexSort::Point) => IndexKind::Point,
+                    RuleKind::Index(IndexSort::Vector(_)) => IndexKind::Vector,
                     RuleKind::Index(IndexSort::Fulltext(_)) => IndexKind::Fulltext,
                     _ => IndexKind::Range,
                 },
@@ -116,6 +124,7 @@ pub(crate) fn index_items(read: &GraphRead) -> Vec<IndexItem> {
                     RuleKind::Key => Some(ConstraintSort::Key),
                     _ => None,
                 },
+                vectors: rule.vector_settings(),
                 fulltext: match rule.kind {
                     RuleKind::Index(IndexSort::Fulltext(settings)) => Some(settings),
                     _ => None,
@@ -143,6 +152,7 @@ pub(crate) fn lookup_items() -> [IndexItem; 2] {
         properties: Vec::new(),
         constraint: None,
         fulltext: None,
+        vectors: None,
         covers_from: Some(0),
         progress: Progress::of(None),
     };
@@ -261,6 +271,7 @@ impl IndexItem {
 
     /// The options it was made with.
     pub(crate) fn options(&self) -> Value {
+        let vectors = self.vectors.map(|settings| config_of(&settings));
         let config = self.fulltext.map(|settings| {
             Map::from_iter([
                 (
@@ -276,7 +287,7 @@ impl IndexItem {
         let map = Map::from_iter([
             (
                 "indexConfig".into(),
-                Value::Map(Arc::new(config.unwrap_or_default())),
+                Value::Map(Arc::new(config.or(vectors).unwrap_or_default())),
             ),
             ("indexProvider".into(), Value::string(self.provider())),
         ]);
@@ -314,6 +325,23 @@ impl IndexItem {
                     )
                 });
                 format!("CREATE {kind} INDEX {name} FOR {target} ON EACH [{keys}]{options}")
+            }
+            IndexKind::Vector => {
+                let config = self.vectors.map(|settings| config_of(&settings));
+                let settings = config.unwrap_or_default().into_iter().map(|(key, value)| {
+                    let value = match value {
+                        Value::String(text) => format!("'{text}'"),
+                        other => to_text(&other),
+                    };
+                    format!("{}: {value}", quoted(&key))
+                });
+                let settings: Vec<String> = settings.collect();
+                format!(
+                    "CREATE {kind} INDEX {name} FOR {target} ON ({keys}) OPTIONS {{indexConfig: {{{}}}, \
+                     indexProvider: '{}'}}",
+                    settings.join(", "),
+                    self.provider()
+                )
             }
             _ => format!("CREATE {kind} INDEX {name} FOR {target} ON ({keys})"),
         }

@@ -253,7 +253,7 @@ impl Graph {
         if version > latest {
             return Err(GraphError::FutureVersion { version, latest });
         }
-        Ok(GraphRead::new(Arc::clone(self), version, None))
+        Ok(GraphRead::new(Arc::clone(self), version, None).dated())
     }
 
     /// The last version at or before an instant. The answer is final: on a leader, no commit will

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`graph`], [`read`], [`expansion`], [`transaction`] | the doors: a graph, its views, its transactions |
 //! | [`value`], [`encoding`], [`column`] | values, their bytes, columns of them |
+//! | [`vector`] | what a vector index takes for a vector |
 //! | [`catalog`], [`statistics`] | names, schema, sizes |
 //! | [`effect`], [`commit`], [`entry`] | what a commit does, says and looks like in the log |
 //! | [`apply`] | entries become rows: a pure function |
@@ -43,6 +44,7 @@ pub mod statistics;
 mod stored;
 pub mod transaction;
 pub mod value;
+pub mod vector;
 mod verify;
 
 pub use build::{AwaitError, Build, BuildWaker, IndexBuild, StepBounds};
@@ -56,8 +58,8 @@ pub use expansion::Expansion;
 pub use graph::{Applied, CommitRecord, Genesis, Graph, GraphOptions};
 pub use image::{ImageOptions, ImageStatistics};
 pub use read::{
-    GraphRead, NextProperty, NodeData, RelationshipData, RelationshipRow, RowsSought, ScanCursor,
-    TextIndex, TextSearch,
+    Found, GraphRead, NextProperty, NodeData, RelationshipData, RelationshipRow, RowsSought,
+    ScanCursor, Sought, TextIndex, TextSearch,
 };
 pub use rule::{
     FULLTEXT_KEYS_MAX, Fulltext, IndexSort, PropertyTypes, RuleDefinition, RuleKind, Target,
@@ -65,3 +67,4 @@ pub use rule::{
 pub use statistics::{Estimates, IndexEstimate, RuleEstimate};
 pub use transaction::{CommitAhead, GoOn, Isolation, Mark, Sequence, Transaction};
 pub use value::curve::PointBox;
+pub use vector::VectorSettings;

@@ -13,6 +13,7 @@ mod counts;
 mod elements;
 mod expands;
 mod fulltext;
+mod nearest;
 mod rules;
 mod scans;
 mod seeks;
@@ -36,6 +37,7 @@ use crate::transaction::{OwnWrites, Sequence};
 
 pub use elements::{NodeData, RelationshipData};
 pub use fulltext::{TextIndex, TextSearch};
+pub use nearest::{Found, Sought};
 pub use rules::{NextProperty, RowsSought};
 pub use scans::{RelationshipRow, ScanCursor};
 
@@ -47,6 +49,8 @@ pub struct GraphRead {
     graph: Arc<Graph>,
     version: Version,
     own: Option<OwnWrites>,
+    /// Whether it was asked for by its version, and so must answer the same for ever.
+    is_dated: bool,
 }
 
 impl GraphRead {
@@ -55,6 +59,15 @@ impl GraphRead {
             graph,
             version,
             own,
+            is_dated: false,
+        }
+    }
+
+    /// The same view, asked for by its version: every answer is the same for ever.
+    pub(crate) fn dated(self) -> Self {
+        Self {
+            is_dated: true,
+            ..self
         }
     }
 
@@ -82,6 +95,7 @@ impl GraphRead {
             graph: Arc::clone(&self.graph),
             version: self.version,
             own: self.own.as_ref().map(|own| own.below(sequence)),
+            is_dated: self.is_dated,
         }
     }
 

@@ -100,7 +100,7 @@ proptest! {
         memory in prop_oneof![Just(1_usize << 30), Just(60_000), Just(5_000)],
     ) {
         let genesis = Genesis { segment_rows_min, ..Genesis::default() };
-        let images = ImageOptions { memory, misses, delta_rows, background: false };
+        let images = ImageOptions { memory, misses, delta_rows, background: false, ..ImageOptions::default() };
         let options = GraphOptions { genesis, images, ..GraphOptions::default() };
         let mut bench = InMemory::default();
         let mut history = History::with_options(&mut bench, options);

@@ -66,7 +66,8 @@ impl Parser<'_> {
                 self.close(TokenKind::RightBracket, "`,`")?;
                 properties
             }
-            _ => self.schema_properties(&target.variable)?,
+            _ if self.is(TokenKind::LeftParen) => self.schema_properties(&target.variable)?,
+            _ => vec![self.schema_property(&target.variable)?],
         };
         let options = self.schema_options()?;
         let span = self.span_from(start);

@@ -19,6 +19,9 @@ impl Binder<'_> {
         is_standalone: bool,
         steps: &mut Steps,
     ) -> Bound<Vec<Column>> {
+        if self.vector_property(call, is_standalone, steps)? {
+            return Ok(Vec::new());
+        }
         let name = call.name.to_string();
         let Some(procedure) = self.procedures.get(&name).cloned() else {
             let all = self.procedures.all();
@@ -110,7 +113,7 @@ impl Binder<'_> {
         Ok(columns)
     }
 
-    fn procedure_arguments(
+    pub(super) fn procedure_arguments(
         &mut self,
         call: &ProcedureCall,
         procedure: &Procedure,

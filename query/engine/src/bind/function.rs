@@ -52,7 +52,7 @@ impl Binder<'_> {
         let mut arguments = Vec::with_capacity(call.arguments.len());
         let mut types = Vec::with_capacity(call.arguments.len());
         for (place, argument) in call.arguments.iter().enumerate() {
-            let typed = match self.normal_form(function.name, place, argument) {
+            let typed = match self.word(function.name, place, argument) {
                 Some(form) => form,
                 None => self.expression(argument)?,
             };
@@ -103,17 +103,20 @@ impl Binder<'_> {
         })
     }
 
-    /// `NFC` and its kin as the second argument of `normalize()`, where they are words of the language.
-    fn normal_form(&self, name: &str, place: usize, argument: &ast::Expression) -> Option<Typed> {
+    /// Arguments that are words of the language: `NFC` and its kin for `normalize()`, types and metrics for
+    /// functions of vectors.
+    fn word(&self, name: &str, place: usize, argument: &ast::Expression) -> Option<Typed> {
         let ExpressionKind::Variable(word) = &argument.kind else {
             return None;
         };
-        let form = ast::NormalForm::ALL
-            .into_iter()
-            .find(|form| word.as_str().eq_ignore_ascii_case(form.as_str()))?;
-        let is_form = name == "normalize" && place == 1 && self.scope.get(&word.name).is_none();
-        is_form.then(|| {
-            let value = Value::String(form.as_str().into());
+        let known = match (name, place) {
+            ("normalize", 1) => ast::NormalForm::ALL.map(|form| form.as_str()).to_vec(),
+            _ => functions::vector::words(name, place).to_vec(),
+        };
+        let is_meant = |known: &&str| word.as_str().eq_ignore_ascii_case(known);
+        let found = known.into_iter().find(is_meant)?;
+        self.scope.get(&word.name).is_none().then(|| {
+            let value = Value::String(found.into());
             Typed::new(Expression::Literal(value), Type::String)
         })
     }

@@ -30,6 +30,8 @@ mod time;
 mod types;
 mod typing;
 mod updating;
+mod vector_index;
+mod vector_property;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

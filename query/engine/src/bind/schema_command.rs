@@ -21,7 +21,7 @@ impl Binder<'_> {
     pub(super) fn schema_command(&mut self, command: &SchemaCommand) -> Bound<Statement> {
         let change = match command {
             SchemaCommand::Show(show) => return self.show(show),
-            SchemaCommand::CreateIndex(create) => create_index(create)?,
+            SchemaCommand::CreateIndex(create) => create_index(self, create)?,
             SchemaCommand::CreateConstraint(create) => create_constraint(create)?,
             SchemaCommand::DropIndex(drop) => SchemaChange::DropIndex {
                 name: drop.name.name.clone(),
@@ -81,7 +81,7 @@ impl Binder<'_> {
     }
 }
 
-fn create_index(create: &CreateIndex) -> Bound<SchemaChange> {
+fn create_index(binder: &mut Binder<'_>, create: &CreateIndex) -> Bound<SchemaChange> {
     let sort = match create.kind {
         IndexKind::Range => IndexSort::Range,
         IndexKind::Text => IndexSort::Text,
@@ -98,9 +98,7 @@ fn create_index(create: &CreateIndex) -> Bound<SchemaChange> {
                 if_not_exists: create.if_not_exists,
             });
         }
-        IndexKind::Vector => {
-            return Err(not_yet(create.span, "this kind of index"));
-        }
+        IndexKind::Vector => return binder.create_vector_index(create),
     };
     if let Some(options) = &create.options {
         match sort {
@@ -108,7 +106,7 @@ fn create_index(create: &CreateIndex) -> Bound<SchemaChange> {
             IndexSort::Text => check_options(options, "text-2.0", "a text index")?,
             IndexSort::Point => check_options(options, "point-1.0", "a point index")?,
             // Their options are settings.
-            IndexSort::Fulltext(_) => {}
+            IndexSort::Fulltext(_) | IndexSort::Vector(_) => {}
         }
     }
     no_repetition(&create.properties)?;
@@ -248,14 +246,6 @@ fn check_options(options: &ast::Expression, provider: &str, of: &str) -> Bound<(
         }
     }
     Ok(())
-}
-
-fn not_yet(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::error(
-        Detail::UnexpectedSyntax,
-        span,
-        format!("{what} cannot be made"),
-    )
 }
 
 fn name_of(name: Option<&Identifier>) -> Option<Arc<str>> {

@@ -47,6 +47,7 @@ mod trail;
 pub(crate) mod transactions;
 mod unwind;
 pub(crate) mod vector;
+pub(crate) mod vector_index;
 mod write;
 
 pub use context::CancelToken;

@@ -12,11 +12,12 @@ use retrograph_graph::{GoOn, GraphError, IndexSort, RuleKind, Target, Transactio
 
 use super::batch::{BATCH_ROWS_MAX, Batch};
 use super::context::{Context, read_only};
-use super::expression::eval;
+use super::expression::{eval, eval_single};
 use super::fan::{node_vector, relationship_vector};
 use super::liveness::expression_slots;
 use super::pipeline::{Flow, Rest, State, run_nested};
 use super::vector::Vector;
+use super::vector_index;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::functions::internal::names_of;
 use crate::functions::property;
@@ -656,6 +657,10 @@ pub(crate) fn foreach(
 
 /// CREATE and DROP of indexes and constraints.
 pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result<(), QueryError> {
+    let options = match change {
+        SchemaChange::CreateVectorIndex { options, .. } => eval_single(options, context)?,
+        _ => Value::Null,
+    };
     let (transaction, _) = context.writer(0)?;
     if let SchemaChange::CreateIndex {
         name: Some(name), ..
@@ -664,6 +669,9 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
         name: Some(name), ..
     }
     | SchemaChange::CreateRule {
+        name: Some(name), ..
+    }
+    | SchemaChange::CreateVectorIndex {
         name: Some(name), ..
     } = change
         && LOOKUPS.contains(&&**name)
@@ -756,6 +764,29 @@ pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result
                 false => &mut context.counters.indexes_added,
             };
             *count += u64::from(was_made(made, *if_not_exists)?);
+        }
+        SchemaChange::CreateVectorIndex {
+            name,
+            is_relationship,
+            target,
+            key,
+            if_not_exists,
+            ..
+        } => {
+            let settings = vector_index::settings(&options)?;
+            let name = name
+                .clone()
+                .unwrap_or_else(|| format!("vector_{target}_{key}").into());
+            let target = match is_relationship {
+                true => Target::Type(transaction.type_id(target)?),
+                false => Target::Label(transaction.label_id(target)?),
+            };
+            let keys = vec![transaction.key_id(key)?];
+            let kind = RuleKind::Index(IndexSort::Vector(settings));
+            let made = while_allowed(context, |go_on| {
+                transaction.create_rule_while(&name, vec![target], keys, kind, go_on)
+            })?;
+            context.counters.indexes_added += u64::from(was_made(made, *if_not_exists)?);
         }
         SchemaChange::DropIndex { name, if_exists } => {
             context.counters.indexes_removed +=

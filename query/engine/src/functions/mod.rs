@@ -21,6 +21,7 @@ pub mod internal;
 pub mod lists;
 mod math;
 mod meta;
+mod nearest;
 pub mod operators;
 pub mod procedures;
 pub mod property;
@@ -31,6 +32,7 @@ pub(crate) mod temporal;
 #[cfg(test)]
 mod testing;
 pub mod types;
+pub(crate) mod vector;
 
 use std::sync::Arc;
 

@@ -6,7 +6,9 @@ use hashbrown::HashMap;
 use retrograph_graph::value::Value;
 
 use super::temporal::instant_utc;
-use super::{CallContext, Procedure, algorithms, awaiting, fulltext, list, meta, text};
+use super::{
+    CallContext, Procedure, algorithms, awaiting, fulltext, list, meta, nearest, text, vector,
+};
 use crate::error::QueryError;
 use crate::schema_items::{constraint_items, index_items, lookup_items};
 use crate::show::Host;
@@ -45,7 +47,9 @@ impl Procedures {
             .chain(awaiting::procedures())
             .chain(meta::procedures())
             .chain(algorithms::procedures())
-            .chain(fulltext::procedures());
+            .chain(fulltext::procedures())
+            .chain(nearest::procedures())
+            .chain(vector::procedures());
         let mut procedures = Self {
             by_name: HashMap::new(),
             host: Arc::clone(&host),

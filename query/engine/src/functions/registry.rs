@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use hashbrown::HashMap;
 
 use super::{Aggregator, Function, Parameter, ScalarBody};
-use super::{apoc, conversion, graph, lists, math, spatial, strings, temporal};
+use super::{apoc, conversion, graph, lists, math, spatial, strings, temporal, vector};
 use crate::types::Type;
 
 /// An aggregating function as the binder sees it.
@@ -57,6 +57,7 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
         spatial::functions(),
         strings::functions(),
         temporal::functions(),
+        vector::functions(),
     ] {
         scalars.extend(functions);
     }
@@ -114,6 +115,7 @@ pub fn category(name: &str) -> &'static str {
             ("Spatial", spatial::functions()),
             ("String", strings::functions()),
             ("Temporal", temporal::functions()),
+            ("Vector", vector::functions()),
         ];
         groups
             .into_iter()

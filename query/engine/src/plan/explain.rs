@@ -865,6 +865,22 @@ fn schema_change(change: &SchemaChange) -> String {
             true => "CREATE LOOKUP INDEX FOR ()-[e]-() ON EACH type(e)".to_owned(),
             false => "CREATE LOOKUP INDEX FOR (e) ON EACH labels(e)".to_owned(),
         },
+        SchemaChange::CreateVectorIndex {
+            name: own,
+            is_relationship,
+            target,
+            key,
+            ..
+        } => {
+            let (open, close) = match is_relationship {
+                true => ("()-[e", "]-()"),
+                false => ("(e", ")"),
+            };
+            format!(
+                "CREATE VECTOR INDEX {}FOR {open}:{target}{close} ON ({key})",
+                name(own)
+            )
+        }
         SchemaChange::DropIndex { name, .. } => format!("DROP INDEX {name}"),
         SchemaChange::DropConstraint { name, .. } => format!("DROP CONSTRAINT {name}"),
     }

@@ -298,6 +298,17 @@ pub enum SchemaChange {
         is_relationship: bool,
         if_not_exists: bool,
     },
+    /// Make a vector index; the options are known when it runs.
+    CreateVectorIndex {
+        name: Option<Arc<str>>,
+        /// Whether it is about relationships.
+        is_relationship: bool,
+        /// The label or type.
+        target: Arc<str>,
+        key: Arc<str>,
+        options: Expression,
+        if_not_exists: bool,
+    },
     DropIndex {
         name: Arc<str>,
         if_exists: bool,

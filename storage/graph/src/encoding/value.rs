@@ -202,6 +202,36 @@ fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
+/// The numbers of a list of so many integers and floats, or of a vector, as 32-bit floats; `None` for anything
+/// else. What is not a number is not looked at.
+pub(crate) fn decode_numbers(bytes: &[u8], count: usize) -> Result<Option<Vec<f32>>, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let found = reader.u8("value")?;
+    let is_ours = matches!(found, tag::LIST | tag::VECTOR_F32 | tag::VECTOR_F64);
+    if !is_ours || reader.count(1, "list")? != count {
+        return Ok(None);
+    }
+    let mut numbers = Vec::with_capacity(count);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    for _ in 0..count {
+        let item = match found {
+            tag::VECTOR_F32 => {
+                numbers.push(f32::from_le_bytes(reader.array("component")?));
+                continue;
+            }
+            tag::VECTOR_F64 => tag::FLOAT,
+            _ => reader.u8("value")?,
+        };
+        numbers.push(match item {
+            tag::FLOAT => f64::from_le_bytes(reader.array("float")?) as f32,
+            tag::INT => reader.signed("integer")? as f32,
+            tag::SMALL_INT..=tag::SMALL_INT_LAST => f32::from(item - tag::SMALL_INT),
+            _ => return Ok(None),
+        });
+    }
+    Ok(Some(numbers))
+}
+
 /// Reads one value and leaves the reader behind it.
 pub fn decode_value(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
     let offset = reader.offset();

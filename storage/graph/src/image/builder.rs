@@ -10,7 +10,7 @@ use super::column::ColumnPage;
 use super::directory::{Dated, Directory, Page};
 use super::ids::{Life, calm};
 use super::scan::{Interval, Scanner};
-use super::{Images, Shared, What, When};
+use super::{Images, Shared, VectorsOf, What, When};
 use crate::blocks::Space;
 use crate::error::GraphError;
 use crate::ids::{IndexId, KeyId, LabelId, Version};
@@ -22,6 +22,8 @@ type Result<T> = std::result::Result<T, GraphError>;
 
 /// More wishes than this are not remembered; then all are forgotten.
 const WISHES_MAX: usize = 1 << 16;
+/// Rows put into a graph of neighbours before other pages have their turn.
+const NEIGHBOURS_SLICE: u32 = 256;
 /// When memory is short, a page must be missed so many times as often as otherwise.
 const SHORTAGE: u32 = 16;
 
@@ -54,6 +56,7 @@ impl Shared {
             + columns.sum::<usize>()
             + self.labels.bytes()
             + self.indexes.bytes()
+            + self.vectors.bytes()
     }
 
     pub fn clear(&self) {
@@ -65,6 +68,7 @@ impl Shared {
         }
         self.labels.clear();
         self.indexes.clear();
+        self.vectors.clear();
         self.counts.clear();
     }
 
@@ -162,6 +166,8 @@ impl Shared {
                     What::Ends(block) => self.ends.has_present(block),
                     What::Label(label) => self.labels.has_present(label.0.into()),
                     What::Index(id, ..) => self.indexes.has_present(id.0.into()),
+                    What::Vectors(of) => self.vectors.has_present(of.index.0.into()),
+                    What::Neighbours(_) => false,
                     What::Column(space, key, block) => self.has_column(space, key, block),
                 };
                 match is_there {
@@ -214,16 +220,28 @@ impl Shared {
     }
 
     fn build(&self, (what, when, version): (What, When, Version)) -> Result<()> {
+        let none = |()| None;
         let result = match what {
-            What::Adjacency(block) => self.build_adjacency(block, when, version),
-            What::Records(space, block) => self.build_records(space, block, when, version),
-            What::Ends(block) => self.build_ends(block, when, version),
-            What::Column(space, key, block) => self.build_column(space, key, block, when, version),
-            What::Label(label) => self.build_label(label, when, version),
-            What::Index(id, label, key) => self.build_index(id, label, key, when, version),
+            What::Adjacency(block) => self.build_adjacency(block, when, version).map(none),
+            What::Records(space, block) => {
+                self.build_records(space, block, when, version).map(none)
+            }
+            What::Ends(block) => self.build_ends(block, when, version).map(none),
+            What::Column(space, key, block) => self
+                .build_column(space, key, block, when, version)
+                .map(none),
+            What::Label(label) => self.build_label(label, when, version).map(none),
+            What::Index(id, label, key) => {
+                self.build_index(id, label, key, when, version).map(none)
+            }
+            What::Vectors(of) => self.build_vectors(of, when),
+            What::Neighbours(index) => Ok(self.grow_neighbours(index)),
         };
         self.requests.lock().queued.remove(&(what, when));
-        result?;
+        let more = result?;
+        if let Some(more) = more {
+            self.request(more, When::Present, self.recorded());
+        }
         self.tick.fetch_add(1, Ordering::Relaxed);
         self.make_room();
         Ok(())
@@ -463,6 +481,48 @@ impl Shared {
         }
     }
 
+    /// Builds the page of a vector index, or the next from the one there is. Returns what is to be done then.
+    fn build_vectors(&self, of: VectorsOf, when: When) -> Result<Option<What>> {
+        if when != When::Present {
+            // The past is looked at element by element.
+            return Ok(None);
+        }
+        let (directory, at) = (&self.vectors, of.index.0.into());
+        let from = self.options.neighbours_from;
+        // Before the page begins, so that no commit looks for it in vain.
+        self.vector_definitions.lock().insert(of.index, of);
+        let delta = directory.begin(at);
+        // What was recorded before the new delta began is in the old one, whole.
+        let recorded = self.recorded();
+        let next = directory
+            .present(at)
+            .and_then(|present| present.page.absorb(recorded, from, Arc::clone(&delta)));
+        let built = match next {
+            Some(page) => Ok(Some((recorded, page))),
+            None => self
+                .scanner()
+                .vectors(&of, self.options.memory / 2, from, delta),
+        };
+        match built {
+            Ok(Some((version, page))) => {
+                directory.install(at, version, self.recorded(), page);
+                Ok(Some(What::Neighbours(of.index)))
+            }
+            other => {
+                directory.abandon(at);
+                other.map(|_| None)
+            }
+        }
+    }
+
+    /// Puts some more rows into the graph of a vector index. Returns what is to be done then.
+    fn grow_neighbours(&self, index: IndexId) -> Option<What> {
+        let present = self.vectors.present(index.0.into())?;
+        let goes_on = || !self.stop.load(Ordering::Relaxed);
+        let has_more = present.page.grow(NEIGHBOURS_SLICE, goes_on);
+        has_more.then_some(What::Neighbours(index))
+    }
+
     pub fn column_directory(&self, space: Space, key: KeyId) -> Option<Arc<Directory<ColumnPage>>> {
         self.columns[space as usize]
             .load()
@@ -509,6 +569,9 @@ impl Shared {
         let what = |at| What::Index(IndexId(at as u32), LabelId(0), KeyId(0));
         self.indexes
             .usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
+        let what = |at| What::Neighbours(IndexId(at as u32));
+        self.vectors
+            .usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
         used.sort_by_key(|(tick, ..)| *tick);
         let mut bytes: usize = used.iter().map(|(_, bytes, _)| bytes).sum();
         // A little more than needed, so that not every page built from now on looks at all others.
@@ -530,6 +593,9 @@ impl Shared {
                 }
                 What::Label(label) => self.labels.evict(label.0.into()),
                 What::Index(id, ..) => self.indexes.evict(id.0.into()),
+                What::Vectors(VectorsOf { index, .. }) | What::Neighbours(index) => {
+                    self.vectors.evict(index.0.into());
+                }
             }
         }
     }

@@ -30,6 +30,9 @@ pub(crate) trait Page: Default + Send + Sync + 'static {
     /// One change of what the page shows.
     type Change: Send + Sync + 'static;
 
+    /// Whether a page that is replaced goes on to answer the versions it knows.
+    const KEEPS_PAST: bool = true;
+
     /// The changes since the page was built.
     fn delta(&self) -> &Arc<Delta<Self::Change>>;
 
@@ -184,6 +187,14 @@ impl<P: Page> Directory<P> {
         slot.is_some_and(|slot| !Arc::ptr_eq(&slot.present.load(), &self.absent))
     }
 
+    /// The page of the present.
+    pub fn present(&self, at: u64) -> Option<Found<P>> {
+        let slots = self.slots.load();
+        let slot = slots.get(usize::try_from(at).ok()?)?;
+        let present = slot.present.load();
+        (!Arc::ptr_eq(&present, &self.absent)).then_some(present)
+    }
+
     /// Begins to build a page of the present.
     pub fn begin(&self, at: u64) -> Arc<Delta<P::Change>> {
         let delta = Arc::new(Delta::default());
@@ -215,7 +226,9 @@ impl<P: Page> Directory<P> {
         let old = slot.present.load_full();
         if !Arc::ptr_eq(&old, &self.absent) {
             old.to.store(recorded.0 + 1, Ordering::Release);
-            put_past(&slot, old);
+            if P::KEEPS_PAST {
+                put_past(&slot, old);
+            }
         }
         slot.present
             .store(Arc::new(Dated::new(from, Version::MAX, false, page)));

@@ -9,22 +9,27 @@ use smallvec::SmallVec;
 use super::adjacency::AdjacencyChange;
 use super::directory::{Directory, Page};
 use super::index::{self, IndexChange};
-use super::{Shared, What, When};
+use super::{Shared, VectorsOf, What, When};
 use crate::apply::{ApplyObserver, Change};
 use crate::blocks::{BLOCK_IDS, Space};
 use crate::encoding::record::RecordRef;
 use crate::ids::{Direction, ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, Version};
 use crate::rows::Key;
 use crate::rows::meta::Statistic;
+use crate::rule::Target;
 use crate::value::key::key_of;
 
 impl ApplyObserver for Shared {
     fn committed(&self, version: Version, changes: &[Change<'_>]) {
         let indexes = self.live_indexes();
+        let vectors = self.live_vectors();
         for change in changes {
             match change.element {
                 ElementId::Node(id) => self.node(version, id, change, &indexes),
                 ElementId::Relationship(id) => self.relationship(version, id, change),
+            }
+            for of in &vectors {
+                self.vector(version, of, change);
             }
         }
         self.recorded.store(version.0, Ordering::Release);
@@ -46,6 +51,33 @@ impl Shared {
             definitions.get(&id).map(|(label, key)| (id, *label, *key))
         });
         live.collect()
+    }
+
+    fn live_vectors(&self) -> SmallVec<[VectorsOf; 2]> {
+        let definitions = self.vector_definitions.lock();
+        let live = self.vectors.live().into_iter();
+        live.filter_map(|at| definitions.get(&IndexId(at as u32)).copied())
+            .collect()
+    }
+
+    /// Appends what an element has from now on to the page of a vector index.
+    fn vector(&self, version: Version, of: &VectorsOf, change: &Change<'_>) {
+        let id = match (change.element, of.target) {
+            (ElementId::Node(id), Target::Label(_)) => id.0,
+            (ElementId::Relationship(id), Target::Type(_)) => id.0,
+            _ => return,
+        };
+        // What cannot be read here could not have been written a moment ago.
+        let vector = |record: &Option<RecordRef<'_>>| {
+            let record = record.as_ref()?;
+            of.vector_of(record).ok().flatten()
+        };
+        let (before, after) = (vector(&change.before), vector(&change.after));
+        if before != after {
+            let at = of.index.0.into();
+            let what = || What::Vectors(*of);
+            self.append(&self.vectors, at, version, what, || (id, after.clone()));
+        }
     }
 
     /// Appends changes to the pages of a slot, and has the page built anew if there are many.

@@ -10,6 +10,7 @@
 //! | [`ends`] | type, start and end of a block of relationships | scans of relationships, ends |
 //! | [`label`] | the nodes of a label, as runs or a bitmap | label scans and tests |
 //! | [`index`] | nodes by the hash of a value | equality seeks |
+//! | [`vector`] | the vectors of an index, and a graph of neighbours | searches for the nearest |
 //! | [`count`] | no page, but numbers | counts of nodes and relationships |
 //!
 //! **Pages of the present never go stale.** A page is a base, built from rows by [`scan`], and a
@@ -41,6 +42,7 @@ mod node_set;
 pub(crate) mod record;
 mod scan;
 mod sync;
+pub(crate) mod vector;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,10 +53,14 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::blocks::{BLOCK_IDS, Space};
 use crate::catalog::IndexDefinition;
+use crate::encoding::DecodeError;
+use crate::encoding::record::RecordRef;
 use crate::error::GraphError;
-use crate::ids::{IndexId, KeyId, LabelId, NodeId, Version};
+use crate::ids::{ElementId, IndexId, KeyId, LabelId, NodeId, RelationshipId, Version};
 use crate::kv::OrderedStore;
 use crate::rows::meta::Statistic;
+use crate::rule::Target;
+use crate::vector::VectorSettings;
 use adjacency::AdjacencyPage;
 pub(crate) use builder::Everything;
 use builder::Requests;
@@ -65,6 +71,7 @@ use ends::EndsPage;
 use index::IndexPage;
 use label::LabelPage;
 use record::RecordPage;
+use vector::{VectorChange, VectorPage};
 
 /// How read images are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +83,9 @@ pub struct ImageOptions {
     /// A page of the present is built anew when it has more changes than this, and than one for
     /// 32 rows.
     pub delta_rows: u32,
+    /// How many vectors an index must have for a graph of neighbours to be built, with which searches of the
+    /// present are approximate. Fewer are all looked at.
+    pub neighbours_from: usize,
     /// Whether a thread builds pages. If not, [`Graph::build_images`] does.
     ///
     /// [`Graph::build_images`]: crate::Graph::build_images
@@ -88,6 +98,7 @@ impl Default for ImageOptions {
             memory: 1 << 30,
             misses: 3,
             delta_rows: 512,
+            neighbours_from: 10_000,
             background: true,
         }
     }
@@ -113,6 +124,41 @@ enum What {
     Column(Space, KeyId, u64),
     Label(LabelId),
     Index(IndexId, LabelId, KeyId),
+    Vectors(VectorsOf),
+    /// More of the graph of neighbours of a page of vectors.
+    Neighbours(IndexId),
+}
+
+/// The vectors of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct VectorsOf {
+    pub index: IndexId,
+    pub target: Target,
+    pub key: KeyId,
+    pub settings: VectorSettings,
+}
+
+impl VectorsOf {
+    /// The element of a number.
+    pub fn element(&self, id: u64) -> ElementId {
+        match self.target {
+            Target::Label(_) => NodeId(id).into(),
+            Target::Type(_) => RelationshipId(id).into(),
+        }
+    }
+
+    /// The vector of an element as recorded, if it is in the index.
+    pub fn vector_of(&self, record: &RecordRef<'_>) -> Result<VectorChange, DecodeError> {
+        let is_about = match self.target {
+            Target::Label(label) => record.has_label(label),
+            Target::Type(wanted) => record.ends().is_some_and(|(type_id, ..)| type_id == wanted),
+        };
+        if !is_about {
+            return Ok(None);
+        }
+        let bytes = record.property_bytes(self.key)?;
+        bytes.map_or(Ok(None), |bytes| self.settings.vector_in(bytes))
+    }
 }
 
 /// What part of time a page shows.
@@ -153,6 +199,9 @@ pub(crate) struct Shared {
     columns: [ArcSwap<Vec<Arc<Directory<ColumnPage>>>>; 2],
     labels: Directory<LabelPage>,
     indexes: Directory<IndexPage>,
+    vectors: Directory<VectorPage>,
+    /// What the vector indexes that have pages are on.
+    vector_definitions: Mutex<HashMap<IndexId, VectorsOf>>,
     /// What the indexes that have pages are on.
     index_definitions: Mutex<HashMap<IndexId, (LabelId, KeyId)>>,
     counts: Counts,
@@ -184,6 +233,8 @@ impl Images {
             columns: Default::default(),
             labels: Directory::default(),
             indexes: Directory::default(),
+            vectors: Directory::default(),
+            vector_definitions: Mutex::default(),
             index_definitions: Mutex::default(),
             counts: Counts::default(),
             tick: AtomicU64::new(1),
@@ -269,6 +320,13 @@ impl Images {
     pub fn index(&self, index: &IndexDefinition, version: Version) -> Option<Found<IndexPage>> {
         let what = || What::Index(index.id, index.label, index.key);
         self.find(&self.shared.indexes, index.id.0.into(), version, what)
+    }
+
+    /// The page of a vector index.
+    pub fn vectors(&self, of: VectorsOf, version: Version) -> Option<Found<VectorPage>> {
+        self.find(&self.shared.vectors, of.index.0.into(), version, || {
+            What::Vectors(of)
+        })
     }
 
     #[inline]

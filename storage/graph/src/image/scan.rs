@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use roaring::RoaringTreemap;
 
+use super::VectorsOf;
 use super::adjacency::{AdjacencyChange, AdjacencyPage, AdjacencyRows, starts};
 use super::column::ColumnPage;
 use super::delta::Delta;
@@ -23,6 +24,7 @@ use super::ids::{Life, stretch};
 use super::index::{IndexChange, IndexPage, IndexRows};
 use super::label::LabelPage;
 use super::record::{RecordPage, Records};
+use super::vector::{VectorChange, VectorPage};
 use crate::blocks::{BLOCK_IDS, Space};
 use crate::encoding::DecodeError;
 use crate::encoding::record::RecordRef;
@@ -34,7 +36,7 @@ use crate::rows::closed::{
 };
 use crate::rows::{
     AdjacencyKey, VERSION_BYTES, element_key, prefix_end, read_element_key, read_from,
-    read_trailing_node,
+    read_trailing_node, rule_prefix,
 };
 use crate::value::Value;
 
@@ -469,6 +471,55 @@ impl Scanner<'_> {
             Ok(())
         })?;
         Ok((from, rows.finish(false, delta).ok_or_else(too_large)?))
+    }
+
+    /// The vectors of an index as they are now, by element; `None` if they would take more than so many bytes.
+    ///
+    /// The rows tell which elements there are, and each is then read as it is by then. So the page answers from
+    /// the version on that had begun to be written when the last of them was read.
+    pub fn vectors(
+        &self,
+        of: &VectorsOf,
+        bytes_max: usize,
+        neighbours_from: usize,
+        delta: Arc<Delta<VectorChange>>,
+    ) -> Result<Option<(Version, VectorPage)>> {
+        let prefix = rule_prefix(of.index);
+        let mut ids = Vec::new();
+        let mut from = self.current(
+            Family::Index,
+            &prefix,
+            &prefix_end(&prefix),
+            |key, value, version| {
+                if read_from(value)? <= version {
+                    ids.push(read_trailing_node(key)?.0);
+                }
+                Ok(())
+            },
+        )?;
+        ids.sort_unstable();
+        ids.dedup();
+        if VectorPage::bytes_of(&of.settings, ids.len(), neighbours_from) > bytes_max {
+            return Ok(None);
+        }
+        let mut found = Vec::with_capacity(ids.len());
+        for (place, id) in ids.into_iter().enumerate() {
+            if place.is_multiple_of(1_024) {
+                self.check_stop()?;
+            }
+            let element = of.element(id);
+            let mut vector = Ok(None);
+            self.store
+                .get_with(Family::Element, &element_key(element), &mut |bytes| {
+                    vector = RecordRef::parse(bytes).and_then(|record| of.vector_of(&record));
+                })?;
+            if let Some(vector) = vector? {
+                found.push((id, vector));
+            }
+        }
+        from = from.max(Version(self.writing.load(Ordering::SeqCst)));
+        let page = VectorPage::new(of.settings, found, neighbours_from, delta);
+        Ok(Some((from, page)))
     }
 
     pub fn index_interval(

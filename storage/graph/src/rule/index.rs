@@ -6,11 +6,13 @@ use super::RuleKind;
 use super::fulltext::Fulltext;
 use crate::encoding::DecodeError;
 use crate::encoding::varint::Reader;
+use crate::vector::VectorSettings;
 
 const RANGE: u8 = 0;
 const TEXT: u8 = 1;
 const POINT: u8 = 2;
 const FULLTEXT: u8 = 3;
+const VECTOR: u8 = 4;
 
 /// What a plain index keeps of an element, and so which questions it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +25,8 @@ pub enum IndexSort {
     Point,
     /// The terms of the texts of the properties, analysed in this way.
     Fulltext(Fulltext),
+    /// A digest of the value of one property where it is a vector.
+    Vector(VectorSettings),
 }
 
 impl IndexSort {
@@ -34,6 +38,7 @@ impl IndexSort {
             Self::Text => "TEXT",
             Self::Point => "POINT",
             Self::Fulltext(_) => "FULLTEXT",
+            Self::Vector(_) => "VECTOR",
         }
     }
 
@@ -46,6 +51,8 @@ impl IndexSort {
     /// Whether an index of this sort has nothing that a rule of that kind does not keep already.
     pub(super) fn is_kept_by(self, other: RuleKind) -> bool {
         match other {
+            // One index finds the nearest, however they are compared.
+            RuleKind::Index(Self::Vector(_)) => matches!(self, Self::Vector(_)),
             RuleKind::Index(sort) => sort == self,
             RuleKind::Unique | RuleKind::Key => self == Self::Range,
             RuleKind::Exists | RuleKind::Typed(_) => false,
@@ -58,9 +65,12 @@ impl IndexSort {
             Self::Text => TEXT,
             Self::Point => POINT,
             Self::Fulltext(_) => FULLTEXT,
+            Self::Vector(_) => VECTOR,
         });
-        if let Self::Fulltext(settings) = self {
-            settings.encode(out);
+        match self {
+            Self::Fulltext(settings) => settings.encode(out),
+            Self::Vector(settings) => settings.encode(out),
+            Self::Range | Self::Text | Self::Point => {}
         }
     }
 
@@ -71,6 +81,7 @@ impl IndexSort {
             TEXT => Self::Text,
             POINT => Self::Point,
             FULLTEXT => Self::Fulltext(Fulltext::decode(reader)?),
+            VECTOR => Self::Vector(VectorSettings::decode(reader)?),
             found => {
                 return Err(DecodeError::Unknown {
                     what: "sort of an index",

@@ -4,6 +4,7 @@
 //! unique, key, range index   2 ‖ rule(4) ‖ ordered value of each property ‖ element(8)
 //! text index                 2 ‖ rule(4) ‖ ordered value, a string ‖ element(8)
 //! point index                2 ‖ rule(4) ‖ SRID(4) ‖ place on the curve(16 or 24) ‖ element(8)
+//! vector index               2 ‖ rule(4) ‖ element(8) ‖ digest of the vector(4) ‖ element(8)
 //! full-text index            see [`fulltext`](super::fulltext)
 //! ```
 //!
@@ -23,6 +24,7 @@ use crate::rows::{Key, rule_prefix};
 use crate::value::Value;
 use crate::value::curve::encode_point;
 use crate::value::key::encode_key;
+use crate::vector::digest;
 
 /// The rows of one element under one rule, ascending, each once.
 pub(crate) type Rows = SmallVec<[Key; 1]>;
@@ -65,6 +67,15 @@ impl RuleDefinition {
                 Some(Value::Point(point)) => encode_point(&point, &mut bytes),
                 _ => return Ok(rows),
             },
+            // The digest is there so that a new vector is a new row: a search has looked at all of them.
+            RuleKind::Index(IndexSort::Vector(settings)) => {
+                let value = property(self.keys[0])?;
+                let Some(vector) = value.and_then(|value| settings.vector_of(&value)) else {
+                    return Ok(rows);
+                };
+                bytes.extend_from_slice(&id_bytes(element));
+                bytes.extend_from_slice(&digest(&vector).to_be_bytes());
+            }
         }
         rows.push(self.row(&bytes, element));
         Ok(rows)
