@@ -69,7 +69,9 @@ fn unequal(one: &str, rows: &[String], other: &str, others: &[String]) -> Verdic
 
 fn single(statement: &mut Statement) -> Option<&mut SingleQuery> {
     match &mut statement.body {
-        StatementBody::Query(query) if query.unions.is_empty() => Some(&mut query.first),
+        StatementBody::Query(query) if query.unions.is_empty() && query.next.is_none() => {
+            Some(&mut query.first)
+        }
         _ => None,
     }
 }
@@ -94,6 +96,8 @@ fn has_expressions(pattern: &PathPattern) -> bool {
 fn reverse(pattern: &mut PathPattern) -> bool {
     let is_fixed = pattern.variable.is_some()
         || pattern.selector.is_some()
+        || pattern.search.is_some()
+        || pattern.predicate.is_some()
         || pattern.steps.is_empty()
         || has_expressions(pattern)
         || pattern.steps.iter().any(|step| match &step.link {

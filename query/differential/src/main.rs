@@ -12,6 +12,9 @@ struct Arguments {
     /// Decides the graphs and queries.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The number of the first query, as a difference tells it.
+    #[arg(long, default_value_t = 0)]
+    first: u64,
     /// How many queries to compare.
     #[arg(long, default_value_t = 10_000)]
     count: u64,
@@ -30,6 +33,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let settings = Settings {
         seed: arguments.seed,
+        first: arguments.first,
         count: arguments.count,
         differences_max: arguments.differences,
     };

@@ -10,7 +10,7 @@ use crate::case::Case;
 use crate::equivalent;
 use crate::generate::{Generator, parameters};
 use crate::shrink::shrink;
-use crate::world::{Difference, Verdict, World};
+use crate::world::{BETWEEN_COMMITS, Difference, Verdict, World};
 
 /// How many queries are asked of one graph.
 const QUERIES_PER_WORLD: u64 = 100;
@@ -20,6 +20,8 @@ const QUERIES_PER_WORLD: u64 = 100;
 pub struct Settings {
     /// Decides everything.
     pub seed: u64,
+    /// The number of the first query; the run begins with the graph that it is asked of.
+    pub first: u64,
     /// How many queries to compare.
     pub count: u64,
     /// After how many differences to stop.
@@ -77,8 +79,10 @@ impl fmt::Display for Finding {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} queries on {} graphs", self.queries, self.worlds)?;
+        #[allow(clippy::cast_precision_loss)]
         for (outcome, count) in &self.outcomes {
-            writeln!(f, "{count:>10}  {outcome}")?;
+            let share = *count as f64 * 100.0 / self.queries.max(1) as f64;
+            writeln!(f, "{count:>10}  {share:>5.1} %  {outcome}")?;
         }
         for finding in &self.findings {
             writeln!(f, "\n{finding}")?;
@@ -88,11 +92,16 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    fn count(&mut self, verdict: &Verdict, rows: usize) {
+    fn count(&mut self, verdict: &Verdict, world: &World) {
         let outcome = match verdict {
-            Verdict::Same if rows == 0 => "same: no rows".to_owned(),
-            Verdict::Same => "same rows".to_owned(),
-            Verdict::SameError => "same error".to_owned(),
+            Verdict::Same if !world.returns() => "same effects, nothing returned".to_owned(),
+            Verdict::Same => match world.rows() {
+                0 => "same: no rows".to_owned(),
+                1 => "same rows: 1".to_owned(),
+                2..=9 => "same rows: 2 to 9".to_owned(),
+                _ => "same rows: 10 and more".to_owned(),
+            },
+            Verdict::SameError => format!("same error: {}", world.error().unwrap_or_default()),
             Verdict::Avoided => "same rows, an error avoided".to_owned(),
             Verdict::Undecided => "undecided: an error in a key or an effect avoided".to_owned(),
             Verdict::Open => "open: the rows depend on an open order".to_owned(),
@@ -100,6 +109,14 @@ impl Report {
             Verdict::Different(difference) => format!("DIFFERENT: {:?}", difference.kind),
         };
         *self.outcomes.entry(outcome).or_default() += 1;
+    }
+
+    /// How many queries had an outcome that begins so.
+    #[must_use]
+    pub fn of(&self, outcome: &str) -> u64 {
+        let matching = self.outcomes.iter();
+        let matching = matching.filter(|(name, _)| name.starts_with(outcome));
+        matching.map(|(_, count)| count).sum()
     }
 }
 
@@ -110,8 +127,9 @@ impl Report {
 pub fn run(settings: Settings, progress: &mut dyn FnMut(&Report)) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let mut told = Instant::now();
+    let start = settings.first / QUERIES_PER_WORLD * QUERIES_PER_WORLD;
     while report.queries < settings.count {
-        let first = report.queries;
+        let first = start + report.queries;
         let mut graph = Generator::new(settings.seed, first);
         let is_mixed = graph.chance(1, 2);
         graph.set_mixed(is_mixed);
@@ -126,11 +144,12 @@ pub fn run(settings: Settings, progress: &mut dyn FnMut(&Report)) -> anyhow::Res
                 report.find(settings, case, difference);
             }
         }
-        let last = settings.count.min(first + QUERIES_PER_WORLD);
+        let last = settings.count.min(report.queries + QUERIES_PER_WORLD);
         while report.queries < last {
-            let number = report.queries;
+            let number = start + report.queries;
             report.queries += 1;
             let mut generator = Generator::new(settings.seed, number + 1);
+            generator.look_at(world.latest());
             generator.set_mixed(is_mixed);
             let known = report.findings.len();
             let is_sound = one(&mut report, settings, number, &mut world, &mut generator)?;
@@ -175,9 +194,8 @@ fn one(
     let mut verdict;
     match generator.below(20) {
         0 | 1 => {
-            let versions = world.versions();
-            let version = versions[generator.below(versions.len())];
-            case.query = format!("AS OF VERSION {version} {}", generator.query());
+            let time = past(world, generator);
+            case.query = format!("{time} {}", generator.query());
             case.rewrites = rewrites;
             verdict = world.query(&case.query, rewrites)?;
         }
@@ -199,28 +217,50 @@ fn one(
         _ => {
             case.query = generator.query();
             verdict = world.query(&case.query, case.rewrites)?;
-            if !matches!(verdict, Verdict::Different(_)) {
-                let other = world.query(&case.query, rewrites)?;
-                if matches!(other, Verdict::Different(_)) {
-                    verdict = other;
-                    case.rewrites = rewrites;
-                }
+            if !matches!(verdict, Verdict::Different(_))
+                && let Some(other) = world.query_otherwise(&case.query, rewrites)?
+            {
+                verdict = other;
+                case.rewrites = rewrites;
             }
             if verdict == Verdict::Same
-                && generator.chance(1, 6)
+                && generator.chance(1, 8)
                 && let Some(other) = equivalent::check(world, &case.query)?
             {
                 verdict = other;
             }
         }
     }
-    report.count(&verdict, world.rows());
+    report.count(&verdict, world);
     let Verdict::Different(difference) = verdict else {
         return Ok(true);
     };
     let is_panic = difference.kind == crate::world::Kind::Panic;
     report.find_at(settings, number, case, difference);
     Ok(!is_panic)
+}
+
+/// A time clause that names a state of the past; the generator looks at that state.
+fn past(world: &World, generator: &mut Generator) -> String {
+    if generator.chance(1, 2) {
+        let versions = world.versions();
+        let version = versions[generator.below(versions.len())];
+        generator.look_at(world.state_of(version));
+        return format!("AS OF VERSION {version}");
+    }
+    let instants = world.instants();
+    let place = generator.below(instants.len());
+    // At a commit, or between two; not behind the last, which lies in the future.
+    let is_last = place + 1 == instants.len();
+    let later = match is_last {
+        true => 0,
+        false => [0, 0, 1, BETWEEN_COMMITS / 2, BETWEEN_COMMITS - 1][generator.below(5)],
+    };
+    let instant = instants[place] + later;
+    generator.look_at(world.state_at(instant));
+    let (seconds, micros) = (instant / 1_000_000, instant % 1_000_000);
+    let clause = generator.pick(&["AS OF", "FOR SYSTEM_TIME AS OF"]);
+    format!("{clause} datetime.fromEpoch({seconds}, {})", micros * 1_000)
 }
 
 /// One rewrite off, or all.
@@ -240,7 +280,7 @@ fn some_rewrites(generator: &mut Generator) -> Rewrites {
 
 impl Report {
     fn find(&mut self, settings: Settings, case: Case, difference: Difference) {
-        self.find_at(settings, self.queries, case, difference);
+        self.find_at(settings, settings.first + self.queries, case, difference);
     }
 
     fn find_at(&mut self, settings: Settings, number: u64, case: Case, difference: Difference) {

@@ -2,7 +2,8 @@
 
 use retrograph_cypher::ast::{
     Clause, Expression, ExpressionKind, Identifier, Literal, NodePattern, PathLink, PathPattern,
-    Projection, Query, SingleQuery, Statement, StatementBody, SubqueryBody,
+    PathStep, Projection, Query, SetItemKind, SingleQuery, Statement, StatementBody, SubqueryBody,
+    SubqueryScope,
 };
 use retrograph_cypher::parse;
 
@@ -149,6 +150,27 @@ impl Reducer {
             }
         }
         self.drop_one(&mut query.unions, 0);
+        if let Some(next) = &query.next
+            && self.takes()
+        {
+            *query = (**next).clone();
+            return;
+        }
+        self.clear(&mut query.next);
+        if let Some(next) = &mut query.next {
+            self.query(next);
+        }
+        // The only branch there is, or the one that is taken anyway.
+        if let [Clause::Conditional(of)] = &query.first.clauses[..] {
+            let branches = of.branches.iter().map(|branch| &branch.query);
+            let branches: Vec<Query> = branches.chain(of.otherwise.as_deref()).cloned().collect();
+            for branch in branches {
+                if self.takes() {
+                    *query = branch;
+                    return;
+                }
+            }
+        }
         self.single(&mut query.first);
         for union in &mut query.unions {
             self.single(&mut union.query);
@@ -190,14 +212,58 @@ impl Reducer {
                 self.drop_one(&mut of.actions, 0);
                 self.path(&mut of.pattern);
             }
-            Clause::Set(of) => self.drop_one(&mut of.items, 1),
+            Clause::Set(of) => {
+                self.drop_one(&mut of.items, 1);
+                for item in &mut of.items {
+                    match &mut item.kind {
+                        SetItemKind::Property { value, .. }
+                        | SetItemKind::Replace { value, .. }
+                        | SetItemKind::Merge { value, .. }
+                        | SetItemKind::Dynamic { value, .. } => self.expression(value),
+                        SetItemKind::Labels { labels, .. } => self.drop_one(labels, 1),
+                    }
+                }
+            }
             Clause::Remove(of) => self.drop_one(&mut of.items, 1),
             Clause::Delete(of) => self.drop_one(&mut of.expressions, 1),
             Clause::Foreach(of) => {
                 self.expression(&mut of.list);
                 self.clauses(&mut of.clauses);
             }
-            Clause::Subquery(of) => self.query(&mut of.query),
+            Clause::Subquery(of) => {
+                self.turn_off(&mut of.optional);
+                if let Some(SubqueryScope::Variables(names)) = &mut of.scope {
+                    self.drop_one(names, 0);
+                }
+                self.query(&mut of.query);
+            }
+            Clause::Filter(of) => self.expression(&mut of.predicate),
+            Clause::Let(of) => {
+                self.drop_one(&mut of.items, 1);
+                let items = of.items.iter_mut();
+                items.for_each(|item| self.expression(&mut item.value));
+            }
+            Clause::Page(of) => {
+                let others = usize::from(of.skip.is_some() || of.limit.is_some());
+                self.drop_one(&mut of.order_by, 1 - others);
+                if !of.order_by.is_empty() {
+                    self.clear(&mut of.skip);
+                    self.clear(&mut of.limit);
+                }
+                let keys = of.order_by.iter_mut();
+                keys.for_each(|key| self.expression(&mut key.expression));
+            }
+            Clause::Conditional(of) => {
+                self.drop_one(&mut of.branches, 1);
+                self.clear(&mut of.otherwise);
+                for branch in &mut of.branches {
+                    self.expression(&mut branch.predicate);
+                    self.query(&mut branch.query);
+                }
+                if let Some(query) = &mut of.otherwise {
+                    self.query(query);
+                }
+            }
             _ => {}
         }
     }
@@ -218,6 +284,8 @@ impl Reducer {
     fn path(&mut self, of: &mut PathPattern) {
         self.clear(&mut of.variable);
         self.clear(&mut of.selector);
+        self.clear(&mut of.search);
+        self.clear(&mut of.predicate);
         if !of.steps.is_empty() && self.takes() {
             of.steps.pop();
         }
@@ -225,13 +293,31 @@ impl Reducer {
             of.start = of.steps.remove(0).node;
         }
         self.node(&mut of.start);
-        for step in &mut of.steps {
-            if let PathLink::Relationship(relationship) = &mut step.link {
-                self.name(&mut relationship.variable);
-                self.drop_one(&mut relationship.types, 0);
-                self.clear(&mut relationship.length);
-                self.map(&mut relationship.properties);
-                self.clear(&mut relationship.predicate);
+        self.steps(&mut of.steps);
+    }
+
+    fn steps(&mut self, steps: &mut [PathStep]) {
+        for step in steps {
+            match &mut step.link {
+                PathLink::Relationship(relationship) => {
+                    self.name(&mut relationship.variable);
+                    self.drop_one(&mut relationship.types, 0);
+                    self.clear(&mut relationship.length);
+                    self.clear(&mut relationship.quantifier);
+                    self.map(&mut relationship.properties);
+                    self.clear(&mut relationship.predicate);
+                }
+                PathLink::Group(group) => {
+                    self.clear(&mut group.predicate);
+                    if group.steps.len() > 1 && self.takes() {
+                        group.steps.pop();
+                    }
+                    if group.quantifier.min > 0 && self.takes() {
+                        group.quantifier.min = 0;
+                    }
+                    self.node(&mut group.start);
+                    self.steps(&mut group.steps);
+                }
             }
             self.node(&mut step.node);
         }

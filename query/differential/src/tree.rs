@@ -25,9 +25,10 @@ pub fn children_mut(of: &mut Expression, found: &mut dyn FnMut(&mut Expression))
                 .for_each(|bound| found(bound));
         }
         ExpressionKind::Function(call) => call.arguments.iter_mut().for_each(found),
-        ExpressionKind::Unary { operand, .. } | ExpressionKind::IsNull { operand, .. } => {
-            found(operand);
-        }
+        ExpressionKind::Unary { operand, .. }
+        | ExpressionKind::IsNull { operand, .. }
+        | ExpressionKind::IsTyped { operand, .. }
+        | ExpressionKind::IsNormalized { operand, .. } => found(operand),
         ExpressionKind::Binary { left, right, .. } => {
             found(left);
             found(right);

@@ -11,13 +11,21 @@ use retrograph_engine::plan::Rewrites;
 use retrograph_engine::{
     Collected, Engine, EngineSettings, OpenTransaction, Parameters, QueryError, RunOptions,
 };
-use retrograph_graph::Graph;
+use retrograph_graph::clock::{Clock, ManualClock};
+use retrograph_graph::ids::SystemTime;
+use retrograph_graph::kv::MemoryStore;
+use retrograph_graph::{Graph, GraphOptions};
 
 use crate::answer::{Lists, of_graph, of_output, of_value};
 use crate::case::Case;
 use crate::reference::graph::MemoryGraph;
 use crate::reference::value::is_poison;
-use crate::reference::{Answer, Eagerness, Evaluated, Surroundings, Versions, evaluate};
+use crate::reference::{Answer, Eagerness, Evaluated, Instants, Surroundings, Versions, evaluate};
+
+/// When graphs are made: the start of 2026, in microseconds since 1970.
+const FIRST_INSTANT: i64 = 1_767_225_600_000_000;
+/// The microseconds from one commit to the next.
+pub const BETWEEN_COMMITS: i64 = 1_000_000;
 
 /// How often the reference is asked again, with other open orders, before a difference counts.
 const ORDERS: u64 = 12;
@@ -93,12 +101,12 @@ pub enum Found {
 }
 
 impl Found {
-    fn lines(&self) -> Vec<String> {
+    /// The rows in their order, or what went wrong.
+    fn sequence(&self) -> Vec<String> {
         match self {
             Self::Rows(rows) => {
                 let rows = rows.rows.iter();
-                let rows: Vec<String> = rows.map(|row| engine_row(row, Lists::InOrder)).collect();
-                sorted(&rows)
+                rows.map(|row| engine_row(row, Lists::InOrder)).collect()
             }
             Self::Error(kind, _) => vec![format!("error {kind}")],
             Self::Refused(text) | Self::Internal(text) | Self::Panic(text) => vec![text.clone()],
@@ -110,13 +118,23 @@ impl Found {
 /// A graph on both sides.
 pub struct World {
     graph: Arc<Graph>,
+    clock: Arc<ManualClock>,
+    /// What the clock shows.
+    instant: i64,
     engines: Vec<(Rewrites, Engine)>,
     versions: Versions,
+    instants: Instants,
     latest: Arc<MemoryGraph>,
     parameters: Parameters,
     commits: Vec<Vec<String>>,
     /// What the engine answered last: sorted rows, or the kind of error.
     answer: Vec<String>,
+    /// The rows in the order in which they came.
+    sequence: Vec<String>,
+    /// The kind of the error that the engine gave last.
+    error: Option<String>,
+    /// Whether the last statement has columns.
+    returns: bool,
 }
 
 impl World {
@@ -125,17 +143,28 @@ impl World {
     /// # Errors
     /// The store failed.
     pub fn new(parameters: Parameters) -> anyhow::Result<Self> {
-        let graph = Graph::in_memory()?;
+        let clock = Arc::new(ManualClock::new(SystemTime(FIRST_INSTANT)));
+        let options = GraphOptions {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            ..GraphOptions::default()
+        };
+        let graph = Graph::loopback(Arc::new(MemoryStore::new()), options)?;
         let latest = Arc::new(MemoryGraph::default());
         let version = graph.read_latest().version().0;
         Ok(Self {
             graph,
+            clock,
+            instant: FIRST_INSTANT,
             engines: Vec::new(),
             versions: Versions::from([(version, Arc::clone(&latest))]),
+            instants: Instants::from([(FIRST_INSTANT, Arc::clone(&latest))]),
             latest,
             parameters,
             commits: Vec::new(),
             answer: Vec::new(),
+            sequence: Vec::new(),
+            error: None,
+            returns: false,
         })
     }
 
@@ -143,6 +172,32 @@ impl World {
     #[must_use]
     pub fn versions(&self) -> Vec<u64> {
         self.versions.keys().copied().collect()
+    }
+
+    /// The instants of the commits in microseconds since 1970, oldest first.
+    #[must_use]
+    pub fn instants(&self) -> Vec<i64> {
+        self.instants.keys().copied().collect()
+    }
+
+    /// The state that a time clause of a version reads.
+    #[must_use]
+    pub fn state_of(&self, version: u64) -> Arc<MemoryGraph> {
+        let state = self.versions.range(..=version).next_back();
+        state.map_or_else(|| Arc::clone(&self.latest), |(_, state)| Arc::clone(state))
+    }
+
+    /// The state that is read at an instant.
+    #[must_use]
+    pub fn state_at(&self, instant: i64) -> Arc<MemoryGraph> {
+        let state = self.instants.range(..=instant).next_back();
+        state.map_or_else(|| Arc::clone(&self.latest), |(_, state)| Arc::clone(state))
+    }
+
+    /// The latest state.
+    #[must_use]
+    pub fn latest(&self) -> Arc<MemoryGraph> {
+        Arc::clone(&self.latest)
     }
 
     /// How many nodes and relationships there are now.
@@ -155,6 +210,32 @@ impl World {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.answer.len()
+    }
+
+    /// The kind of the error that the engine gave last.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
+        self.error.clone()
+    }
+
+    /// Whether the last statement has columns.
+    #[must_use]
+    pub fn returns(&self) -> bool {
+        self.returns
+    }
+
+    /// Keeps what is told of the last answer.
+    fn note(&mut self, found: &Found) {
+        self.sequence = found.sequence();
+        self.answer = sorted(&self.sequence);
+        self.error = match found {
+            Found::Error(kind, _) => Some(kind.clone()),
+            _ => None,
+        };
+        self.returns = match found {
+            Found::Rows(rows) => !rows.columns.is_empty(),
+            _ => true,
+        };
     }
 
     /// The transactions that made the graph.
@@ -174,7 +255,7 @@ impl World {
         known.unwrap_or_else(|| {
             let settings = EngineSettings {
                 rewrites,
-                timeout: Some(Duration::from_secs(20)),
+                timeout: Some(Duration::from_secs(2)),
                 memory_bytes_max: 256 << 20,
                 ..EngineSettings::default()
             };
@@ -225,6 +306,8 @@ impl World {
             parse(text).is_ok_and(|statement| matches!(statement.body, StatementBody::Schema(_)))
         };
         self.commits.push(statements.to_vec());
+        self.instant += BETWEEN_COMMITS;
+        self.clock.set(SystemTime(self.instant));
         if let [statement] = statements
             && is_schema(statement)
         {
@@ -236,6 +319,7 @@ impl World {
             }
             let version = self.graph.read_latest().version().0;
             self.versions.insert(version, Arc::clone(&self.latest));
+            self.instants.insert(self.instant, Arc::clone(&self.latest));
             return Ok(Verdict::Same);
         }
         let verdict = self.transaction(statements, None, Rewrites::default(), true)?;
@@ -255,9 +339,30 @@ impl World {
             Err(error) => return Ok(different(Kind::Refused, error.render(text), String::new())),
         };
         let found = self.ask(text, rewrites, None);
-        self.answer = found.lines();
+        self.note(&found);
         let graph = Arc::clone(&self.latest);
         Ok(self.compare(&statement, &found, &graph, None)?.0)
+    }
+
+    /// Asks a query that was compared before with other rewrites, and compares if that gives another
+    /// sequence of rows; gives what differs.
+    ///
+    /// # Errors
+    /// The query could not be run, whether the engine is to blame or not.
+    pub fn query_otherwise(
+        &mut self,
+        text: &str,
+        rewrites: Rewrites,
+    ) -> anyhow::Result<Option<Verdict>> {
+        let found = self.ask(text, rewrites, None);
+        if found.sequence() == self.sequence {
+            return Ok(None);
+        }
+        let statement = parse(text).map_err(|error| anyhow!("{}", error.render(text)))?;
+        let graph = Arc::clone(&self.latest);
+        let verdict = self.compare(&statement, &found, &graph, None)?.0;
+        let differs = matches!(verdict, Verdict::Different(_));
+        Ok(differs.then_some(verdict))
     }
 
     /// Runs statements in one transaction, comparing each, then perhaps a query, and rolls back or
@@ -285,7 +390,7 @@ impl World {
                 }
             };
             let found = self.ask(text, rewrites, Some(&transaction));
-            self.answer = found.lines();
+            self.note(&found);
             let after = matches!(found, Found::Rows(_)) && writes(&statement);
             let state = if after {
                 Some(self.state_in(&transaction)?)
@@ -314,6 +419,7 @@ impl World {
         self.latest = Arc::new(after);
         self.versions
             .insert(read.version().0, Arc::clone(&self.latest));
+        self.instants.insert(self.instant, Arc::clone(&self.latest));
         Ok(Verdict::Same)
     }
 
@@ -348,6 +454,7 @@ impl World {
     ) -> Evaluated<Answer> {
         let surroundings = Surroundings {
             versions: &self.versions,
+            instants: &self.instants,
             graph,
             parameters: &self.parameters,
             read: &self.graph.read_latest(),
@@ -633,10 +740,14 @@ pub fn writes(statement: &Statement) -> bool {
 
 fn query_writes(query: &Query) -> bool {
     let parts = std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
-    parts
-        .flat_map(|part| &part.clauses)
-        .any(|clause| match clause {
-            Clause::Subquery(call) => query_writes(&call.query),
-            clause => clause.is_updating(),
-        })
+    let writes = |clause: &Clause| match clause {
+        Clause::Subquery(call) => query_writes(&call.query),
+        Clause::Conditional(of) => {
+            let branches = of.branches.iter().map(|branch| &branch.query);
+            branches.chain(of.otherwise.as_deref()).any(query_writes)
+        }
+        clause => clause.is_updating(),
+    };
+    parts.flat_map(|part| &part.clauses).any(writes)
+        || query.next.as_deref().is_some_and(query_writes)
 }

@@ -1,6 +1,6 @@
 //! Random expressions of a wanted kind.
 
-use super::{Generator, Kind, LABELS};
+use super::{Generator, Kind};
 
 impl Generator {
     pub(super) fn int_literal(&mut self) -> String {
@@ -27,26 +27,52 @@ impl Generator {
             .to_owned()
     }
 
-    pub(super) fn date_literal(&mut self) -> String {
-        let (month, day) = (1 + self.below(3), 1 + self.below(28));
-        format!("date('2024-{month:02}-{day:02}')")
-    }
-
-    fn key(&mut self, keys: &[&'static str]) -> &'static str {
-        if self.chance(1, 9) {
-            return self.pick(&["a", "b", "c", "d", "e", "i", "l", "t", "z"]);
+    /// A property that probably holds what is wanted: most of the time one that the witness of a
+    /// variable has.
+    pub(super) fn property(&mut self, keys: &[&'static str]) -> Option<String> {
+        let elements: Vec<_> = self
+            .scope
+            .iter()
+            .filter(|of| matches!(of.kind, Kind::Node | Kind::Relationship))
+            .cloned()
+            .collect();
+        if elements.is_empty() {
+            return None;
         }
-        self.pick(keys)
-    }
-
-    /// A property that probably holds what is wanted.
-    fn property(&mut self, keys: &[&'static str]) -> Option<String> {
-        let element = self.variable(|kind| matches!(kind, Kind::Node | Kind::Relationship))?;
-        let key = self.key(keys);
-        Some(if self.chance(1, 25) {
-            format!("{element}['{key}']")
+        let mut chosen = elements[self.below(elements.len())].clone();
+        let mut key = if self.chance(1, 12) {
+            self.pick(&["a", "b", "c", "d", "e", "i", "l", "t", "z", "u", "w"])
         } else {
-            format!("{element}.{key}")
+            self.pick(keys)
+        };
+        if self.chance(5, 6) {
+            let known: Vec<_> = elements
+                .iter()
+                .flat_map(|of| keys.iter().map(move |key| (of, *key)))
+                .filter(|(of, key)| {
+                    of.witness.is_some_and(|id| {
+                        let properties = match of.kind {
+                            Kind::Node => self.graph.nodes.get(&id).map(|of| &of.properties),
+                            _ => {
+                                let of = self.graph.relationships.get(&id);
+                                of.map(|of| &of.properties)
+                            }
+                        };
+                        properties.is_some_and(|of| of.contains_key(*key))
+                    })
+                })
+                .map(|(of, key)| (of.clone(), key))
+                .collect();
+            if !known.is_empty() {
+                (chosen, key) = known[self.below(known.len())].clone();
+            }
+        }
+        let element = chosen.name;
+        Some(match self.below(40) {
+            0 => format!("{element}['{key}']"),
+            1 => format!("{element}[toLower('{}')]", key.to_ascii_uppercase()),
+            2 => format!("properties({element}).{key}"),
+            _ => format!("{element}.{key}"),
         })
     }
 
@@ -57,13 +83,12 @@ impl Generator {
             Kind::Number => self.number(depth),
             Kind::Text => self.text(depth),
             Kind::Bool => self.predicate(depth),
-            Kind::Date => {
-                let leaf = self.variable(|kind| *kind == Kind::Date);
-                match leaf.or_else(|| self.property(&["t"])) {
-                    Some(leaf) if self.chance(2, 3) => leaf,
-                    _ => self.date_literal(),
-                }
-            }
+            Kind::Date
+            | Kind::LocalTime
+            | Kind::LocalDateTime
+            | Kind::DateTime
+            | Kind::Duration
+            | Kind::Point => self.moment(kind, depth),
             Kind::List(item) | Kind::Bag(item) => self.list(item, depth),
             Kind::Map => {
                 let (a, b) = (self.any(depth.min(1)), self.any(depth.min(1)));
@@ -80,12 +105,14 @@ impl Generator {
 
     /// An expression of any kind whose value has no open order.
     pub(super) fn any(&mut self, depth: usize) -> String {
-        match self.below(14) {
-            0..=3 => match self.property(&["a", "b", "c", "d", "i"]) {
-                Some(property) => property,
-                None => self.int(depth),
-            },
-            4 | 5 => self.int(depth),
+        match self.below(16) {
+            0..=4 => {
+                match self.property(&["a", "b", "c", "d", "i", "e", "l", "t", "u", "w", "p"]) {
+                    Some(property) => property,
+                    None => self.int(depth),
+                }
+            }
+            5 => self.int(depth),
             6 => self.number(depth),
             7 => self.text(depth),
             8 => self.predicate(depth),
@@ -97,12 +124,76 @@ impl Generator {
                 Some(name) => name,
                 None => self.int(depth),
             },
-            11 => self.expression(&Kind::Date, depth),
+            11 => {
+                let kinds = &super::temporal::KINDS;
+                let kind = kinds[self.below(kinds.len())].clone();
+                self.moment(&kind, depth)
+            }
+            13 if self.chance(1, 4) => self.wrong(depth),
+            13 => match self.variable(|kind| *kind == Kind::Path) {
+                Some(path) => format!("[node IN nodes({path}) | node.i]"),
+                None => self.int(depth),
+            },
+            14 => self.element_value(depth),
             12 => self.either(&Kind::Any, depth),
             _ => match self.variable(|kind| matches!(kind, Kind::Map)) {
                 Some(name) => format!("{name}.{}", self.pick(&["a", "b", "z"])),
                 None => self.pick(&["null", "$none", "$int", "$text"]).to_owned(),
             },
+        }
+    }
+
+    /// A value of an element: itself, its type, its labels, its path's parts.
+    fn element_value(&mut self, depth: usize) -> String {
+        if let Some(name) = self.variable(|kind| *kind == Kind::Relationship)
+            && self.chance(1, 2)
+        {
+            return match self.below(3) {
+                0 => format!("type({name})"),
+                1 => format!("startNode({name}).i"),
+                _ => format!("endNode({name})"),
+            };
+        }
+        let lists = |kind: &Kind| match kind {
+            Kind::List(item) => matches!(**item, Kind::Node | Kind::Relationship),
+            _ => false,
+        };
+        if let Some(name) = self.variable(lists)
+            && self.chance(1, 2)
+        {
+            return match self.below(4) {
+                0 => format!("size({name})"),
+                1 => format!("[item IN {name} | item.i]"),
+                2 => format!("head({name}).a"),
+                _ => name,
+            };
+        }
+        match self.variable(|kind| *kind == Kind::Node) {
+            Some(name) => match self.below(5) {
+                0 => name,
+                1 => format!("{name} {{.a, .b}}"),
+                2 => format!("{name} {{.*, a: {}}}", self.int(depth.min(1))),
+                3 => format!("size(labels({name}))"),
+                _ => match self.shortest_expression("shortestPath") {
+                    Some(path) => format!("length({path})"),
+                    None => name,
+                },
+            },
+            None => self.int(depth),
+        }
+    }
+
+    /// An operation whose operands have the wrong types, which only shows when it runs.
+    fn wrong(&mut self, depth: usize) -> String {
+        let value = self.any(depth.min(1));
+        match self.below(7) {
+            0 => format!("($map + {value})"),
+            1 => "($text - $int)".to_owned(),
+            2 => "size($int)".to_owned(),
+            3 => "$text.a".to_owned(),
+            4 => "$int[0]".to_owned(),
+            5 => "abs($text)".to_owned(),
+            _ => format!("($truth * {})", self.int(0)),
         }
     }
 
@@ -139,7 +230,12 @@ impl Generator {
             };
         }
         let less = depth - 1;
-        match self.below(13) {
+        match self.below(15) {
+            13 => self.part_of_moment(less.min(1)),
+            14 => match self.variable(|kind| matches!(kind, Kind::Bag(_))) {
+                Some(name) => format!("size({name})"),
+                None => format!("size({})", self.collect_subquery()),
+            },
             0..=3 => {
                 let operator = self.pick(&["+", "-", "*", "/", "%", "+"]);
                 format!("({} {operator} {})", self.int(less), self.int(less))
@@ -194,7 +290,8 @@ impl Generator {
             };
         }
         let less = depth - 1;
-        match self.below(6) {
+        match self.below(7) {
+            6 => format!("({} ^ {})", self.number(less), self.below(3)),
             0..=2 => {
                 let operator = self.pick(&["+", "-", "*", "/", "%"]);
                 format!("({} {operator} {})", self.number(less), self.number(less))
@@ -226,7 +323,10 @@ impl Generator {
         }
         let less = depth - 1;
         match self.below(8) {
-            0 => format!("({} + {})", self.text(less), self.text(less)),
+            0 => {
+                let operator = self.pick(&["+", "||"]);
+                format!("({} {operator} {})", self.text(less), self.text(less))
+            }
             1 => format!("toUpper({})", self.text(less)),
             2 => format!("toString({})", self.int(less)),
             3 => self.either(&Kind::Text, depth),
@@ -285,7 +385,11 @@ impl Generator {
                 });
                 format!("[{name} IN {list} | {mapped}]")
             }
-            2 => format!("({} + {})", self.list(item, less), self.list(item, less)),
+            2 => {
+                let operator = self.pick(&["+", "||"]);
+                let (one, two) = (self.list(item, less), self.list(item, less));
+                format!("({one} {operator} {two})")
+            }
             3 => format!("tail({})", self.list(item, less)),
             4 => {
                 let list = self.list(item, less);
@@ -310,6 +414,11 @@ impl Generator {
         match self.variable(|kind| *kind == Kind::Node) {
             Some(node) if self.chance(1, 3) => format!("labels({node})"),
             Some(node) if self.chance(1, 2) => format!("keys({node})"),
+            Some(_) if self.chance(1, 3) => self.collect_subquery(),
+            Some(_) if self.chance(1, 4) => match self.shortest_expression("allShortestPaths") {
+                Some(paths) => paths,
+                None => self.pattern_comprehension(),
+            },
             _ => self.pattern_comprehension(),
         }
     }
@@ -347,7 +456,26 @@ impl Generator {
             };
         }
         let less = depth - 1;
-        match self.below(21) {
+        match self.below(24) {
+            21 => self.moment_test(less),
+            22 => {
+                let pattern =
+                    self.pick(&["a.*", ".*", "[ab]+", "(?i)A.*", "a|b|ab", "[^b]*", "a?b?"]);
+                format!("({} =~ '{pattern}')", self.text(less))
+            }
+            23 => {
+                let negated = self.pick(&["", "NOT "]);
+                let types = [
+                    "INTEGER",
+                    "STRING",
+                    "FLOAT NOT NULL",
+                    "LIST<INTEGER>",
+                    "DATE",
+                    "ANY",
+                ];
+                let ty = self.pick(&types);
+                format!("({} IS {negated}:: {ty})", self.any(less))
+            }
             0..=2 => {
                 let operator = self.pick(&["=", "<>", "<", "<=", ">", ">="]);
                 match self.below(4) {
@@ -397,7 +525,8 @@ impl Generator {
             13 => match self.variable(|kind| matches!(kind, Kind::Node)) {
                 Some(node) => {
                     let label = self.label_expression();
-                    format!("({node}{label})")
+                    let negated = self.pick(&["", "", "NOT "]);
+                    format!("({negated}{node}{label})")
                 }
                 None => self.predicate(less),
             },
@@ -431,56 +560,6 @@ impl Generator {
                 )
             }
             _ => self.predicate(0),
-        }
-    }
-
-    /// The predicate of a WHERE, where a pattern may stand for a truth value.
-    pub(super) fn condition(&mut self, depth: usize) -> String {
-        let predicate = self.predicate(depth);
-        let nodes = self.of_kind(|kind| *kind == Kind::Node);
-        if nodes.is_empty() || self.chance(4, 5) {
-            return predicate;
-        }
-        let start = nodes[self.below(nodes.len())].clone();
-        let end = if self.chance(1, 2) {
-            nodes[self.below(nodes.len())].clone()
-        } else {
-            String::new()
-        };
-        let arrow = self.plain_arrow();
-        let pattern = format!("({start}){arrow}({end})");
-        match self.below(4) {
-            0 => format!("{predicate} OR {pattern}"),
-            1 => format!("{predicate} AND NOT {pattern}"),
-            2 => pattern,
-            _ => format!("{predicate} AND {pattern}"),
-        }
-    }
-
-    pub(super) fn label_expression(&mut self) -> String {
-        let known = if self.chance(1, 20) { 4 } else { 3 };
-        let (one, two) = (self.pick(&LABELS[..known]), self.pick(&LABELS[..known]));
-        match self.below(12) {
-            0 => format!(":{one}|{two}"),
-            1 => format!(":!{one}"),
-            2 => format!(":{one}:{two}"),
-            3 => format!(":{one}&!{two}"),
-            _ => format!(":{one}"),
-        }
-    }
-
-    fn plain_arrow(&mut self) -> String {
-        let types = if self.chance(1, 2) {
-            format!("[:{}]", self.type_name())
-        } else if self.chance(1, 6) {
-            "[*1..2]".to_owned()
-        } else {
-            String::new()
-        };
-        match self.below(3) {
-            0 => format!("-{types}->"),
-            1 => format!("<-{types}-"),
-            _ => format!("-{types}-"),
         }
     }
 }

@@ -32,6 +32,11 @@ impl Generator {
                     "[]", "[1]", "[1, 2]", "[2, 1]", "['a']", "[1, 'a']", "[1.5]",
                 ])
                 .to_owned(),
+            "u" => self.duration_literal(),
+            "h" => self.time_literal(),
+            "p" => self.point_literal(),
+            "w" if self.chance(1, 2) => self.local_literal(),
+            "w" => self.instant_literal(),
             _ => self.date_literal(),
         }
     }
@@ -39,8 +44,12 @@ impl Generator {
     /// Properties in braces: the number, if any, and some others.
     fn properties(&mut self, number: Option<usize>) -> String {
         let mut parts: Vec<String> = number.map(|n| format!("i: {n}")).into_iter().collect();
-        for key in ["a", "b", "c", "d", "e", "l", "t"] {
-            let odds = if matches!(key, "a" | "b" | "c") { 2 } else { 5 };
+        for key in ["a", "b", "c", "d", "e", "l", "t", "u", "h", "w", "p"] {
+            let odds = match key {
+                "a" | "b" | "c" => 2,
+                "d" | "e" | "l" | "t" => 5,
+                _ => 8,
+            };
             if self.chance(1, odds) {
                 let literal = self.property_literal(key);
                 parts.push(format!("{key}: {literal}"));

@@ -3,50 +3,172 @@
 use super::{Generator, Kind, LABELS, TYPES, Variable};
 
 impl Generator {
-    /// A query that reads.
-    pub fn query(&mut self) -> String {
+    /// Starts a text.
+    pub(super) fn begin(&mut self) {
         self.scope.clear();
         self.names = 0;
-        if self.chance(1, 12) {
-            let columns = 1 + self.below(2);
-            let all = if self.chance(1, 2) { " ALL" } else { "" };
-            let parts: Vec<String> = (0..2 + self.below(2))
-                .map(|_| {
-                    self.scope.clear();
-                    let clauses = self.reading(1);
-                    let items: Vec<String> = (0..columns)
-                        .map(|column| format!("{} AS c{column}", self.any(1)))
-                        .collect();
-                    format!("{clauses}RETURN {}", items.join(", "))
-                })
-                .collect();
-            return parts.join(&format!(" UNION{all} "));
+        self.used.clear();
+        self.is_made_up = false;
+        self.is_bounded = false;
+    }
+
+    /// A query that reads.
+    pub fn query(&mut self) -> String {
+        self.begin();
+        match self.below(40) {
+            0..=2 => {
+                let columns = 1 + self.below(2);
+                let all = if self.chance(1, 2) { " ALL" } else { "" };
+                let count = 2 + self.below(2);
+                let parts: Vec<String> = (0..count).map(|_| self.part(columns)).collect();
+                let union = parts.join(&format!(" UNION{all} "));
+                if self.chance(1, 5) {
+                    let rest = self.next(columns);
+                    return format!("{union} {rest}");
+                }
+                union
+            }
+            3 => {
+                let columns = 1 + self.below(2);
+                let part = self.part(columns);
+                let rest = self.next(columns);
+                format!("{part} {rest}")
+            }
+            4 => {
+                let columns = 1 + self.below(2);
+                self.branches(columns)
+            }
+            _ => {
+                let size = 1 + self.below(3);
+                let clauses = self.reading(size);
+                format!("{clauses}{}", self.result())
+            }
         }
-        let size = 1 + self.below(3);
-        let clauses = self.reading(size);
-        format!("{clauses}{}", self.result())
+    }
+
+    /// A part of a union: it returns so many columns, `c0`, `c1` and so on.
+    fn part(&mut self, columns: usize) -> String {
+        self.scope.clear();
+        self.used.clear();
+        let clauses = self.reading(1);
+        let items = self.column_items(columns);
+        format!("{clauses}RETURN {items}")
+    }
+
+    fn column_items(&mut self, columns: usize) -> String {
+        let items: Vec<String> = (0..columns)
+            .map(|column| format!("{} AS c{column}", self.any(1)))
+            .collect();
+        items.join(", ")
+    }
+
+    fn columns_of(&self, columns: usize) -> Vec<Variable> {
+        let names = (0..columns).map(|column| Variable {
+            name: format!("c{column}"),
+            kind: Kind::Any,
+            witness: None,
+        });
+        names.collect()
+    }
+
+    /// NEXT and what stands behind it.
+    fn next(&mut self, columns: usize) -> String {
+        self.scope = self.columns_of(columns);
+        self.used.clear();
+        let clauses = if self.chance(1, 2) {
+            self.reading(1)
+        } else {
+            String::new()
+        };
+        if clauses.is_empty() && self.chance(1, 4) {
+            return format!("NEXT {}", self.branches(columns));
+        }
+        format!("NEXT {clauses}{}", self.result())
+    }
+
+    /// WHEN … THEN … ELSE.
+    fn branches(&mut self, columns: usize) -> String {
+        let outside = self.scope.clone();
+        let mut text = String::new();
+        for _ in 0..1 + self.below(2) {
+            self.scope.clone_from(&outside);
+            let test = self.predicate(1);
+            let branch = self.branch(columns);
+            text.push_str(&format!("WHEN {test} THEN {{ {branch} }} "));
+        }
+        if self.chance(4, 5) {
+            self.scope.clone_from(&outside);
+            let branch = self.branch(columns);
+            text.push_str(&format!("ELSE {{ {branch} }}"));
+        }
+        self.scope = outside;
+        text.trim_end().to_owned()
+    }
+
+    fn branch(&mut self, columns: usize) -> String {
+        let clauses = if self.chance(1, 2) {
+            self.match_clause(false) + " "
+        } else {
+            String::new()
+        };
+        // A column may not have the name of a variable of outside.
+        let items: Vec<String> = (0..columns)
+            .map(|column| format!("{} AS k{column}", self.any(1)))
+            .collect();
+        format!("{clauses}RETURN {}", items.join(", "))
     }
 
     /// Some reading clauses.
     pub(super) fn reading(&mut self, count: usize) -> String {
         let mut text = String::new();
         for place in 0..count {
-            let clause = match self.below(12) {
-                0..=5 => {
-                    let optional = place > 0 && self.chance(1, 3);
-                    self.match_clause(optional)
-                }
+            let clause = match self.below(16) {
                 6 | 7 if place > 0 => self.match_clause(true),
                 6 => self.match_clause(true),
                 7 | 8 => self.unwind(),
                 9 | 10 if place > 0 => self.with(),
-                11 if place > 0 => self.call(),
-                _ => self.match_clause(false),
+                11 | 12 if place > 0 => self.call(),
+                13 if place > 0 => format!("FILTER {}", self.condition(2)),
+                14 if place > 0 => self.let_clause(),
+                15 if place > 0 && !self.scope.is_empty() => self.page(),
+                _ => {
+                    let optional = place > 0 && self.chance(1, 3);
+                    self.match_clause(optional)
+                }
             };
             text.push_str(&clause);
             text.push(' ');
         }
         text
+    }
+
+    fn let_clause(&mut self) -> String {
+        let mut items = Vec::new();
+        let mut made = Vec::new();
+        for _ in 0..1 + self.below(2) {
+            let (text, kind) = self.plain_item();
+            let witness = self.witness_of(&text);
+            let name = self.name("v");
+            items.push(format!("{name} = {text}"));
+            made.push((name, kind, witness));
+        }
+        for (name, kind, witness) in made {
+            self.bind_element(name, kind, witness);
+        }
+        format!("LET {}", items.join(", "))
+    }
+
+    fn witness_of(&self, name: &str) -> Option<u64> {
+        let known = self.scope.iter().find(|variable| variable.name == name);
+        known.and_then(|variable| variable.witness)
+    }
+
+    /// ORDER BY, SKIP and LIMIT that stand alone.
+    fn page(&mut self) -> String {
+        let columns = self.scope.clone();
+        let order = self.order_by(&columns);
+        let limits = self.limits();
+        format!("{}{limits}", order.trim_start())
     }
 
     fn unwind(&mut self) -> String {
@@ -58,134 +180,35 @@ impl Generator {
     }
 
     fn match_clause(&mut self, optional: bool) -> String {
-        let count = if self.chance(1, 4) { 2 } else { 1 };
+        self.used.clear();
+        self.is_made_up = self.chance(1, if optional { 3 } else { 12 });
+        let start = if optional { "OPTIONAL MATCH" } else { "MATCH" };
+        let is_repeatable = self.chance(1, 14);
+        self.is_bounded = is_repeatable;
+        let mode = match self.below(30) {
+            _ if is_repeatable => " REPEATABLE ELEMENTS",
+            0 => " DIFFERENT RELATIONSHIPS",
+            _ => "",
+        };
         let mut patterns: Vec<String> = Vec::new();
-        for _ in 0..count {
-            let pattern = self.path_pattern();
-            patterns.push(pattern);
+        match self.below(14) {
+            0 => patterns.push(self.search_pattern()),
+            1 if !is_repeatable => patterns.push(self.shortest_pattern()),
+            _ => {
+                for _ in 0..if self.chance(1, 4) { 2 } else { 1 } {
+                    let pattern = self.path_pattern();
+                    patterns.push(pattern);
+                }
+            }
         }
         let predicate = if self.chance(2, 5) {
             format!(" WHERE {}", self.condition(2))
         } else {
             String::new()
         };
-        let start = if optional { "OPTIONAL MATCH" } else { "MATCH" };
-        format!("{start} {}{predicate}", patterns.join(", "))
-    }
-
-    /// A node pattern; a variable in scope may stand in it again.
-    fn node_pattern(&mut self, connects: bool) -> String {
-        let known = self.variable(|kind| *kind == Kind::Node);
-        if let Some(name) = known
-            && self.chance(if connects { 10 } else { 1 }, 12)
-        {
-            return format!("({name})");
-        }
-        let label = if self.chance(1, 4) {
-            self.label_expression()
-        } else {
-            String::new()
-        };
-        let properties = match self.below(24) {
-            0 => format!(" {{a: {}}}", self.below(3)),
-            1 => format!(" {{b: {}}}", self.text_literal()),
-            2 => {
-                let outer = self.expression(&Kind::Int, 0);
-                format!(" {{a: {outer}}}")
-            }
-            _ => String::new(),
-        };
-        if self.chance(1, 5) {
-            return format!("({label}{properties})");
-        }
-        let name = self.name("n");
-        self.bind(name.clone(), Kind::Node);
-        let predicate = if self.chance(1, 20) {
-            format!(" WHERE {name}.{} > 0", self.pick(&["a", "i", "d"]))
-        } else {
-            String::new()
-        };
-        format!("({name}{label}{properties}{predicate})")
-    }
-
-    /// A relationship pattern and the kind of what it binds.
-    fn relationship_pattern(&mut self, may_be_long: bool) -> String {
-        let types = match self.below(6) {
-            0 => format!(":{}", self.type_name()),
-            1 => format!(":R|{}", self.type_name()),
-            _ => String::new(),
-        };
-        let is_long = may_be_long && self.chance(1, 5);
-        let length = if is_long {
-            if self.chance(1, 15) {
-                "*"
-            } else {
-                self.pick(&[
-                    "*1..2", "*0..1", "*2", "*..3", "*0..2", "*2..3", "*1", "*0", "*..4",
-                ])
-            }
-        } else {
-            ""
-        };
-        let properties = if self.chance(1, 20) {
-            format!(" {{a: {}}}", self.below(3))
-        } else {
-            String::new()
-        };
-        let name = if self.chance(1, 2) {
-            let name = self.name("r");
-            let kind = if is_long {
-                Kind::List(Box::new(Kind::Relationship))
-            } else {
-                Kind::Relationship
-            };
-            self.bind(name.clone(), kind);
-            name
-        } else {
-            String::new()
-        };
-        let inner = format!("{name}{types}{length}{properties}");
-        let inner = if inner.is_empty() {
-            String::new()
-        } else {
-            format!("[{inner}]")
-        };
-        match self.below(5) {
-            0 | 1 => format!("-{inner}->"),
-            2 | 3 => format!("<-{inner}-"),
-            _ => format!("-{inner}-"),
-        }
-    }
-
-    fn path_pattern(&mut self) -> String {
-        let steps = [0, 0, 0, 1, 1, 1, 1, 2, 2, 3][self.below(10)];
-        let path = (steps > 0 && self.chance(1, 8)).then(|| self.name("p"));
-        let connects = self.chance(1, 2);
-        let mut text = self.node_pattern(connects);
-        for step in 0..steps {
-            let relationship = self.relationship_pattern(step < 2);
-            let node = self.node_pattern(false);
-            text.push_str(&relationship);
-            text.push_str(&node);
-        }
-        match path {
-            Some(name) => {
-                self.bind(name.clone(), Kind::Path);
-                format!("{name} = {text}")
-            }
-            None => text,
-        }
-    }
-
-    /// A pattern with one or two relationships that starts, if it can, at a node in scope.
-    pub(super) fn connected_pattern(&mut self) -> String {
-        let mut text = self.node_pattern(true);
-        for _ in 0..1 + self.below(2) {
-            let relationship = self.relationship_pattern(false);
-            text.push_str(&relationship);
-            text.push_str(&self.node_pattern(false));
-        }
-        text
+        self.is_made_up = false;
+        self.is_bounded = false;
+        format!("{start}{mode} {}{predicate}", patterns.join(", "))
     }
 
     pub(super) fn exists_subquery(&mut self, depth: usize) -> String {
@@ -198,6 +221,22 @@ impl Generator {
         format!("COUNT {{ {body} }}")
     }
 
+    /// COLLECT of a query, whose order is open unless it says it.
+    pub(super) fn collect_subquery(&mut self) -> String {
+        self.scoped(|g| {
+            let pattern = g.connected_pattern();
+            let predicate = if g.chance(1, 2) {
+                format!(" WHERE {}", g.condition(1))
+            } else {
+                String::new()
+            };
+            let value = g.any(1);
+            let order = if g.chance(1, 2) { " ORDER BY x" } else { "" };
+            let limit = if g.chance(1, 4) { " LIMIT 2" } else { "" };
+            format!("COLLECT {{ MATCH {pattern}{predicate} RETURN {value} AS x{order}{limit} }}")
+        })
+    }
+
     fn subquery_body(&mut self, depth: usize) -> String {
         self.scoped(|g| {
             let pattern = g.connected_pattern();
@@ -206,7 +245,14 @@ impl Generator {
             } else {
                 String::new()
             };
-            match g.below(4) {
+            match g.below(5) {
+                4 => {
+                    let next = g.connected_pattern();
+                    format!(
+                        "MATCH {pattern}{predicate} WITH * MATCH {next} RETURN {} AS x",
+                        g.any(0)
+                    )
+                }
                 0 => format!("MATCH {pattern}{predicate} RETURN {} AS x", g.any(1)),
                 1 => {
                     let distinct = g.pick(&["", "DISTINCT "]);
@@ -227,22 +273,58 @@ impl Generator {
             names
         };
         let list: Vec<String> = names.iter().map(|variable| variable.name.clone()).collect();
+        let outside = self.scope.clone();
         let (text, column) = self.scoped(|g| {
-            g.scope = names;
+            let is_all = g.chance(1, 6);
+            g.scope = if is_all { outside } else { names };
+            if g.chance(1, 8) {
+                // Branches for each row.
+                let column = g.name("c");
+                let branches = g.branches(1).replace(" AS k0", &format!(" AS {column}"));
+                let scope = if is_all {
+                    "*".to_owned()
+                } else {
+                    list.join(", ")
+                };
+                return (format!("CALL ({scope}) {{ {branches} }}"), column);
+            }
             let clauses = g.reading(1);
             let column = g.name("c");
-            let result = match g.below(3) {
+            let result = match g.below(4) {
                 0 => format!("count(*) AS {column}"),
                 1 => format!("max({}) AS {column}", g.any(1)),
+                2 => format!(
+                    "{} AS {column} ORDER BY {column} LIMIT {}",
+                    g.any(1),
+                    1 + g.below(3)
+                ),
                 _ => format!("{} AS {column}", g.any(1)),
             };
-            let text = if g.chance(1, 2) {
-                format!("CALL ({}) {{ {clauses}RETURN {result} }}", list.join(", "))
+            let optional = if g.chance(1, 3) { "OPTIONAL " } else { "" };
+            let union = if g.chance(1, 8) {
+                let other = g.any(0);
+                format!(" UNION ALL RETURN {other} AS {column}")
+            } else {
+                String::new()
+            };
+            let text = if is_all {
+                format!("{optional}CALL (*) {{ {clauses}RETURN {result} }}")
+            } else if g.chance(2, 3) {
+                let union =
+                    if union.contains('.') || list.iter().any(|name| union.contains(&**name)) {
+                        String::new()
+                    } else {
+                        union
+                    };
+                format!(
+                    "{optional}CALL ({}) {{ {clauses}RETURN {result}{union} }}",
+                    list.join(", ")
+                )
             } else if list.is_empty() {
-                format!("CALL {{ {clauses}RETURN {result} }}")
+                format!("{optional}CALL {{ {clauses}RETURN {result} }}")
             } else {
                 let with = format!("WITH {}", list.join(", "));
-                format!("CALL {{ {with} {clauses}RETURN {result} }}")
+                format!("{optional}CALL {{ {with} {clauses}RETURN {result} }}")
             };
             (text, column)
         });
@@ -281,13 +363,20 @@ impl Generator {
         let groups = self.chance(1, 3);
         let mut items = Vec::new();
         let mut columns = Vec::new();
+        let known = self.scope.clone();
         let mut add = |items: &mut Vec<String>, text: String, name: String, kind: Kind| {
+            let same = known.iter().find(|variable| variable.name == text);
+            let witness = same.and_then(|variable| variable.witness);
             items.push(if text == name {
                 text
             } else {
                 format!("{text} AS {name}")
             });
-            columns.push(Variable { name, kind });
+            columns.push(Variable {
+                name,
+                kind,
+                witness,
+            });
         };
         if groups {
             for _ in 0..self.below(3) {
@@ -334,11 +423,24 @@ impl Generator {
             Kind::Map,
             Kind::List(Box::new(Kind::Int)),
             Kind::Date,
+            Kind::Duration,
+            Kind::LocalDateTime,
+            Kind::DateTime,
+            Kind::Point,
         ];
         if let Some(node) = self.variable(|kind| *kind == Kind::Node)
             && self.chance(1, 10)
         {
-            return match self.below(3) {
+            return match self.below(5) {
+                3 => (format!("{node} {{.*}}"), Kind::Map),
+                4 => {
+                    let place = self.below(self.scope.len());
+                    let other = self.scope[place].name.clone();
+                    (
+                        format!("{node} {{.a, b: {}, {other}}}", self.any(0)),
+                        Kind::Map,
+                    )
+                }
                 0 => (format!("{node} {{.a, .b, x: {node}.i}}"), Kind::Map),
                 1 => (format!("properties({node})"), Kind::Map),
                 _ => (node, Kind::Node),
@@ -360,6 +462,9 @@ impl Generator {
                 _ => name.clone(),
             });
         }
+        if keys.is_empty() {
+            keys.push("1".to_owned());
+        }
         let first = self.below(keys.len());
         keys.swap(0, first);
         let keys: Vec<String> = keys
@@ -372,12 +477,21 @@ impl Generator {
     fn limits(&mut self) -> String {
         let mut text = String::new();
         if self.chance(1, 3) {
-            text.push_str(&format!(" SKIP {}", self.below(4)));
+            let skip = self.pick(&["SKIP", "OFFSET"]);
+            let count = match self.below(40) {
+                0 => "$negative".to_owned(),
+                1 => "$text".to_owned(),
+                _ => self.pick(&["0", "0", "1", "1", "2"]).to_owned(),
+            };
+            text.push_str(&format!(" {skip} {count}"));
         }
         if self.chance(2, 3) {
             let limit = match self.below(5) {
+                0 if self.chance(1, 12) => self.pick(&["$negative", "$text", "$none"]).to_owned(),
                 0 => "$int".to_owned(),
-                _ => self.below(6).to_string(),
+                1 => "1 + 1".to_owned(),
+                _ if self.chance(1, 15) => "0".to_owned(),
+                _ => (1 + self.below(6)).to_string(),
             };
             text.push_str(&format!(" LIMIT {limit}"));
         }

@@ -5,8 +5,7 @@ use super::{Generator, Kind, TYPES};
 impl Generator {
     /// A query that writes, perhaps with a result.
     pub fn update(&mut self) -> String {
-        self.scope.clear();
-        self.names = 0;
+        self.begin();
         let mut text = if self.chance(1, 5) {
             let list = self.expression(&Kind::List(Box::new(Kind::Int)), 0);
             let name = self.name("u");
@@ -16,7 +15,11 @@ impl Generator {
             self.reading(1)
         };
         for _ in 0..1 + self.below(2) {
-            let clause = self.write_clause();
+            let clause = if self.chance(1, 10) {
+                self.writing_call()
+            } else {
+                self.write_clause()
+            };
             text.push_str(&clause);
             text.push(' ');
             if clause.contains("DELETE") {
@@ -25,19 +28,49 @@ impl Generator {
                 break;
             }
         }
-        if self.chance(1, 2) {
-            let items: Vec<String> = (0..1 + self.below(2))
-                .map(|place| {
-                    if self.chance(1, 3) {
-                        format!("count(*) AS c{place}")
-                    } else {
-                        format!("{} AS c{place}", self.any(1))
-                    }
-                })
-                .collect();
-            text.push_str(&format!("RETURN {}", items.join(", ")));
+        match self.below(10) {
+            0 => text.push_str("FINISH"),
+            // A read after the write sees what it wrote.
+            1 => {
+                let pattern = self.connected_pattern();
+                let item = self.any(1);
+                text.push_str(&format!(
+                    "MATCH {pattern} RETURN {item} AS c0, count(*) AS c1"
+                ));
+            }
+            2..=6 => {
+                let items: Vec<String> = (0..1 + self.below(2))
+                    .map(|place| {
+                        if self.chance(1, 3) {
+                            format!("count(*) AS c{place}")
+                        } else {
+                            format!("{} AS c{place}", self.any(1))
+                        }
+                    })
+                    .collect();
+                text.push_str(&format!("RETURN {}", items.join(", ")));
+            }
+            _ => {}
         }
         text.trim_end().to_owned()
+    }
+
+    /// A subquery that writes for each row.
+    fn writing_call(&mut self) -> String {
+        let names: Vec<String> = self
+            .scope
+            .iter()
+            .map(|variable| variable.name.clone())
+            .collect();
+        let nodes = self.of_kind(|kind| *kind == Kind::Node);
+        let inner = self.scoped(|g| match g.below(3) {
+            0 if !nodes.is_empty() => {
+                let node = &nodes[g.below(nodes.len())];
+                format!("SET {node}.a = {}", g.int(1))
+            }
+            _ => g.create_clause(&nodes),
+        });
+        format!("CALL ({}) {{ {inner} }}", names.join(", "))
     }
 
     fn values(&mut self) -> String {
@@ -64,7 +97,18 @@ impl Generator {
             4..=6 if !elements.is_empty() => {
                 let element = elements[self.below(elements.len())].clone();
                 let key = self.pick(&["a", "b", "c", "e"]);
-                match self.below(6) {
+                match self.below(11) {
+                    6 => format!("SET {element}['{key}'] = {}", self.any(1)),
+                    7 => format!("REMOVE {element}['{key}']"),
+                    8 => {
+                        let other = elements[self.below(elements.len())].clone();
+                        format!("SET {element} += properties({other})")
+                    }
+                    9 => {
+                        let value = self.int(1);
+                        format!("SET {element}.{key} = {value}, {element}.c = {element}.{key}")
+                    }
+                    10 => format!("SET {element} = {}", self.values()),
                     0 | 1 => {
                         let value = self.property_literal(key);
                         format!("SET {element}.{key} = {value}")
@@ -73,6 +117,15 @@ impl Generator {
                     3 => format!("SET {element} += {}", self.values()),
                     4 => format!("REMOVE {element}.{key}"),
                     _ => match nodes.first() {
+                        Some(node) if self.chance(1, 3) => {
+                            let (one, two) = (self.label(), self.label());
+                            match self.below(4) {
+                                0 => format!("SET {node}:$('{one}'):{two}"),
+                                1 => format!("REMOVE {node}:$(['{one}', '{two}'])"),
+                                2 => format!("SET {node} IS {one}"),
+                                _ => format!("SET {node}:{one}:{two}"),
+                            }
+                        }
                         Some(node) if self.chance(1, 2) => format!("SET {node}:{}", self.label()),
                         Some(node) => format!("REMOVE {node}:{}", self.label()),
                         None => format!("SET {element} = {}", self.values()),
@@ -89,7 +142,19 @@ impl Generator {
                 let list = self.expression(&Kind::List(Box::new(Kind::Int)), 0);
                 let inner = self.scoped(|g| {
                     g.bind(name.clone(), Kind::Int);
-                    g.create_clause(&nodes)
+                    match g.below(5) {
+                        0 if !nodes.is_empty() => {
+                            let node = &nodes[g.below(nodes.len())];
+                            format!("SET {node}.a = {name}")
+                        }
+                        1 => format!("MERGE (:{} {{a: {name}}})", g.label()),
+                        2 if !nodes.is_empty() => {
+                            let node = &nodes[g.below(nodes.len())];
+                            let first = g.create_clause(&nodes);
+                            format!("{first} SET {node}.c = {name}")
+                        }
+                        _ => g.create_clause(&nodes),
+                    }
                 });
                 format!("FOREACH ({name} IN {list} | {inner})")
             }
@@ -102,7 +167,10 @@ impl Generator {
             if !nodes.is_empty() && g.chance(1, 2) {
                 return format!("({})", nodes[g.below(nodes.len())]);
             }
-            let (labels, values) = (g.labels(), g.values());
+            let (mut labels, values) = (g.labels(), g.values());
+            if g.chance(1, 12) {
+                labels = format!(":$('{}')", g.label());
+            }
             format!("({labels} {values})")
         };
         if self.chance(1, 3) {
@@ -119,7 +187,9 @@ impl Generator {
     }
 
     fn merge_clause(&mut self, nodes: &[String]) -> String {
-        let actions = match self.below(4) {
+        let actions = match self.below(6) {
+            4 => " ON MATCH SET {}.b = 'm' ON CREATE SET {}.b = 'c', {}.d = 0.5",
+            5 => " ON MATCH SET {} += {a: 7}",
             0 => " ON CREATE SET {}.a = 9",
             1 => " ON MATCH SET {}.a = 8",
             2 => " ON CREATE SET {}.a = 9 ON MATCH SET {}.b = 'm'",
@@ -134,6 +204,18 @@ impl Generator {
             let (start, end) = (&nodes[one], &nodes[two]);
             (
                 format!("({start})-[{name}:{type_name}]{arrow}({end})"),
+                name,
+            )
+        } else if !nodes.is_empty() && self.chance(1, 3) {
+            // A relationship to a node that may have to be made.
+            let start = nodes[self.below(nodes.len())].clone();
+            let name = self.name("n");
+            let (type_name, label) = (self.pick(&TYPES[..3]), self.label());
+            let value = self.below(3);
+            self.bind(name.clone(), Kind::Node);
+            let arrow = self.pick(&["->", "-"]);
+            (
+                format!("({start})-[:{type_name}]{arrow}({name}:{label} {{a: {value}}})"),
                 name,
             )
         } else {

@@ -27,15 +27,37 @@ impl Evaluator<'_> {
             self.view = u8::try_from(place + 1).map_err(|_| Stop::TooMuch)?;
         }
         let outside = std::mem::replace(&mut self.imported, imported);
-        let table = self.parts(query, base);
+        let table = self.parts(query, vec![base.clone()]);
         self.imported = outside;
         self.view = view;
         table
     }
 
+    /// A query and what stands behind its NEXT.
+    pub(super) fn parts(&mut self, query: &ast::Query, base: Vec<Row>) -> Evaluated<Table> {
+        let table = self.union(query, base)?;
+        let Some(next) = &query.next else {
+            return Ok(table);
+        };
+        let Some(columns) = table.columns else {
+            return Err(Stop::Unsupported("NEXT behind no columns".to_owned()));
+        };
+        // What stands behind NEXT sees the columns alone, and what the whole query sees of outside.
+        let rows = table.rows.into_iter().map(|row| {
+            let mut seen = self.imported.clone();
+            for name in &columns {
+                let value = row.get(name).cloned().unwrap_or_default();
+                seen.insert(name.clone(), value);
+            }
+            seen
+        });
+        let rows = rows.collect();
+        self.parts(next, rows)
+    }
+
     /// The parts of a union.
-    pub(super) fn parts(&mut self, query: &ast::Query, base: &Row) -> Evaluated<Table> {
-        let mut table = self.single(&query.first, base)?;
+    fn union(&mut self, query: &ast::Query, base: Vec<Row>) -> Evaluated<Table> {
+        let mut table = self.single(&query.first, base.clone())?;
         if query.unions.is_empty() {
             return Ok(table);
         }
@@ -43,7 +65,7 @@ impl Evaluator<'_> {
         let mut distinct = false;
         for union in &query.unions {
             distinct |= !union.all;
-            let part = self.single(&union.query, base)?;
+            let part = self.single(&union.query, base.clone())?;
             table.rows.extend(part.rows);
         }
         if distinct {
@@ -70,10 +92,10 @@ impl Evaluator<'_> {
         kept
     }
 
-    fn single(&mut self, query: &ast::SingleQuery, base: &Row) -> Evaluated<Table> {
+    fn single(&mut self, query: &ast::SingleQuery, base: Vec<Row>) -> Evaluated<Table> {
         let mut table = Table {
             columns: None,
-            rows: vec![base.clone()],
+            rows: base,
             places: None,
         };
         for clause in &query.clauses {
@@ -117,8 +139,75 @@ impl Evaluator<'_> {
                 }
                 plain(rows)
             }
+            Clause::Filter(of) => {
+                let mut kept = Vec::new();
+                for row in rows {
+                    if self.holds(Some(&of.predicate), &row)? {
+                        kept.push(row);
+                    }
+                }
+                plain(kept)
+            }
+            Clause::Let(of) => {
+                let mut found = Vec::with_capacity(rows.len());
+                for row in rows {
+                    let mut after = row.clone();
+                    for item in &of.items {
+                        let value = self.eval(&item.value, &row)?;
+                        after.insert(item.variable.name.clone(), value);
+                    }
+                    found.push(after);
+                }
+                plain(found)
+            }
+            Clause::Page(of) => {
+                let projection = ast::Projection {
+                    distinct: false,
+                    star: true,
+                    items: Vec::new(),
+                    order_by: of.order_by.clone(),
+                    skip: of.skip.clone(),
+                    limit: of.limit.clone(),
+                    span: of.span,
+                };
+                plain(self.project(&projection, None, rows)?.1)
+            }
+            Clause::Conditional(of) => self.conditional(of, rows)?,
+            Clause::Finish(_) => plain(Vec::new()),
             other => return Err(Stop::Unsupported(other.keyword().to_owned())),
         })
+    }
+
+    /// WHEN: each row goes to the first branch whose predicate is true for it.
+    fn conditional(&mut self, of: &ast::Conditional, rows: Vec<Row>) -> Evaluated<Table> {
+        let first = of.branches.first().map(|branch| &branch.query);
+        let mut table = Table {
+            columns: first.and_then(columns_of),
+            rows: Vec::new(),
+            places: None,
+        };
+        for row in rows {
+            let mut chosen = of.otherwise.as_deref();
+            for branch in &of.branches {
+                let value = self.eval(&branch.predicate, &row)?;
+                match self.truth_of(&value) {
+                    Ok(Some(true)) => {
+                        chosen = Some(&branch.query);
+                        break;
+                    }
+                    Ok(_) => {}
+                    Err(()) => {
+                        self.is_tainted = true;
+                        chosen = None;
+                        break;
+                    }
+                }
+            }
+            let Some(query) = chosen else { continue };
+            let found = self.inner_query(query, &row, row.clone())?;
+            table.rows.extend(found.rows);
+        }
+        Ok(table)
     }
 
     /// What UNWIND, FOREACH and list functions make of a value used as a list.
@@ -166,7 +255,8 @@ impl Evaluator<'_> {
                 self.try_predicates(&of.patterns, of.predicate.as_ref(), &row)?;
             }
             let mut matches = Vec::new();
-            for candidate in self.matches(&of.patterns, &row)? {
+            let is_repeatable = of.mode == Some(ast::MatchMode::RepeatableElements);
+            for candidate in self.matches_in(is_repeatable, &of.patterns, &row)? {
                 if self.holds(of.predicate.as_ref(), &candidate)? {
                     matches.push(candidate);
                 }
@@ -184,6 +274,9 @@ impl Evaluator<'_> {
     }
 
     fn call_subquery(&mut self, of: &ast::SubqueryCall, rows: Vec<Row>) -> Evaluated<Vec<Row>> {
+        if of.transactions.is_some() {
+            return Err(Stop::Unsupported("IN TRANSACTIONS".to_owned()));
+        }
         let mut found = Vec::new();
         for row in rows {
             let (base, imported) = match &of.scope {
@@ -209,6 +302,14 @@ impl Evaluator<'_> {
                 found.push(row);
                 continue;
             };
+            if of.optional && table.rows.is_empty() {
+                let mut row = row;
+                for name in columns {
+                    row.insert(name, Value::Null);
+                }
+                found.push(row);
+                continue;
+            }
             for inner in table.rows {
                 let mut row = row.clone();
                 for name in &columns {
@@ -218,6 +319,20 @@ impl Evaluator<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// The values of a COLLECT subquery: those of its one column, nulls too.
+    pub(super) fn collected(&mut self, body: &ast::SubqueryBody, row: &Row) -> Evaluated<Value> {
+        let ast::SubqueryBody::Query(query) = body else {
+            return Err(Stop::Unsupported("COLLECT of a pattern".to_owned()));
+        };
+        let table = self.inner_query(query, row, row.clone())?;
+        let Some(column) = table.columns.as_ref().and_then(|columns| columns.first()) else {
+            return Ok(Value::list(Vec::new()));
+        };
+        let rows = table.rows.iter();
+        let values = rows.map(|row| row.get(column).cloned().unwrap_or_default());
+        Ok(Value::list(values.collect::<Vec<_>>()))
     }
 
     /// The number of rows of an EXISTS or COUNT subquery.
@@ -244,5 +359,26 @@ impl Evaluator<'_> {
                 Ok(self.inner_query(query, row, row.clone())?.rows.len())
             }
         }
+    }
+}
+
+/// The columns of a query by its text; none if it does not end with a list of them.
+fn columns_of(query: &ast::Query) -> Option<Vec<Arc<str>>> {
+    if let Some(next) = &query.next {
+        return columns_of(next);
+    }
+    match query.first.clauses.last()? {
+        Clause::Return(of) if !of.projection.star => {
+            let items = of.projection.items.iter();
+            items
+                .map(|item| match (&item.alias, &item.expression.kind) {
+                    (Some(alias), _) => Some(alias.name.clone()),
+                    (None, ast::ExpressionKind::Variable(name)) => Some(name.name.clone()),
+                    _ => None,
+                })
+                .collect()
+        }
+        Clause::Conditional(of) => columns_of(&of.branches.first()?.query),
+        _ => None,
     }
 }

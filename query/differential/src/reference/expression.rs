@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use retrograph_cypher::ast::{
-    BinaryOperator, ComparisonOperator, Expression, ExpressionKind, LabelExpression, LabelFormula,
-    Literal, LogicalOperator, MapProjectionItem, Quantifier, SubqueryKind, UnaryOperator,
+    BinaryOperator, ComparisonOperator, Expression, ExpressionKind, Identifier, LabelExpression,
+    LabelFormula, Literal, LogicalOperator, MapProjectionItem, Quantifier, SubqueryKind,
+    UnaryOperator,
 };
 use retrograph_graph::value::{Map, Value, temporal};
 
@@ -140,7 +141,10 @@ impl Evaluator<'_> {
             }
             ExpressionKind::HasLabels { subject, labels } => {
                 let subject = self.eval(subject, row)?;
-                self.has_labels(&subject, labels)
+                match self.settled(labels, row)? {
+                    Some(labels) => self.has_labels(&subject, &labels),
+                    None => poison(),
+                }
             }
             ExpressionKind::Case(case) => {
                 let subject = match &case.subject {
@@ -250,13 +254,28 @@ impl Evaluator<'_> {
                 let found = self.matches(std::slice::from_ref(pattern), row)?;
                 Value::Bool(!found.is_empty())
             }
+            ExpressionKind::Pattern(pattern) => self.shortest_in_expression(pattern, row)?,
+            ExpressionKind::Subquery {
+                kind: SubqueryKind::Collect,
+                body,
+            } => whole(self.collected(body, row)?),
             ExpressionKind::Subquery { kind, body } => {
                 let count = self.subquery_rows(body, row)?;
                 match kind {
                     SubqueryKind::Exists => Value::Bool(count > 0),
-                    SubqueryKind::Count => Value::Int(i64::try_from(count).unwrap_or(i64::MAX)),
-                    #[allow(unreachable_patterns)]
-                    _ => return Err(Stop::Unsupported("this kind of subquery".to_owned())),
+                    _ => Value::Int(i64::try_from(count).unwrap_or(i64::MAX)),
+                }
+            }
+            ExpressionKind::IsTyped {
+                operand,
+                ty,
+                negated,
+            } => {
+                let value = self.eval(operand, row)?;
+                if is_poison(&value) {
+                    poison()
+                } else {
+                    Value::Bool(super::types::is_of(&value, ty) != *negated)
                 }
             }
             ExpressionKind::MapProjection { variable, items } => {
@@ -368,8 +387,24 @@ impl Evaluator<'_> {
                 })
             }
             BinaryOperator::RegexMatch => {
-                return Err(Stop::Unsupported("regular expressions".to_owned()));
+                let (Value::String(left), Value::String(right)) = (left, right) else {
+                    return Ok(Value::Null);
+                };
+                match super::regex::matches(right, left) {
+                    Some(is_match) => Value::Bool(is_match),
+                    None => return Err(Stop::Unsupported("this regular expression".to_owned())),
+                }
             }
+            BinaryOperator::Concatenate => match (left, right) {
+                (Value::Null, _) | (_, Value::Null) => Value::Null,
+                (Value::String(left), Value::String(right)) => {
+                    Value::string(&*format!("{left}{right}"))
+                }
+                (Value::List(left), Value::List(right)) => {
+                    Value::list(left.iter().chain(right.iter()).cloned().collect::<Vec<_>>())
+                }
+                _ => self.fail("TypeError"),
+            },
             _ => match arithmetic(operator, left, right) {
                 Ok(value) => value,
                 Err(kind) => self.fail(kind),
@@ -412,6 +447,88 @@ impl Evaluator<'_> {
             LogicalOperator::Or => false,
             LogicalOperator::Xor => true_count % 2 == 1,
         }))
+    }
+
+    /// The names that `$(…)` stands for; none after an error.
+    pub(super) fn computed_names(
+        &mut self,
+        of: &Expression,
+        row: &Row,
+    ) -> Evaluated<Option<Vec<Arc<str>>>> {
+        let value = self.eval(of, row)?;
+        let items = match &value {
+            value if is_poison(value) => return Ok(None),
+            Value::List(items) => items.to_vec(),
+            _ => vec![value],
+        };
+        let mut names = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                Value::String(name) if name.is_empty() => {
+                    self.fail("ArgumentError");
+                    return Ok(None);
+                }
+                Value::String(name) => names.push(name),
+                _ => {
+                    self.fail("TypeError");
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(names))
+    }
+
+    /// A label expression with the names that are computed put in; none after an error.
+    pub(super) fn settled(
+        &mut self,
+        labels: &LabelExpression,
+        row: &Row,
+    ) -> Evaluated<Option<LabelExpression>> {
+        Ok(match labels {
+            LabelExpression::All(_) => Some(labels.clone()),
+            LabelExpression::Formula(of) => {
+                self.settled_formula(of, row)?.map(LabelExpression::Formula)
+            }
+        })
+    }
+
+    fn settled_formula(&mut self, of: &LabelFormula, row: &Row) -> Evaluated<Option<LabelFormula>> {
+        let mut parts_of = |parts: &[LabelFormula]| -> Evaluated<Option<Vec<LabelFormula>>> {
+            let mut settled = Vec::with_capacity(parts.len());
+            for part in parts {
+                match self.settled_formula(part, row)? {
+                    Some(part) => settled.push(part),
+                    None => return Ok(None),
+                }
+            }
+            Ok(Some(settled))
+        };
+        Ok(match of {
+            LabelFormula::Label(_) | LabelFormula::Any(_) => Some(of.clone()),
+            LabelFormula::And(parts) => parts_of(parts)?.map(LabelFormula::And),
+            LabelFormula::Or(parts) => parts_of(parts)?.map(LabelFormula::Or),
+            LabelFormula::Not(part) => self
+                .settled_formula(part, row)?
+                .map(|part| LabelFormula::Not(Box::new(part))),
+            LabelFormula::Dynamic {
+                any,
+                expression,
+                span,
+            } => {
+                let names = self.computed_names(expression, row)?;
+                names.map(|names| {
+                    let names = names.into_iter();
+                    let labels = names
+                        .map(|name| LabelFormula::Label(Identifier::new(name, *span)))
+                        .collect();
+                    if *any {
+                        LabelFormula::Or(labels)
+                    } else {
+                        LabelFormula::And(labels)
+                    }
+                })
+            }
+        })
     }
 
     fn has_labels(&mut self, subject: &Value, labels: &LabelExpression) -> Value {
@@ -470,7 +587,8 @@ impl Evaluator<'_> {
                 Some(properties) => properties.get(key).cloned().unwrap_or_default(),
                 None => poison(),
             },
-            Value::Duration(_) => return Err(Stop::Unsupported("parts of durations".to_owned())),
+            Value::Duration(of) => super::types::part_of_duration(of, key),
+            Value::Point(of) => super::types::part_of_point(of, key),
             of if of.is_temporal_point() => match temporal::component(of, key) {
                 Ok(Some(value)) => value,
                 Ok(None) => Value::Null,
@@ -575,7 +693,7 @@ pub(super) fn admits(labels: &LabelExpression, has: &dyn Fn(Option<&str>) -> boo
         match of {
             LabelFormula::Label(label) => has(Some(label.as_str())),
             LabelFormula::Any(_) => has(None),
-            // `evaluate` gives up on statements with computed names before it comes to this.
+            // `settled` has put the names in its place.
             LabelFormula::Dynamic { .. } => false,
             LabelFormula::Not(inner) => !formula(inner, has),
             LabelFormula::And(parts) => parts.iter().all(|part| formula(part, has)),

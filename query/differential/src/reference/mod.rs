@@ -19,8 +19,11 @@ pub mod clause;
 pub mod expression;
 pub mod function;
 pub mod graph;
+pub mod path;
 pub mod pattern;
 pub mod projection;
+pub mod regex;
+pub mod types;
 pub mod value;
 pub mod write;
 
@@ -31,7 +34,7 @@ use std::sync::Arc;
 use retrograph_cypher::ast::{self, StatementBody};
 use retrograph_engine::Parameters;
 use retrograph_graph::GraphRead;
-use retrograph_graph::value::Value;
+use retrograph_graph::value::{Value, temporal};
 
 use graph::MemoryGraph;
 
@@ -64,11 +67,16 @@ pub type Evaluated<T> = Result<T, Stop>;
 /// The states of a graph by version.
 pub type Versions = BTreeMap<u64, Arc<MemoryGraph>>;
 
+/// The states of a graph by the instant of their commit, in microseconds since 1970.
+pub type Instants = BTreeMap<i64, Arc<MemoryGraph>>;
+
 /// What a query is evaluated on.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The states that a time clause may name.
     pub versions: &'a Versions,
+    /// The same states by instant.
+    pub instants: &'a Instants,
     /// The state that the query sees and changes.
     pub graph: &'a MemoryGraph,
     /// The parameters.
@@ -106,6 +114,7 @@ struct Table {
 /// The evaluation of one query.
 pub struct Evaluator<'a> {
     versions: &'a Versions,
+    instants: &'a Instants,
     parameters: &'a Parameters,
     read: &'a GraphRead,
     graph: Cow<'a, MemoryGraph>,
@@ -142,12 +151,9 @@ pub fn evaluate(
     let StatementBody::Query(query) = &statement.body else {
         return Err(Stop::Unsupported("schema commands".to_owned()));
     };
-    let text = statement.to_string();
-    if text.contains("$(") || text.contains("$any(") {
-        return Err(Stop::Unsupported("computed names".to_owned()));
-    }
     let mut evaluator = Evaluator {
         versions: surroundings.versions,
+        instants: surroundings.instants,
         parameters: surroundings.parameters,
         read: surroundings.read,
         graph: Cow::Borrowed(surroundings.graph),
@@ -166,7 +172,7 @@ pub fn evaluate(
     {
         evaluator.graph = Cow::Owned((*state).clone());
     }
-    let table = evaluator.parts(query, &Row::new())?;
+    let table = evaluator.parts(query, vec![Row::new()])?;
     if evaluator.graph.has_dangling_relationship() {
         evaluator.fail("ConstraintVerificationFailed");
     }
@@ -236,10 +242,10 @@ impl Evaluator<'_> {
 
     /// The state that a time clause names; none if an error took its place.
     fn state_of(&mut self, time: &ast::TimeClause) -> Evaluated<Option<Arc<MemoryGraph>>> {
-        let Some(ast::SystemTime::Version(version)) = &time.system else {
-            return Err(Stop::Unsupported(
-                "time clauses but AS OF VERSION".to_owned(),
-            ));
+        let version = match &time.system {
+            Some(ast::SystemTime::Version(version)) => version,
+            Some(ast::SystemTime::AsOf(instant)) => return self.state_at(instant),
+            _ => return Err(Stop::Unsupported("this time clause".to_owned())),
         };
         match self.eval(version, &Row::new())? {
             Value::Int(version) => {
@@ -250,6 +256,23 @@ impl Evaluator<'_> {
                 }
             }
             _ => Err(Stop::Unsupported("a version that is no integer".to_owned())),
+        }
+    }
+
+    /// The state left by the last commit at or before an instant.
+    fn state_at(&mut self, instant: &ast::Expression) -> Evaluated<Option<Arc<MemoryGraph>>> {
+        let instant = match self.eval(instant, &Row::new())? {
+            Value::String(text) => temporal::DateTime::parse(&text).ok(),
+            Value::DateTime(instant) => Some((*instant).clone()),
+            _ => None,
+        };
+        let Some(instant) = instant else {
+            return Err(Stop::Unsupported("an instant that is none".to_owned()));
+        };
+        let micros = instant.epoch_second * 1_000_000 + i64::from(instant.nanosecond / 1_000);
+        match self.instants.range(..=micros).next_back() {
+            Some((_, state)) => Ok(Some(Arc::clone(state))),
+            None => Err(Stop::Unsupported("an instant before the graph".to_owned())),
         }
     }
 }

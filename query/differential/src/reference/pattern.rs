@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use retrograph_cypher::ast::{
-    Direction, Expression, ExpressionKind, LogicalOperator, NodePattern, PathPattern, PathSelector,
-    RelationshipPattern,
+    Direction, Expression, ExpressionKind, LogicalOperator, NodePattern, PathLink, PathMode,
+    PathPattern, PathStep, RelationshipPattern,
 };
 use retrograph_graph::ids::{NodeId, RelationshipId};
 use retrograph_graph::value::{Path, Value};
 
 use super::expression::admits;
+use super::path::group_variables;
 use super::value::{equals, is_poison};
 use super::{Evaluated, Evaluator, Row, Stop};
 
@@ -21,7 +22,10 @@ pub(super) fn variables(patterns: &[PathPattern]) -> Vec<Arc<str>> {
         names.extend(pattern.variable.iter());
         names.extend(pattern.start.variable.iter());
         for step in &pattern.steps {
-            names.extend(step.relationship().and_then(|of| of.variable.as_ref()));
+            match &step.link {
+                PathLink::Relationship(of) => names.extend(of.variable.as_ref()),
+                PathLink::Group(group) => names.extend(group_variables(group)),
+            }
             names.extend(step.node.variable.iter());
         }
     }
@@ -35,23 +39,77 @@ fn expression_text(of: &Expression) -> String {
 
 /// A pattern laid over the graph up to some place.
 #[derive(Clone)]
-struct Partial {
-    row: Row,
+pub(super) struct Partial {
+    pub(super) row: Row,
     /// The relationships used by the clause.
     used: Vec<u64>,
     /// The path of the pattern at hand.
-    nodes: Vec<u64>,
-    relationships: Vec<u64>,
+    pub(super) nodes: Vec<u64>,
+    pub(super) relationships: Vec<u64>,
+    /// Whether relationships may be used again.
+    is_repeatable: bool,
+    /// What may repeat on the path at hand.
+    mode: Option<PathMode>,
+}
+
+impl Partial {
+    /// The node that the path has come to.
+    pub(super) fn end(&self) -> u64 {
+        self.nodes.last().copied().unwrap_or_default()
+    }
+
+    /// The first and the last node.
+    pub(super) fn ends(&self) -> (Option<u64>, Option<u64>) {
+        (self.nodes.first().copied(), self.nodes.last().copied())
+    }
+
+    /// The path with one relationship more.
+    pub(super) fn along(&self, relationship: u64, node: u64) -> Self {
+        let mut longer = self.clone();
+        longer.used.push(relationship);
+        longer.relationships.push(relationship);
+        longer.nodes.push(node);
+        longer
+    }
+
+    /// Whether the path may go on in this way.
+    fn admits(&self, relationship: u64, node: u64) -> bool {
+        if !self.is_repeatable && self.used.contains(&relationship) {
+            return false;
+        }
+        let is_new = !self.relationships.contains(&relationship);
+        match self.mode {
+            None | Some(PathMode::Walk) => true,
+            Some(PathMode::Trail) => is_new,
+            Some(PathMode::Acyclic) => !self.nodes.contains(&node),
+            Some(PathMode::Simple) => {
+                let is_closed = self.nodes.len() > 1 && self.nodes.first() == self.nodes.last();
+                is_new && !is_closed && !self.nodes.iter().skip(1).any(|known| *known == node)
+            }
+        }
+    }
 }
 
 impl Evaluator<'_> {
-    /// The rows that a row becomes.
+    /// The rows that a row becomes, no relationship used twice.
     pub(super) fn matches(&mut self, patterns: &[PathPattern], row: &Row) -> Evaluated<Vec<Row>> {
+        self.matches_in(false, patterns, row)
+    }
+
+    /// The rows that a row becomes.
+    pub(super) fn matches_in(
+        &mut self,
+        is_repeatable: bool,
+        patterns: &[PathPattern],
+        row: &Row,
+    ) -> Evaluated<Vec<Row>> {
         let mut partials = vec![Partial {
             row: row.clone(),
             used: Vec::new(),
             nodes: Vec::new(),
             relationships: Vec::new(),
+            is_repeatable,
+            mode: None,
         }];
         for pattern in patterns {
             let mut next = Vec::new();
@@ -149,28 +207,29 @@ impl Evaluator<'_> {
     }
 
     fn path(&mut self, pattern: &PathPattern, from: Partial) -> Evaluated<Vec<Partial>> {
-        if pattern.search.is_some() || pattern.predicate.is_some() {
-            return Err(Stop::Unsupported("a search for paths".to_owned()));
-        }
+        let mode = pattern.search.as_ref().and_then(|search| search.mode);
         let mut partials = Vec::new();
         for node in self.candidates(&pattern.start, &from.row) {
             let mut partial = from.clone();
+            partial.mode = mode;
             if self.take_node(&pattern.start, node, &mut partial)? {
                 partial.nodes = vec![node];
                 partial.relationships = Vec::new();
                 partials.push(partial);
             }
         }
-        for step in &pattern.steps {
-            let relationship = match step.relationship() {
-                Some(relationship) if relationship.quantifier.is_none() => relationship,
-                _ => return Err(Stop::Unsupported("a quantified pattern".to_owned())),
-            };
-            let mut next = Vec::new();
+        partials = self.steps(&pattern.steps, partials)?;
+        if let Some(predicate) = pattern.predicate.as_deref() {
+            let mut kept = Vec::new();
             for partial in partials {
-                next.extend(self.hop(relationship, &step.node, &partial)?);
+                if self.holds(Some(predicate), &partial.row)? {
+                    kept.push(partial);
+                }
             }
-            partials = next;
+            partials = kept;
+        }
+        if let Some(search) = &pattern.search {
+            partials = self.searched(search.kind, partials);
         }
         if let Some(selector) = pattern.selector {
             partials = self.shortest(selector, partials);
@@ -199,34 +258,6 @@ impl Evaluator<'_> {
         }))
     }
 
-    /// Of the paths between two nodes, the shortest: any one, or all.
-    fn shortest(&mut self, selector: PathSelector, found: Vec<Partial>) -> Vec<Partial> {
-        let ends = |partial: &Partial| {
-            (
-                partial.nodes.first().copied(),
-                partial.nodes.last().copied(),
-            )
-        };
-        let mut kept: Vec<Partial> = Vec::new();
-        for partial in self.arranged(found) {
-            let length = partial.relationships.len();
-            let rivals = kept.iter().filter(|other| ends(other) == ends(&partial));
-            let best = rivals.map(|other| other.relationships.len()).min();
-            let is_taken = match best {
-                None => true,
-                Some(best) if length < best => {
-                    kept.retain(|other| ends(other) != ends(&partial));
-                    true
-                }
-                Some(best) => length == best && selector == PathSelector::AllShortest,
-            };
-            if is_taken {
-                kept.push(partial);
-            }
-        }
-        kept
-    }
-
     /// The nodes that may stand in a place.
     fn candidates(&mut self, pattern: &NodePattern, row: &Row) -> Vec<u64> {
         let bound = pattern
@@ -244,7 +275,7 @@ impl Evaluator<'_> {
     }
 
     /// Whether a node fits its pattern; binds it.
-    fn take_node(
+    pub(super) fn take_node(
         &mut self,
         pattern: &NodePattern,
         id: u64,
@@ -262,19 +293,23 @@ impl Evaluator<'_> {
             }
         }
         // A node bound in another view may be missing in this one.
-        let Some(node) = self.current().nodes.get(&id) else {
+        let Some(node) = self.current().nodes.get(&id).cloned() else {
             return Ok(false);
         };
-        let fits = pattern.labels.as_ref().is_none_or(|labels| {
-            admits(labels, &|label| match label {
+        if let Some(labels) = &pattern.labels {
+            let row = partial.row.clone();
+            let Some(labels) = self.settled(labels, &row)? else {
+                return Ok(false);
+            };
+            let fits = admits(&labels, &|label| match label {
                 Some(label) => node.labels.contains(label),
                 None => !node.labels.is_empty(),
-            })
-        });
-        if !fits {
-            return Ok(false);
+            });
+            if !fits {
+                return Ok(false);
+            }
         }
-        let properties = node.properties.clone();
+        let properties = node.properties;
         let row = partial.row.clone();
         Ok(
             self.has_properties(pattern.properties.as_deref(), &properties, &row)?
@@ -303,94 +338,49 @@ impl Evaluator<'_> {
         }
     }
 
-    fn hop(
-        &mut self,
-        pattern: &RelationshipPattern,
-        node: &NodePattern,
-        from: &Partial,
-    ) -> Evaluated<Vec<Partial>> {
-        let start = from.nodes.last().copied().unwrap_or_default();
-        let mut found = Vec::new();
-        let Some(length) = &pattern.length else {
-            for (id, end) in self.from(pattern, start, &from.used, &from.row)? {
-                let mut partial = from.clone();
-                partial.used.push(id);
-                partial.relationships.push(id);
-                partial.nodes.push(end);
-                if let Some(name) = &pattern.variable {
-                    let value = self.relationship(id);
-                    partial.row.insert(name.name.clone(), value);
-                }
-                let row = partial.row.clone();
-                if self.holds(pattern.predicate.as_deref(), &row)?
-                    && self.take_node(node, end, &mut partial)?
-                {
-                    found.push(partial);
-                }
-            }
-            return Ok(found);
+    /// Follows one step.
+    pub(super) fn hop(&mut self, step: &PathStep, from: &Partial) -> Evaluated<Vec<Partial>> {
+        let pattern = match &step.link {
+            PathLink::Group(group) => return self.repeat(group, &step.node, from),
+            PathLink::Relationship(pattern) => pattern,
         };
-        if pattern.predicate.is_some()
-            || pattern
-                .variable
-                .as_ref()
-                .is_some_and(|name| from.row.contains_key(&name.name))
-        {
-            return Err(Stop::Unsupported("this variable-length pattern".to_owned()));
+        if let Some(quantifier) = &pattern.quantifier {
+            let max = quantifier.max.unwrap_or(u64::MAX);
+            return self.walk(pattern, (quantifier.min, max), &step.node, from);
         }
-        let (min, max) = (length.min.unwrap_or(1), length.max.unwrap_or(u64::MAX));
-        // All walks without a repeated relationship, shorter ones first.
-        let mut walks: Vec<(Vec<u64>, Vec<u64>)> = vec![(Vec::new(), vec![start])];
-        let mut at: u64 = 0;
-        while !walks.is_empty() && at <= max {
-            let mut longer = Vec::new();
-            for (relationships, nodes) in walks {
-                self.step()?;
-                let end = nodes.last().copied().unwrap_or(start);
-                if at < max {
-                    let mut used = from.used.clone();
-                    used.extend(&relationships);
-                    for (id, next) in self.from(pattern, end, &used, &from.row)? {
-                        let mut walk = (relationships.clone(), nodes.clone());
-                        walk.0.push(id);
-                        walk.1.push(next);
-                        longer.push(walk);
-                    }
-                }
-                if at < min {
-                    continue;
-                }
-                let mut partial = from.clone();
-                partial.used.extend(&relationships);
-                partial.nodes.extend(&nodes[1..]);
-                if let Some(name) = &pattern.variable {
-                    let list = relationships.iter().map(|&id| self.relationship(id));
-                    let list = Value::list(list.collect::<Vec<_>>());
-                    partial.row.insert(name.name.clone(), list);
-                }
-                partial.relationships.extend(relationships);
-                if self.take_node(node, end, &mut partial)? {
-                    found.push(partial);
-                }
+        if let Some(length) = &pattern.length {
+            let range = (length.min.unwrap_or(1), length.max.unwrap_or(u64::MAX));
+            return self.walk(pattern, range, &step.node, from);
+        }
+        let bound = match &pattern.variable {
+            Some(name) => from.row.get(&name.name).cloned(),
+            None => None,
+        };
+        let mut found = Vec::new();
+        for (id, end) in self.from(pattern, bound.as_ref(), from)? {
+            let mut partial = from.along(id, end);
+            if let Some(name) = &pattern.variable {
+                let value = self.relationship(id);
+                partial.row.insert(name.name.clone(), value);
             }
-            walks = longer;
-            at += 1;
+            let row = partial.row.clone();
+            if self.holds(pattern.predicate.as_deref(), &row)?
+                && self.take_node(&step.node, end, &mut partial)?
+            {
+                found.push(partial);
+            }
         }
         Ok(found)
     }
 
-    /// The unused relationships at a node that fit a pattern, with the nodes at their other ends.
-    fn from(
+    /// The relationships by which a path may go on under a pattern, with the nodes at their other ends.
+    pub(super) fn from(
         &mut self,
         pattern: &RelationshipPattern,
-        node: u64,
-        used: &[u64],
-        row: &Row,
+        bound: Option<&Value>,
+        from: &Partial,
     ) -> Evaluated<Vec<(u64, u64)>> {
-        let bound = match &pattern.variable {
-            Some(name) if pattern.length.is_none() => row.get(&name.name).cloned(),
-            _ => None,
-        };
+        let node = from.end();
         if pattern.formula.is_some() {
             return Err(Stop::Unsupported("a formula over types".to_owned()));
         }
@@ -398,7 +388,7 @@ impl Evaluator<'_> {
         let ids = self.current().at(node);
         for id in self.arranged(ids) {
             self.step()?;
-            let is_bound = match &bound {
+            let is_bound = match bound {
                 None => true,
                 Some(Value::Relationship(of)) => of.id.0 == id,
                 Some(_) => false,
@@ -415,11 +405,11 @@ impl Evaluator<'_> {
                 Direction::Either => of.start,
                 _ => continue,
             };
-            if !is_bound || !is_admitted || used.contains(&id) {
+            if !is_bound || !is_admitted || !from.admits(id, end) {
                 continue;
             }
             let properties = of.properties.clone();
-            if self.has_properties(pattern.properties.as_deref(), &properties, row)? {
+            if self.has_properties(pattern.properties.as_deref(), &properties, &from.row)? {
                 found.push((id, end));
             }
         }

@@ -8,7 +8,7 @@ use retrograph_graph::value::Value;
 
 use super::aggregate::{self, Call};
 use super::value::{equivalent, is_poison, order};
-use super::{Evaluated, Evaluator, Row, Stop, Table};
+use super::{Evaluated, Evaluator, Row, Table};
 use crate::tree;
 
 /// A row with the columns made of it, and its sort key.
@@ -173,18 +173,20 @@ impl Evaluator<'_> {
         Ok(Some(places))
     }
 
-    /// SKIP or LIMIT.
+    /// SKIP or LIMIT. After an error nothing is certain of the rows.
     fn limit(&mut self, of: Option<&Expression>) -> Evaluated<Option<usize>> {
         let Some(of) = of else { return Ok(None) };
-        match self.eval(of, &Row::new())? {
-            Value::Int(count) => match usize::try_from(count) {
-                Ok(count) => Ok(Some(count)),
-                Err(_) => Err(Stop::Unsupported("a negative SKIP or LIMIT".to_owned())),
-            },
-            _ => Err(Stop::Unsupported(
-                "a SKIP or LIMIT that is no integer".to_owned(),
-            )),
+        let value = self.eval(of, &Row::new())?;
+        if let Value::Int(count) = value
+            && let Ok(count) = usize::try_from(count)
+        {
+            return Ok(Some(count));
         }
+        if !is_poison(&value) {
+            self.fail("SyntaxError");
+        }
+        self.is_tainted = true;
+        Ok(None)
     }
 
     /// Groups rows by the items without aggregates and computes the others for each group.

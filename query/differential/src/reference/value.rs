@@ -295,6 +295,15 @@ pub fn arithmetic(operator: BinaryOperator, left: &Value, right: &Value) -> Resu
         (Subtract, instant, Value::Duration(d)) if instant.is_temporal_point() => {
             library(temporal::subtract(instant, d))
         }
+        (Multiply, Value::Duration(d), factor) | (Multiply, factor, Value::Duration(d))
+            if float_of(factor).is_some() =>
+        {
+            d.times(factor).map(Value::from).map_err(temporal_error)
+        }
+        (Divide, Value::Duration(d), divisor) if float_of(divisor).is_some() => d
+            .divided_by(divisor)
+            .map(Value::from)
+            .map_err(temporal_error),
         _ => Err("TypeError"),
     }
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use retrograph_cypher::ast::{
-    self, Direction, Expression, LabelName, MergeEvent, NodePattern, PathPattern, RemoveItemKind,
-    SetItem, SetItemKind,
+    self, Direction, Expression, LabelExpression, LabelFormula, LabelName, MergeEvent, NodePattern,
+    PathPattern, RemoveItemKind, SetItem, SetItemKind,
 };
 use retrograph_graph::ids::ElementId;
 use retrograph_graph::value::Value;
@@ -14,18 +14,71 @@ use super::graph::{Node, Properties, Relationship};
 use super::value::is_poison;
 use super::{Evaluated, Evaluator, Row, Stop};
 
-/// The names of labels that are written out.
-fn plain_names(labels: &[LabelName]) -> Evaluated<Vec<Arc<str>>> {
-    labels
-        .iter()
-        .map(|label| match label {
-            LabelName::Plain(name) => Ok(name.name.clone()),
-            LabelName::Dynamic(_) => Err(Stop::Unsupported("computed names".to_owned())),
-        })
-        .collect()
-}
-
 impl Evaluator<'_> {
+    /// The names of labels, written or computed; none after an error.
+    fn label_names(&mut self, labels: &[LabelName], row: &Row) -> Evaluated<Option<Vec<Arc<str>>>> {
+        let mut names = Vec::new();
+        for label in labels {
+            match label {
+                LabelName::Plain(name) => names.push(name.name.clone()),
+                LabelName::Dynamic(of) => match self.computed_names(of, row)? {
+                    Some(computed) => names.extend(computed),
+                    None => {
+                        self.is_tainted = true;
+                        return Ok(None);
+                    }
+                },
+            }
+        }
+        Ok(Some(names))
+    }
+
+    /// The labels that a pattern gives a new node; none after an error.
+    fn labels_given(
+        &mut self,
+        labels: Option<&LabelExpression>,
+        row: &Row,
+    ) -> Evaluated<Option<Vec<Arc<str>>>> {
+        let parts = match labels {
+            None => return Ok(Some(Vec::new())),
+            Some(LabelExpression::All(labels)) => {
+                return Ok(Some(
+                    labels.iter().map(|label| label.name.clone()).collect(),
+                ));
+            }
+            Some(LabelExpression::Formula(LabelFormula::And(parts))) => &parts[..],
+            Some(LabelExpression::Formula(of)) => std::slice::from_ref(of),
+        };
+        let labels: Option<Vec<LabelName>> = parts
+            .iter()
+            .map(|part| match part {
+                LabelFormula::Label(name) => Some(LabelName::Plain(name.clone())),
+                LabelFormula::Dynamic { expression, .. } => {
+                    Some(LabelName::Dynamic((**expression).clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        match labels {
+            Some(labels) => self.label_names(&labels, row),
+            None => Err(Stop::Unsupported("labels that are no list".to_owned())),
+        }
+    }
+
+    /// The value of the name of a property; none after an error.
+    fn key_of(&mut self, key: &Expression, row: &Row) -> Evaluated<Option<Arc<str>>> {
+        Ok(match self.eval(key, row)? {
+            Value::String(key) => Some(key),
+            value => {
+                if !is_poison(&value) {
+                    self.fail("TypeError");
+                }
+                self.is_tainted = true;
+                None
+            }
+        })
+    }
+
     /// The properties that a pattern gives a new element.
     fn given(&mut self, of: Option<&Expression>, row: &Row) -> Evaluated<Properties> {
         let Some(of) = of else {
@@ -105,11 +158,10 @@ impl Evaluator<'_> {
             }
         }
         let properties = self.given(pattern.properties.as_deref(), row)?;
-        let labels = match &pattern.labels {
-            None => Vec::new(),
-            Some(labels) => labels.as_labels().unwrap_or(&[]).to_vec(),
+        let Some(labels) = self.labels_given(pattern.labels.as_ref(), row)? else {
+            return Ok(None);
         };
-        let labels = labels.into_iter().map(|label| label.name).collect();
+        let labels = labels.into_iter().collect();
         let id = self.graph.to_mut().create_node(Node { labels, properties });
         if let Some(name) = &pattern.variable {
             let node = self.node(id);
@@ -244,11 +296,23 @@ impl Evaluator<'_> {
                     }
                 }
                 SetItemKind::Labels { variable, labels } => {
-                    let labels = plain_names(labels)?;
-                    self.change_labels(row.get(&variable.name), |node| node.labels.extend(labels));
+                    if let Some(labels) = self.label_names(labels, row)? {
+                        let subject = row.get(&variable.name);
+                        self.change_labels(subject, |node| node.labels.extend(labels));
+                    }
                 }
-                #[allow(unreachable_patterns)]
-                _ => return Err(Stop::Unsupported("this SET".to_owned())),
+                SetItemKind::Dynamic {
+                    subject,
+                    key,
+                    value,
+                } => {
+                    let subject = self.eval(subject, row)?;
+                    let (key, value) = (self.key_of(key, row)?, self.eval(value, row)?);
+                    if let Some(key) = key {
+                        let map = Properties::from([(key, value)]);
+                        self.change(&subject, &map, false)?;
+                    }
+                }
             }
         }
         Ok(())
@@ -320,15 +384,22 @@ impl Evaluator<'_> {
                         self.change(&subject, &map, false)?;
                     }
                     RemoveItemKind::Labels { variable, labels } => {
-                        let labels = plain_names(labels)?;
+                        let Some(labels) = self.label_names(labels, row)? else {
+                            continue;
+                        };
                         self.change_labels(row.get(&variable.name), |node| {
                             for label in &labels {
                                 node.labels.remove(label);
                             }
                         });
                     }
-                    #[allow(unreachable_patterns)]
-                    _ => return Err(Stop::Unsupported("this REMOVE".to_owned())),
+                    RemoveItemKind::Dynamic { subject, key } => {
+                        let subject = self.eval(subject, row)?;
+                        if let Some(key) = self.key_of(key, row)? {
+                            let map = Properties::from([(key, Value::Null)]);
+                            self.change(&subject, &map, false)?;
+                        }
+                    }
                 }
             }
         }

@@ -170,6 +170,13 @@ impl Binder<'_> {
             span: pattern.span,
         };
         let mut before = left;
+        // Inner nodes of the last one's name, which is not known before it is come to.
+        let last_name = pattern
+            .steps
+            .last()
+            .and_then(|step| step.node.variable.as_ref())
+            .filter(|name| self.scope.get(&name.name).is_none());
+        let mut like_last: Vec<usize> = Vec::new();
         for (at, step) in pattern.steps.iter().enumerate() {
             let is_last = at + 1 == pattern.steps.len();
             let (mut segment, segment_draft) = match &step.link {
@@ -184,6 +191,11 @@ impl Binder<'_> {
             let (after, node) = if is_last {
                 let right = self.node_pattern(&step.node, Names::Introduced, graph, elements)?;
                 (juncture(right), None)
+            } else if let Some(name) = &step.node.variable
+                && Some(name) == last_name
+            {
+                like_last.push(program.junctures.len());
+                (juncture(self.slot(name.name.clone())), Some(&step.node))
             } else {
                 (self.inner_juncture(&step.node)?, Some(&step.node))
             };
@@ -195,6 +207,10 @@ impl Binder<'_> {
             program.junctures.push(after);
             draft.segments.push(segment_draft);
             draft.junctures.push(node);
+        }
+        for place in like_last {
+            let inner = &mut program.junctures[place];
+            inner.tests.push(equal(inner.slot, before));
         }
         let slot = self.program_part(program, draft, graph, elements)?;
         if let Some(variable) = &pattern.variable {
