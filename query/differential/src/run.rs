@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use retrograph_engine::plan::Rewrites;
 
@@ -54,6 +54,14 @@ pub struct Report {
     pub queries: u64,
     /// Graphs made.
     pub worlds: u64,
+    /// The time spent on making graphs, in all.
+    pub graph_time: Duration,
+    /// The time that the engine took, in all.
+    pub engine_time: Duration,
+    /// The time that the reference took, in all.
+    pub reference_time: Duration,
+    /// The time spent on making what differs small.
+    pub shrink_time: Duration,
 }
 
 impl fmt::Display for Finding {
@@ -79,6 +87,14 @@ impl fmt::Display for Finding {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} queries on {} graphs", self.queries, self.worlds)?;
+        writeln!(
+            f,
+            "engine {} s, reference {} s, making graphs {} s, making differences small {} s",
+            self.engine_time.as_secs(),
+            self.reference_time.as_secs(),
+            self.graph_time.as_secs(),
+            self.shrink_time.as_secs()
+        )?;
         #[allow(clippy::cast_precision_loss)]
         for (outcome, count) in &self.outcomes {
             let share = *count as f64 * 100.0 / self.queries.max(1) as f64;
@@ -133,6 +149,7 @@ pub fn run(settings: Settings, progress: &mut dyn FnMut(&Report)) -> anyhow::Res
         let mut graph = Generator::new(settings.seed, first);
         let is_mixed = graph.chance(1, 2);
         graph.set_mixed(is_mixed);
+        let begun = Instant::now();
         let mut world = World::new(parameters())?;
         report.worlds += 1;
         for commit in graph.graph() {
@@ -144,6 +161,7 @@ pub fn run(settings: Settings, progress: &mut dyn FnMut(&Report)) -> anyhow::Res
                 report.find(settings, case, difference);
             }
         }
+        report.graph_time += begun.elapsed();
         let last = settings.count.min(report.queries + QUERIES_PER_WORLD);
         while report.queries < last {
             let number = start + report.queries;
@@ -163,6 +181,8 @@ pub fn run(settings: Settings, progress: &mut dyn FnMut(&Report)) -> anyhow::Res
                 break;
             }
         }
+        report.engine_time += world.engine_time;
+        report.reference_time += world.reference_time.get();
         if told.elapsed().as_secs() >= 30 {
             told = Instant::now();
             progress(&report);
@@ -300,6 +320,7 @@ impl Report {
             Ok(Verdict::Different(difference)) if is_reproduced => difference,
             _ => difference,
         };
+        self.shrink_time += started.elapsed();
         self.findings.push(Finding {
             seed: settings.seed,
             number,

@@ -1,8 +1,9 @@
 //! A graph in the engine and its twin in the reference, and the comparison of what they answer.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use retrograph_cypher::ast::{Clause, Query, Statement, StatementBody};
@@ -135,6 +136,10 @@ pub struct World {
     error: Option<String>,
     /// Whether the last statement has columns.
     returns: bool,
+    /// The time that the engine took.
+    pub engine_time: Duration,
+    /// The time that the reference took.
+    pub reference_time: Cell<Duration>,
 }
 
 impl World {
@@ -165,6 +170,8 @@ impl World {
             sequence: Vec::new(),
             error: None,
             returns: false,
+            engine_time: Duration::ZERO,
+            reference_time: Cell::default(),
         })
     }
 
@@ -266,6 +273,18 @@ impl World {
 
     /// Asks the engine alone.
     pub fn ask(
+        &mut self,
+        text: &str,
+        rewrites: Rewrites,
+        transaction: Option<&OpenTransaction>,
+    ) -> Found {
+        let started = Instant::now();
+        let found = self.ask_now(text, rewrites, transaction);
+        self.engine_time += started.elapsed();
+        found
+    }
+
+    fn ask_now(
         &mut self,
         text: &str,
         rewrites: Rewrites,
@@ -459,7 +478,11 @@ impl World {
             parameters: &self.parameters,
             read: &self.graph.read_latest(),
         };
-        evaluate(statement, surroundings, order, eagerness)
+        let started = Instant::now();
+        let answer = evaluate(statement, surroundings, order, eagerness);
+        let spent = self.reference_time.get() + started.elapsed();
+        self.reference_time.set(spent);
+        answer
     }
 
     /// Compares what the engine found with what the reference finds, and gives the state after.

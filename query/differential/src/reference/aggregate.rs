@@ -168,7 +168,11 @@ impl Evaluator<'_> {
             (Some(floats), false) if !has_integers => Value::Float(floats),
             (Some(floats), false) => Value::Float(floats + integers as f64),
             (floats, true) => {
-                let integers = if has_integers { integers as f64 } else { -0.0 };
+                // An integer zero has no sign; beside floats it leaves theirs.
+                let integers = match floats {
+                    Some(_) if !has_integers => -0.0,
+                    _ => integers as f64,
+                };
                 let sum = floats.unwrap_or(-0.0) + integers;
                 Value::Float(sum / values.len() as f64)
             }
