@@ -20,6 +20,45 @@ pub struct Case {
     pub rewrites: Rewrites,
 }
 
+impl Case {
+    /// Reads a case as it is printed: one statement a line, each a transaction of its own, but those
+    /// between `:begin` and `:commit`, which share one; those behind a `:begin` without `:commit` stay
+    /// open when the last, the query, runs. Lines that begin with `#`, `//` or `:param` say nothing.
+    #[must_use]
+    pub fn read(text: &str, parameters: Parameters) -> Self {
+        let mut case = Self {
+            commits: Vec::new(),
+            pending: Vec::new(),
+            query: String::new(),
+            parameters,
+            rewrites: Rewrites::default(),
+        };
+        let mut open: Option<Vec<String>> = None;
+        for line in text.lines() {
+            let line = line.trim().trim_end_matches(';');
+            if line.is_empty()
+                || ["#", "//", ":param"]
+                    .iter()
+                    .any(|mark| line.starts_with(mark))
+            {
+                continue;
+            }
+            match (line, &mut open) {
+                (":begin", _) => open = Some(Vec::new()),
+                (":commit", _) => case.commits.extend(open.take()),
+                (_, Some(open)) => open.push(line.to_owned()),
+                (_, None) => case.commits.push(vec![line.to_owned()]),
+            }
+        }
+        case.query = match &mut open {
+            Some(open) => open.pop().unwrap_or_default(),
+            None => case.commits.pop().unwrap_or_default().concat(),
+        };
+        case.pending = open.unwrap_or_default();
+        case
+    }
+}
+
 impl fmt::Display for Case {
     /// Statements in openCypher, ready to be pasted into a shell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,9 +1,12 @@
 //! The command behind `make differential`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use retrograph_differential::case::Case;
+use retrograph_differential::generate::parameters;
 use retrograph_differential::run::{Settings, run};
 
 /// Compares the engine with a naive evaluator on random graphs and queries.
@@ -21,6 +24,9 @@ struct Arguments {
     /// After how many differences to stop.
     #[arg(long, default_value_t = 20)]
     differences: usize,
+    /// Compares the one case in a file, as a difference prints it.
+    #[arg(long)]
+    case: Option<PathBuf>,
 }
 
 #[expect(
@@ -30,6 +36,13 @@ struct Arguments {
 )]
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
+    if let Some(path) = arguments.case {
+        let case = Case::read(&std::fs::read_to_string(path)?, parameters());
+        let (verdict, rows) = case.answer()?;
+        println!("{}", rows.join("\n"));
+        println!("-- {verdict:#?}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let started = Instant::now();
     let settings = Settings {
         seed: arguments.seed,
@@ -37,8 +50,12 @@ fn main() -> anyhow::Result<ExitCode> {
         count: arguments.count,
         differences_max: arguments.differences,
     };
-    let mut told = 0;
+    let (mut told, mut summed) = (0, Instant::now());
     let report = run(settings, &mut |report| {
+        if summed.elapsed().as_secs() >= 300 {
+            summed = Instant::now();
+            eprintln!("{}", report.summary());
+        }
         for finding in &report.findings[told..] {
             eprintln!("{finding}");
         }

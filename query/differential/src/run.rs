@@ -86,20 +86,7 @@ impl fmt::Display for Finding {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} queries on {} graphs", self.queries, self.worlds)?;
-        writeln!(
-            f,
-            "engine {} s, reference {} s, making graphs {} s, making differences small {} s",
-            self.engine_time.as_secs(),
-            self.reference_time.as_secs(),
-            self.graph_time.as_secs(),
-            self.shrink_time.as_secs()
-        )?;
-        #[allow(clippy::cast_precision_loss)]
-        for (outcome, count) in &self.outcomes {
-            let share = *count as f64 * 100.0 / self.queries.max(1) as f64;
-            writeln!(f, "{count:>10}  {share:>5.1} %  {outcome}")?;
-        }
+        f.write_str(&self.summary())?;
         for finding in &self.findings {
             writeln!(f, "\n{finding}")?;
         }
@@ -125,6 +112,28 @@ impl Report {
             Verdict::Different(difference) => format!("DIFFERENT: {:?}", difference.kind),
         };
         *self.outcomes.entry(outcome).or_default() += 1;
+    }
+
+    /// The numbers, without the differences themselves.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut text = format!(
+            "{} queries on {} graphs, {} differences\n\
+             engine {} s, reference {} s, making graphs {} s, making differences small {} s\n",
+            self.queries,
+            self.worlds,
+            self.findings.len(),
+            self.engine_time.as_secs(),
+            self.reference_time.as_secs(),
+            self.graph_time.as_secs(),
+            self.shrink_time.as_secs()
+        );
+        for (outcome, count) in &self.outcomes {
+            #[allow(clippy::cast_precision_loss)]
+            let share = *count as f64 * 100.0 / self.queries.max(1) as f64;
+            text.push_str(&format!("{count:>10}  {share:>5.1} %  {outcome}\n"));
+        }
+        text
     }
 
     /// How many queries had an outcome that begins so.

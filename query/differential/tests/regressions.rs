@@ -1,8 +1,7 @@
 //! Small cases of differences that were found, each with its answer.
 //!
-//! `regressions.txt` holds blocks separated by blank lines: comments, then one statement a line, each
-//! a transaction of its own (those after `:begin` share one, which stays open), the last the query;
-//! then `----` and the rows that both sides must give, cells separated by ` | `, or the kind of error.
+//! `regressions.txt` holds blocks separated by blank lines: a case as [`Case::read`] reads it, then
+//! `----` and the rows that both sides must give, cells separated by ` | `, or the kind of error.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,28 +16,7 @@ use retrograph_engine::plan::Rewrites;
 
 fn case(block: &str) -> (Case, Vec<String>) {
     let (statements, rows) = block.split_once("\n----").unwrap();
-    let lines = statements.lines().filter(|line| !line.starts_with('#'));
-    let mut case = Case {
-        commits: Vec::new(),
-        pending: Vec::new(),
-        query: String::new(),
-        parameters: parameters(),
-        rewrites: Rewrites::default(),
-    };
-    let mut is_open = false;
-    for line in lines {
-        if line == ":begin" {
-            is_open = true;
-        } else if is_open {
-            case.pending.push(line.to_owned());
-        } else {
-            case.commits.push(vec![line.to_owned()]);
-        }
-    }
-    case.query = match is_open {
-        true => case.pending.pop().unwrap(),
-        false => case.commits.pop().unwrap().concat(),
-    };
+    let case = Case::read(statements, parameters());
     let mut rows: Vec<String> = rows.lines().skip(1).map(str::to_owned).collect();
     rows.sort();
     (case, rows)

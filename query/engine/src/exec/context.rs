@@ -568,22 +568,25 @@ impl<'a> Context<'a> {
         Arc::make_mut(&mut self.views.deleted).insert(id, ends);
     }
 
-    /// Whether the statement deleted an element of this view.
-    #[inline]
-    pub(crate) fn is_deleted(&self, element: ElementId, view: u8) -> bool {
-        match &self.deleted {
-            None => false,
-            Some(_) if view != 0 => false,
-            Some(deleted) => match element {
-                ElementId::Node(id) => deleted.nodes.contains(&id),
-                ElementId::Relationship(id) => self.views.deleted.contains_key(&id),
-            },
-        }
+    /// Whether the statement deleted an element of this view, as far as the running step can see it: a
+    /// DELETE is at work on its first rows while the clauses before it still find others.
+    fn is_deleted(&self, element: ElementId, view: u8) -> Result<bool, QueryError> {
+        let Some(deleted) = self.deleted.as_ref().filter(|_| view == 0) else {
+            return Ok(false);
+        };
+        Ok(match element {
+            ElementId::Node(id) => {
+                deleted.nodes.contains(&id) && !self.views.reads[0].node_exists(id)?
+            }
+            ElementId::Relationship(id) => {
+                self.views.deleted.contains_key(&id) && self.views.reads[0].ends(id)?.is_none()
+            }
+        })
     }
 
     /// Fails for an element that the statement deleted.
     pub(crate) fn check_access(&self, element: ElementId, view: u8) -> Result<(), QueryError> {
-        if self.is_deleted(element, view) {
+        if self.is_deleted(element, view)? {
             Err(deleted_access(element))
         } else {
             Ok(())
