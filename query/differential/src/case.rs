@@ -18,6 +18,8 @@ pub struct Case {
     pub parameters: Parameters,
     /// The rewrites that the engine's planner makes.
     pub rewrites: Rewrites,
+    /// Whether the engine reads through images of the whole graph.
+    pub has_images: bool,
 }
 
 impl Case {
@@ -32,6 +34,7 @@ impl Case {
             query: String::new(),
             parameters,
             rewrites: Rewrites::default(),
+            has_images: false,
         };
         let mut open: Option<Vec<String>> = None;
         for line in text.lines() {
@@ -84,6 +87,9 @@ impl fmt::Display for Case {
             if self.query.contains(&format!("${name}")) {
                 writeln!(f, ":param {name} => {value}")?;
             }
+        }
+        if self.has_images {
+            writeln!(f, "// with read images")?;
         }
         if self.rewrites != Rewrites::default() {
             writeln!(f, "// {:?}", self.rewrites)?;

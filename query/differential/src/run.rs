@@ -158,8 +158,9 @@ pub fn run(settings: Settings, progress: &mut dyn FnMut(&Report)) -> anyhow::Res
         let mut graph = Generator::new(settings.seed, first);
         let is_mixed = graph.chance(1, 2);
         graph.set_mixed(is_mixed);
+        let has_images = graph.chance(1, 4);
         let begun = Instant::now();
-        let mut world = World::new(parameters())?;
+        let mut world = World::new(parameters(), has_images)?;
         report.worlds += 1;
         for commit in graph.graph() {
             let verdict = world.commit(&commit)?;
@@ -207,6 +208,7 @@ fn case_of(world: &World, query: String, rewrites: Rewrites) -> Case {
         query,
         parameters: world.parameters().clone(),
         rewrites,
+        has_images: world.has_images(),
     }
 }
 

@@ -15,13 +15,15 @@ use retrograph_engine::{
 use retrograph_graph::clock::{Clock, ManualClock};
 use retrograph_graph::ids::SystemTime;
 use retrograph_graph::kv::MemoryStore;
-use retrograph_graph::{Graph, GraphOptions};
+use retrograph_graph::{Graph, GraphOptions, ImageOptions};
 
 use crate::answer::{Lists, of_graph, of_output, of_value};
 use crate::case::Case;
 use crate::reference::graph::MemoryGraph;
 use crate::reference::value::is_poison;
-use crate::reference::{Answer, Eagerness, Evaluated, Instants, Surroundings, Versions, evaluate};
+use crate::reference::{
+    Answer, Eagerness, Evaluated, Instants, Stop, Surroundings, Versions, evaluate,
+};
 
 /// When graphs are made: the start of 2026, in microseconds since 1970.
 const FIRST_INSTANT: i64 = 1_767_225_600_000_000;
@@ -119,6 +121,8 @@ impl Found {
 /// A graph on both sides.
 pub struct World {
     graph: Arc<Graph>,
+    /// Whether reads go through read images.
+    has_images: bool,
     clock: Arc<ManualClock>,
     /// What the clock shows.
     instant: i64,
@@ -147,10 +151,17 @@ impl World {
     ///
     /// # Errors
     /// The store failed.
-    pub fn new(parameters: Parameters) -> anyhow::Result<Self> {
+    pub fn new(parameters: Parameters, has_images: bool) -> anyhow::Result<Self> {
         let clock = Arc::new(ManualClock::new(SystemTime(FIRST_INSTANT)));
+        // No thread builds images behind our back, so that a case goes the same way every time.
+        let images = ImageOptions {
+            memory: if has_images { 64 << 20 } else { 0 },
+            background: false,
+            ..ImageOptions::default()
+        };
         let options = GraphOptions {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            images,
             ..GraphOptions::default()
         };
         let graph = Graph::loopback(Arc::new(MemoryStore::new()), options)?;
@@ -158,6 +169,7 @@ impl World {
         let version = graph.read_latest().version().0;
         Ok(Self {
             graph,
+            has_images,
             clock,
             instant: FIRST_INSTANT,
             engines: Vec::new(),
@@ -339,6 +351,7 @@ impl World {
             let version = self.graph.read_latest().version().0;
             self.versions.insert(version, Arc::clone(&self.latest));
             self.instants.insert(self.instant, Arc::clone(&self.latest));
+            self.warm()?;
             return Ok(Verdict::Same);
         }
         let verdict = self.transaction(statements, None, Rewrites::default(), true)?;
@@ -357,10 +370,15 @@ impl World {
             Ok(statement) => statement,
             Err(error) => return Ok(different(Kind::Refused, error.render(text), String::new())),
         };
+        let graph = Arc::clone(&self.latest);
+        // What cannot be compared is not asked: it may well be long for the engine, too.
+        let answer = self.reference(&statement, &graph, 0, Eagerness::Whole);
+        if let Err(Stop::TooMuch) = answer {
+            return Ok(Verdict::Skipped(Stop::TooMuch.to_string()));
+        }
         let found = self.ask(text, rewrites, None);
         self.note(&found);
-        let graph = Arc::clone(&self.latest);
-        Ok(self.compare(&statement, &found, &graph, None)?.0)
+        Ok(self.compare(&statement, &found, &graph, answer, None)?.0)
     }
 
     /// Asks a query that was compared before with other rewrites, and compares if that gives another
@@ -379,7 +397,8 @@ impl World {
         }
         let statement = parse(text).map_err(|error| anyhow!("{}", error.render(text)))?;
         let graph = Arc::clone(&self.latest);
-        let verdict = self.compare(&statement, &found, &graph, None)?.0;
+        let answer = self.reference(&statement, &graph, 0, Eagerness::Whole);
+        let verdict = self.compare(&statement, &found, &graph, answer, None)?.0;
         let differs = matches!(verdict, Verdict::Different(_));
         Ok(differs.then_some(verdict))
     }
@@ -408,6 +427,11 @@ impl World {
                     return Ok(different(Kind::Refused, error.render(text), String::new()));
                 }
             };
+            let answer = self.reference(&statement, &graph, 0, Eagerness::Whole);
+            if let Err(Stop::TooMuch) = answer {
+                verdict = Verdict::Skipped(Stop::TooMuch.to_string());
+                break;
+            }
             let found = self.ask(text, rewrites, Some(&transaction));
             self.note(&found);
             let after = matches!(found, Found::Rows(_)) && writes(&statement);
@@ -417,7 +441,7 @@ impl World {
                 None
             };
             let next;
-            (verdict, next) = self.compare(&statement, &found, &graph, state)?;
+            (verdict, next) = self.compare(&statement, &found, &graph, answer, state)?;
             match verdict {
                 Verdict::Same | Verdict::Avoided => graph = next,
                 Verdict::SameError if !commits => {}
@@ -439,7 +463,22 @@ impl World {
         self.versions
             .insert(read.version().0, Arc::clone(&self.latest));
         self.instants.insert(self.instant, Arc::clone(&self.latest));
+        self.warm()?;
         Ok(Verdict::Same)
+    }
+
+    /// Builds the read images of the latest version.
+    fn warm(&self) -> anyhow::Result<()> {
+        if self.has_images {
+            self.graph.warm()?;
+        }
+        Ok(())
+    }
+
+    /// Whether reads go through read images.
+    #[must_use]
+    pub fn has_images(&self) -> bool {
+        self.has_images
     }
 
     /// The state that an open transaction sees.
@@ -491,10 +530,11 @@ impl World {
         statement: &Statement,
         found: &Found,
         graph: &Arc<MemoryGraph>,
+        answer: Evaluated<Answer>,
         state: Option<Vec<String>>,
     ) -> anyhow::Result<(Verdict, Arc<MemoryGraph>)> {
         let same_graph = Arc::clone(graph);
-        let answer = match self.reference(statement, graph, 0, Eagerness::Whole) {
+        let answer = match answer {
             Ok(answer) => answer,
             Err(stop) => {
                 let verdict = match found {
@@ -656,7 +696,7 @@ impl Case {
     /// # Errors
     /// A statement of the setup cannot be run.
     pub fn check(&self) -> anyhow::Result<Verdict> {
-        let mut world = World::new(self.parameters.clone())?;
+        let mut world = World::new(self.parameters.clone(), self.has_images)?;
         self.check_in(&mut world)
     }
 
@@ -666,7 +706,7 @@ impl Case {
     /// # Errors
     /// A statement of the setup cannot be run.
     pub fn answer(&self) -> anyhow::Result<(Verdict, Vec<String>)> {
-        let mut world = World::new(self.parameters.clone())?;
+        let mut world = World::new(self.parameters.clone(), self.has_images)?;
         let verdict = self.check_in(&mut world)?;
         Ok((verdict, world.answer))
     }
@@ -677,7 +717,7 @@ impl Case {
     /// # Errors
     /// A statement of the setup cannot be run.
     pub fn check_against_wrong_graph(&self) -> anyhow::Result<Verdict> {
-        let mut world = World::new(self.parameters.clone())?;
+        let mut world = World::new(self.parameters.clone(), self.has_images)?;
         for commit in &self.commits {
             world.commit(commit)?;
         }
