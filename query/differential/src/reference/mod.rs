@@ -175,6 +175,8 @@ pub fn evaluate(
     let table = evaluator.parts(query, vec![Row::new()])?;
     if evaluator.graph.has_dangling_relationship() {
         evaluator.fail("ConstraintVerificationFailed");
+        // What is left hanging may have been met on the way.
+        evaluator.fail("EntityNotFound");
     }
     let columns = table.columns.unwrap_or_default();
     let rows = table.rows.iter().map(|row| {

@@ -151,9 +151,17 @@ impl Evaluator<'_> {
                     return Ok(Some(node.id.0));
                 }
                 Some(Value::Null) => {
-                    return Err(Stop::Unsupported("an end that is null".to_owned()));
+                    self.fail("EntityNotFound");
+                    self.is_tainted = true;
+                    return Ok(None);
                 }
-                Some(_) => return Err(Stop::Unsupported("an end that is no node".to_owned())),
+                Some(value) => {
+                    if !is_poison(value) {
+                        self.fail("TypeError");
+                    }
+                    self.is_tainted = true;
+                    return Ok(None);
+                }
                 None => {}
             }
         }
@@ -287,9 +295,11 @@ impl Evaluator<'_> {
                         continue;
                     }
                     let replaces = matches!(item.kind, SetItemKind::Replace { .. });
-                    if value.is_null() {
-                        return Err(Stop::Unsupported("SET to null".to_owned()));
-                    }
+                    // Null is no properties.
+                    let value = match value {
+                        Value::Null => Value::Map(Arc::default()),
+                        value => value,
+                    };
                     match self.properties(&value) {
                         Some(map) => self.change(&subject, &map, replaces)?,
                         None => self.is_tainted = true,
