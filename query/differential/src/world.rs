@@ -348,6 +348,12 @@ impl World {
                 self.commits.pop();
                 bail!("{statement}: {text}");
             }
+            // An index that is still being built would be used by some queries and not by others.
+            if let Found::Error(_, text) | Found::Refused(text) | Found::Internal(text) =
+                self.ask("CALL db.awaitIndexes()", Rewrites::default(), None)
+            {
+                bail!("waiting for indexes: {text}");
+            }
             let version = self.graph.read_latest().version().0;
             self.versions.insert(version, Arc::clone(&self.latest));
             self.instants.insert(self.instant, Arc::clone(&self.latest));
