@@ -10,7 +10,7 @@ use crate::case::Case;
 use crate::equivalent;
 use crate::generate::{Generator, parameters};
 use crate::shrink::shrink;
-use crate::world::{BETWEEN_COMMITS, Difference, Verdict, World};
+use crate::world::{BETWEEN_COMMITS, Difference, Kind, Verdict, World};
 
 /// How many queries are asked of one graph.
 const QUERIES_PER_WORLD: u64 = 100;
@@ -106,7 +106,10 @@ impl Report {
             },
             Verdict::SameError => format!("same error: {}", world.error().unwrap_or_default()),
             Verdict::Avoided => "same rows, an error avoided".to_owned(),
-            Verdict::Undecided => "undecided: an error in a key or an effect avoided".to_owned(),
+            Verdict::Undecided => {
+                "undecided: an error in a key or an effect avoided, or new elements sorted"
+                    .to_owned()
+            }
             Verdict::Open => "open: the rows depend on an open order".to_owned(),
             Verdict::Skipped(reason) => format!("skipped: {reason}"),
             Verdict::Different(difference) => format!("DIFFERENT: {:?}", difference.kind),
@@ -266,9 +269,13 @@ fn one(
     let Verdict::Different(difference) = verdict else {
         return Ok(true);
     };
-    let is_panic = difference.kind == crate::world::Kind::Panic;
+    let is_panic = difference.kind == Kind::Panic;
     report.find_at(settings, number, case, difference);
     Ok(!is_panic)
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// A time clause that names a state of the past; the generator looks at that state.
@@ -316,10 +323,16 @@ impl Report {
 
     fn find_at(&mut self, settings: Settings, number: u64, case: Case, difference: Difference) {
         let kind = difference.kind;
+        // What is refused must stay refused for the same reason.
+        let reason = (kind == Kind::Refused).then(|| first_line(&difference.engine));
         let started = Instant::now();
         let mut still_fails = |case: &Case| {
             started.elapsed().as_secs() < 60
-                && matches!(case.check(), Ok(Verdict::Different(found)) if found.kind == kind)
+                && matches!(
+                    case.check(),
+                    Ok(Verdict::Different(found)) if found.kind == kind
+                        && reason.as_ref().is_none_or(|reason| first_line(&found.engine) == *reason)
+                )
         };
         let is_reproduced = still_fails(&case);
         let small = if is_reproduced {

@@ -126,6 +126,23 @@ impl Generator {
                 }
             }
         }
+        let label = self.pick(&LABELS[..3]);
+        let type_name = self.pick(&["R", "S", "T"]);
+        let key = self.pick(&["a", "b", "c", "d", "i"]);
+        for command in [
+            format!("CREATE INDEX FOR (n:{label}) ON (n.a, n.b)"),
+            format!("CREATE INDEX FOR (n:{label}) ON (n.c, n.a, n.i)"),
+            format!("CREATE INDEX FOR ()-[r:{type_name}]-() ON (r.{key})"),
+            format!("CREATE INDEX FOR ()-[r:{type_name}]-() ON (r.b, r.a)"),
+            format!("CREATE TEXT INDEX FOR (n:{label}) ON (n.b)"),
+            format!("CREATE TEXT INDEX FOR ()-[r:{type_name}]-() ON (r.b)"),
+            format!("CREATE POINT INDEX FOR (n:{label}) ON (n.p)"),
+            format!("CREATE POINT INDEX FOR ()-[r:{type_name}]-() ON (r.p)"),
+        ] {
+            if self.chance(1, 4) {
+                commands.push(vec![command]);
+            }
+        }
         commands
     }
 

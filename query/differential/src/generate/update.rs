@@ -63,7 +63,16 @@ impl Generator {
             .map(|variable| variable.name.clone())
             .collect();
         let nodes = self.of_kind(|kind| *kind == Kind::Node);
-        let inner = self.scoped(|g| match g.below(3) {
+        let inner = self.scoped(|g| match g.below(4) {
+            // It sees what it made for earlier rows.
+            1 => {
+                let label = g.label();
+                let key = g.pick(&["a", "c"]);
+                format!(
+                    "MATCH (k:{label}) WITH count(k) AS k, sum(k.i) AS s \
+                     CREATE (:{label} {{{key}: k, i: s}})"
+                )
+            }
             0 if !nodes.is_empty() => {
                 let node = &nodes[g.below(nodes.len())];
                 format!("SET {node}.a = {}", g.int(1))

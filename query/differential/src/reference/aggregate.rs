@@ -4,7 +4,7 @@ use retrograph_cypher::ast::{Expression, ExpressionKind};
 use retrograph_graph::value::Value;
 use retrograph_graph::value::temporal::Duration;
 
-use super::value::{equivalent, float_of, is_poison, order};
+use super::value::{equivalent, float_of, holds_new_element, is_poison, order};
 use super::{Evaluated, Evaluator, Row, Stop};
 use crate::tree;
 
@@ -89,6 +89,8 @@ impl Evaluator<'_> {
         if is_poisoned {
             return Ok(super::value::poison());
         }
+        let sorts = matches!(&*call.name, "min" | "max");
+        self.is_tainted |= sorts && values.iter().any(holds_new_element);
         Ok(match &*call.name {
             "count" => count(values.len()),
             "collect" => Value::list(values),

@@ -7,7 +7,7 @@ use retrograph_cypher::ast::{self, Expression, ExpressionKind, Projection};
 use retrograph_graph::value::Value;
 
 use super::aggregate::{self, Call};
-use super::value::{equivalent, is_poison, order};
+use super::value::{equivalent, holds_new_element, is_poison, order};
 use super::{Evaluated, Evaluator, Row, Table};
 use crate::tree;
 
@@ -139,7 +139,7 @@ impl Evaluator<'_> {
                     Some(column) => row.columns[column].clone(),
                     None => self.eval(&key.expression, &scope)?,
                 };
-                self.is_tainted |= is_poison(&value);
+                self.is_tainted |= is_poison(&value) || holds_new_element(&value);
                 row.key.push(value);
             }
         }

@@ -213,6 +213,24 @@ pub fn order(left: &Value, right: &Value) -> Ordering {
     }
 }
 
+/// Whether a value holds an element that the statement or transaction made: its place among other
+/// elements is open.
+#[must_use]
+pub fn holds_new_element(value: &Value) -> bool {
+    let is_new = |id: u64| id >= 1 << 47;
+    match value {
+        Value::Node(of) => is_new(of.id.0),
+        Value::Relationship(of) => is_new(of.id.0),
+        Value::Path(of) => {
+            of.nodes.iter().any(|id| is_new(id.0))
+                || of.relationships.iter().any(|(id, _)| is_new(id.0))
+        }
+        Value::List(items) => items.iter().any(holds_new_element),
+        Value::Map(map) => map.values().any(holds_new_element),
+        _ => false,
+    }
+}
+
 /// Whether DISTINCT and grouping treat two values as one.
 #[must_use]
 pub fn equivalent(left: &Value, right: &Value) -> bool {
