@@ -142,7 +142,7 @@ impl Build {
 pub struct StepBounds {
     /// The most elements looked at.
     pub elements: u32,
-    /// No more are looked at once the rows have this many bytes.
+    /// No more are looked at once their records and rows have this many bytes.
     pub bytes: u32,
 }
 

@@ -485,6 +485,93 @@ fn rules_built_amid_changes_have_the_rows_of_those_built_afterwards() {
     }
 }
 
+/// A node that changes its label while an index on several labels is built is in the index, whether the
+/// build had come by it or not, and can be changed and deleted afterwards.
+#[test]
+fn a_node_that_changes_its_label_amid_a_build_is_not_passed_by() {
+    for steps in 0..8 {
+        for in_one_commit in [true, false] {
+            let graph = Graph::loopback(Arc::new(MemoryStore::new()), by_hand()).unwrap();
+            let transaction = graph.begin(Isolation::Serializable);
+            let labels = ["A", "B"].map(|name| transaction.label_id(name).unwrap());
+            let key = transaction.key_id("text").unwrap();
+            let mut nodes = Vec::new();
+            for number in 0..6 {
+                let label = labels[usize::from(number % 2 == 0)];
+                let properties = vec![(key, Value::string("a graph"))];
+                nodes.push(transaction.create_node(SEQ, &[label], properties).unwrap());
+            }
+            transaction.commit(CommitInfo::default()).unwrap();
+            let transaction = graph.begin(Isolation::Serializable);
+            let fulltext = IndexSort::Fulltext(Fulltext::new(None, false));
+            let targets = labels.map(Target::Label).to_vec();
+            transaction
+                .create_rule("texts", targets, vec![key], RuleKind::Index(fulltext))
+                .unwrap();
+            transaction.commit(CommitInfo::default()).unwrap();
+            for _ in 0..steps {
+                graph.build_step(few(1)).unwrap();
+            }
+            for (number, node) in nodes.iter().enumerate() {
+                let (old, new) = match number % 2 {
+                    0 => (labels[1], labels[0]),
+                    _ => (labels[0], labels[1]),
+                };
+                let mut transaction = graph.begin(Isolation::Serializable);
+                transaction.add_labels(SEQ, *node, &[new]).unwrap();
+                if !in_one_commit {
+                    transaction.commit(CommitInfo::default()).unwrap();
+                    transaction = graph.begin(Isolation::Serializable);
+                }
+                transaction.remove_labels(SEQ, *node, &[old]).unwrap();
+                transaction.commit(CommitInfo::default()).unwrap();
+            }
+            graph.build_indexes(|| true).unwrap();
+            graph.verify().unwrap();
+            for node in nodes {
+                let transaction = graph.begin(Isolation::Serializable);
+                transaction.delete_node(SEQ, node).unwrap();
+                transaction.commit(CommitInfo::default()).unwrap();
+            }
+            graph.verify().unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_smallest_steps_get_on() {
+    let graph = Graph::loopback(Arc::new(MemoryStore::new()), by_hand()).unwrap();
+    let names = Names::new(&graph);
+    for (number, (targets, keys, kind)) in names.rules().into_iter().enumerate() {
+        let transaction = graph.begin(Isolation::Serializable);
+        let name = format!("rule_{number}");
+        transaction.create_rule(&name, targets, keys, kind).unwrap();
+        transaction.commit(CommitInfo::default()).unwrap();
+    }
+    let least = StepBounds {
+        elements: 1,
+        bytes: 0,
+    };
+    for _ in 0..100 {
+        graph.build_step(least).unwrap();
+    }
+    assert!(graph.index_builds().is_empty());
+}
+
+#[test]
+fn one_name_is_given_once_in_a_transaction() {
+    let people = People::new(1);
+    let transaction = people.begin();
+    transaction
+        .create_index("by_age", people.person, people.age)
+        .unwrap();
+    let targets = vec![Target::Label(people.person)];
+    let other = transaction.key_id("other").unwrap();
+    let kind = RuleKind::Index(IndexSort::Text);
+    let again = transaction.create_rule("by_age", targets, vec![other], kind);
+    assert!(matches!(again, Err(GraphError::SchemaExists { .. })));
+}
+
 struct Names {
     labels: [LabelId; 2],
     types: [TypeId; 2],

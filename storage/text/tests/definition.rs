@@ -314,7 +314,7 @@ proptest! {
                 .collect(),
         };
         let mut held = Held::new(texts, analyzer);
-        let found = search(&mut held, &query, analyzer).expect("known fields");
+        let found = search(&mut held, &query, analyzer, analyzer).expect("known fields");
         let found: BTreeMap<u64, f64> =
             found.iter().map(|hit| (hit.document, hit.score)).collect();
         let expected: BTreeMap<u64, f64> = judge
@@ -370,7 +370,7 @@ fn find(texts: &[&str], query: &str, analyzer: &str) -> Vec<u64> {
         .map(|(place, text)| (place as u64, vec![(*text).to_owned(), String::new()]));
     let mut held = Held::new(texts.collect(), analyzer);
     let query = Query::parse(query).expect("a query");
-    let mut hits = search(&mut held, &query, analyzer).expect("known fields");
+    let mut hits = search(&mut held, &query, analyzer, analyzer).expect("known fields");
     best(&mut hits, 0, None);
     hits.iter().map(|hit| hit.document).collect()
 }
@@ -414,7 +414,7 @@ fn unknown_fields_are_errors() {
     let analyzer = Analyzer::named("standard").expect("a known name");
     let mut held = Held::new(Texts::new(), analyzer);
     let query = Query::parse("http:x").expect("a query");
-    let error = search(&mut held, &query, analyzer).expect_err("no such field");
+    let error = search(&mut held, &query, analyzer, analyzer).expect_err("no such field");
     assert_eq!(
         error.to_string(),
         "the index is not on a property `http`, but on `x`, `y`; a colon that is part of a word is \

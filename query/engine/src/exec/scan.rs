@@ -277,6 +277,16 @@ pub(super) fn is_findable(value: &Value) -> bool {
     }
 }
 
+/// Whether anything may be beyond a bound: nothing is beyond null and NaN, but lists that hold them are told
+/// apart by the items before.
+pub(super) fn is_bound(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Float(number) => !number.is_nan(),
+        _ => true,
+    }
+}
+
 /// The nodes that an index finds.
 pub(crate) fn seek(
     node: Slot,
@@ -351,7 +361,7 @@ fn seek_row(
             let upper = bound(upper, one, context)?;
             for bound in [&lower, &upper] {
                 if let Bound::Included(value) | Bound::Excluded(value) = bound
-                    && !is_findable(value)
+                    && !is_bound(value)
                 {
                     return Ok(Flow::More);
                 }

@@ -15,12 +15,15 @@ use super::context::Context;
 use super::expression::eval;
 use super::fan::{Added, Fan};
 use super::pipeline::{Flow, Rest};
-use super::scan::{bound, is_findable};
+use super::scan::{bound, is_bound, is_findable};
 use crate::error::{QueryError, RuntimeError};
 use crate::functions::boxes::{boxes_around, boxes_between};
 use crate::plan::expression::{Expression, Slot, StringTest};
 use crate::plan::operator::{Found, SeekRows};
 use crate::plan::rows::{EqualTo, Next, RowSeek, RowsOf};
+
+/// How many combinations of values are sought one by one.
+const COMBINATIONS_MAX: usize = 10_000;
 
 /// What the values of one row make of a seek.
 enum Wanted {
@@ -116,7 +119,7 @@ fn wanted(seek: &RowSeek, one: &Batch, context: &mut Context<'_>) -> Result<Want
             let upper = bound(upper, one, context)?;
             for end in [&lower, &upper] {
                 if let Bound::Included(value) | Bound::Excluded(value) = end {
-                    if !is_findable(value) {
+                    if !is_bound(value) {
                         return Ok(Wanted::Nothing);
                     }
                     if !is_kept(seek.sort, value) {
@@ -230,6 +233,15 @@ impl Drawing<'_, '_> {
             Behind::Prefix(Value::String(text)) => NextProperty::Prefix(text),
             Behind::Prefix(_) => return Ok(Some(Flow::More)),
         };
+        // Lists in several places multiply. Beyond a bound the first places do: filters judge again.
+        let mut equal = equal;
+        let mut next = next;
+        let mut combinations = equal.iter().map(Vec::len).fold(1, usize::saturating_mul);
+        while combinations > COMBINATIONS_MAX && equal.len() > 1 {
+            equal = &equal[..equal.len() - 1];
+            next = NextProperty::Any;
+            combinations = equal.iter().map(Vec::len).fold(1, usize::saturating_mul);
+        }
         let mut places = vec![0; equal.len()];
         let mut is_first = true;
         loop {

@@ -26,7 +26,7 @@ pub mod operators;
 pub mod procedures;
 pub mod property;
 pub mod registry;
-mod spatial;
+pub mod spatial;
 mod strings;
 pub(crate) mod temporal;
 #[cfg(test)]

@@ -188,8 +188,19 @@ pub fn point_of(map: &Map) -> Result<Value, QueryError> {
             system.name
         )));
     }
+    point_in(system.srid, [x, y, z.unwrap_or(0.0)], dimensions)
+}
+
+/// A point of a reference system whose dimensions are these.
+///
+/// # Errors
+/// A coordinate is not finite, or a latitude out of range.
+pub fn point_in(srid: u32, [x, y, z]: [f64; 3], dimensions: u8) -> Result<Value, QueryError> {
     let mut x = x;
-    if system.is_geographic {
+    let is_geographic = SYSTEMS
+        .iter()
+        .any(|system| system.srid == srid && system.is_geographic);
+    if is_geographic {
         if !(-90.0..=90.0).contains(&y) {
             return Err(out_of_range(format!(
                 "a latitude is between -90 and 90, not {y}"
@@ -200,14 +211,13 @@ pub fn point_of(map: &Map) -> Result<Value, QueryError> {
             x = (x + 180.0).rem_euclid(360.0) - 180.0;
         }
     }
-    let z = z.unwrap_or(0.0);
     if ![x, y, z].iter().all(|coordinate| coordinate.is_finite()) {
         return Err(out_of_range(
             "the coordinates of a point are finite numbers",
         ));
     }
     Ok(Value::Point(Arc::new(Point {
-        srid: system.srid,
+        srid,
         coordinates: [x, y, z],
         dimensions,
     })))

@@ -167,11 +167,8 @@ fn point(srid: i64, coordinates: [f64; 3], dimensions: u8) -> Result<Value, Stri
             ));
         }
     };
-    Ok(Value::Point(Arc::new(Point {
-        srid,
-        coordinates,
-        dimensions,
-    })))
+    retrograph_engine::functions::spatial::point_in(srid, coordinates, dimensions)
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

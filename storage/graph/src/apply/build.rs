@@ -294,7 +294,9 @@ impl Finding<'_> {
 
     fn is_full(&self) -> bool {
         let bounds = self.step.bounds;
-        self.elements >= bounds.elements.max(1) || self.bytes >= bounds.bytes as usize
+        // Each step gets on by one element at least.
+        self.elements > 0
+            && (self.elements >= bounds.elements || self.bytes >= bounds.bytes as usize)
     }
 
     fn walk_label(&mut self, label: LabelId, from: u64) -> Result<Option<Pause>, Stop> {
@@ -312,6 +314,7 @@ impl Finding<'_> {
             self.store.get_with(Family::Element, &key, &mut |record| {
                 bytes.extend_from_slice(record);
             })?;
+            self.bytes += bytes.len();
             if let Some(pause) = self.look_at(node.into(), node.0, &RecordRef::parse(&bytes)?)? {
                 return Ok(Some(pause));
             }
@@ -338,8 +341,6 @@ impl Finding<'_> {
             let lower = element_key(RelationshipId(first).into());
             let upper = element_key(RelationshipId(from).into());
             let mut cursor = self.store.scan(Family::Element, &lower, &upper, false)?;
-            // A block without any costs something too.
-            self.elements += 1;
             while cursor.valid() {
                 let element = read_element_key(cursor.key())?;
                 let ElementId::Relationship(RelationshipId(id)) = element else {
@@ -348,6 +349,7 @@ impl Finding<'_> {
                 if self.is_full() {
                     return Ok(Some(Pause::Full(id)));
                 }
+                self.bytes += cursor.value().len();
                 let record = RecordRef::parse(cursor.value())?;
                 if record
                     .ends()
@@ -359,6 +361,8 @@ impl Finding<'_> {
                 cursor.next();
             }
             cursor.status()?;
+            // A block without any costs something too.
+            self.elements += 1;
         }
         Ok(None)
     }

@@ -527,12 +527,17 @@ impl Application<'_> {
     /// Removes a row of an index that is populating, if it is there; returns whether it was. No
     /// version that has it is ever answered from the index, so it has no closed twin.
     pub(super) fn remove_row(&mut self, row: &Key) -> Result<bool, Stop> {
-        let store = self.graph.store.as_ref();
-        let is_there = store.get_with(Family::Index, row, &mut |_| ())?;
+        let is_there = self.has_row(row)?;
         if is_there {
             self.batch.delete(Family::Index, row);
         }
         Ok(is_there)
+    }
+
+    /// Whether the store has a row of an index.
+    pub(super) fn has_row(&self, row: &Key) -> Result<bool, Stop> {
+        let store = self.graph.store.as_ref();
+        Ok(store.get_with(Family::Index, row, &mut |_| ())?)
     }
 
     /// Makes the rows of an index for all nodes there are. Schema and data do not change in one

@@ -29,6 +29,12 @@ fn about<'c>(
     }
 }
 
+/// Whether the build of an index may pass by an element that it ought to see: one that loses a label whose
+/// turn is still to come and gets one whose turn is over. The commit then has to make the rows.
+fn may_be_passed_by(rule: &RuleDefinition) -> bool {
+    rule.is_populating() && rule.targets.len() > 1
+}
+
 impl Application<'_> {
     /// Ends the rows that an element no longer has and begins those it has now.
     pub(super) fn rule_rows(
@@ -43,7 +49,7 @@ impl Application<'_> {
         }
         // Rows depend on the properties of the rule alone, and texts take long to analyse.
         let is_unchanged = |rule: &RuleDefinition| match (old, new) {
-            (Some(old), Some(new)) => rule.has_same_rows(old, new),
+            (Some(old), Some(new)) if !may_be_passed_by(rule) => rule.has_same_rows(old, new),
             _ => Ok(false),
         };
         // A row starts with its rule, so rows of all rules are one sorted list.
@@ -80,7 +86,11 @@ impl Application<'_> {
             }
         }
         for (row, rule) in &after {
-            if !has(&before, row) {
+            let is_new = match has(&before, row) {
+                true => may_be_passed_by(rule) && !self.has_row(row)?,
+                false => true,
+            };
+            if is_new {
                 self.batch
                     .put(Family::Index, row, &from_value(self.version));
                 self.count_row(rule, row, 1);

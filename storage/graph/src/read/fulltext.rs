@@ -168,7 +168,7 @@ impl GraphRead {
         loop {
             let mut searched = Searched::new(self, &index, charge)?;
             let analyzer = wanted.analyzer.unwrap_or_else(|| index.analyzer());
-            let found = search(&mut searched, wanted.query, analyzer);
+            let found = search(&mut searched, wanted.query, analyzer, index.analyzer());
             // Dropping an index removes it from the catalog before its rows: if it is still there,
             // what was read was whole.
             if index.has_rows && !self.has_rows_still(&index.definition) {

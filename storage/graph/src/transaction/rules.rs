@@ -274,6 +274,11 @@ impl Transaction {
         let index = catalog
             .all_indexes()
             .filter(|index| index.dropped.is_none() && !is_dropped(index.id))
+            .map(|index| &**index)
+            .chain(schema.iter().filter_map(|change| match change {
+                SchemaChange::Create(index) => Some(index),
+                _ => None,
+            }))
             .find(|index| {
                 *index.name == *name
                     || (one == Some((index.label, index.key))

@@ -22,6 +22,8 @@ pub use memory::MemoryIndex;
 
 /// How many terms a fuzzy one may stand for: the nearest.
 const FUZZY_TERMS_MAX: usize = 50;
+/// How many are gathered before the nearest are kept.
+const NEAR_TERMS_MAX: usize = 4_096;
 
 /// A document of a term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,13 +135,19 @@ pub trait Index {
     fn charge(&mut self, bytes: usize) -> Result<(), Self::Error>;
 }
 
-/// The documents that a query matches, in order of documents.
+/// The documents that a query matches, in order of documents. Words of the query are read by `analyzer`;
+/// the texts are read again, for phrases, by the one that their terms come from, `of_texts`.
 pub fn search<I: Index>(
     index: &mut I,
     query: &Query,
     analyzer: &Analyzer,
+    of_texts: &Analyzer,
 ) -> Result<Vec<Hit>, I::Error> {
-    let mut search = Search { index, analyzer };
+    let mut search = Search {
+        index,
+        analyzer,
+        of_texts,
+    };
     Ok(search.query(query, 1.0)?.unwrap_or_default())
 }
 
@@ -161,9 +169,18 @@ pub fn best(hits: &mut Vec<Hit>, skip: usize, limit: Option<usize>) {
     hits.drain(..skip.min(hits.len()));
 }
 
+/// Keeps the nearest terms of a fuzzy search, each with its share of the weight.
+fn keep_nearest(near: &mut Vec<(f64, String)>) {
+    near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    // An index may ask more than once.
+    near.dedup_by(|a, b| a.1 == b.1);
+    near.truncate(FUZZY_TERMS_MAX);
+}
+
 struct Search<'s, I> {
     index: &'s mut I,
     analyzer: &'s Analyzer,
+    of_texts: &'s Analyzer,
 }
 
 /// `None` is a part that is as if it were not there.
@@ -380,15 +397,16 @@ impl<I: Index> Search<'_, I> {
                     let shorter = length.min(term.chars().count()).max(1);
                     let share = (1.0 - edits as f64 / shorter as f64).max(0.0);
                     near.push((share, term.to_owned()));
+                    // Of many, only the nearest are wanted.
+                    if near.len() >= NEAR_TERMS_MAX {
+                        keep_nearest(&mut near);
+                    }
                 }
                 false
             },
             &mut none,
         )?;
-        near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        // An index may ask more than once.
-        near.dedup_by(|a, b| a.1 == b.1);
-        near.truncate(FUZZY_TERMS_MAX);
+        keep_nearest(&mut near);
         let mut lists = Vec::with_capacity(near.len());
         for (share, term) in &near {
             lists.push((*share, self.postings(field, term)?));
@@ -426,7 +444,8 @@ impl<I: Index> Search<'_, I> {
             self.index.charge(0)?;
             let texts = self.index.texts(candidate.document, field)?;
             let texts = texts.iter().map(|text| &**text);
-            let frequency = phrase.frequency(self.analyzer, texts);
+            let index = &mut *self.index;
+            let frequency = phrase.frequency(self.of_texts, texts, &mut || index.charge(0))?;
             if frequency > 0.0 {
                 hits.push(Hit {
                     document: candidate.document,

@@ -28,12 +28,14 @@ impl<'p> Phrase<'p> {
         }
     }
 
-    /// Once for each occurrence, less for those that are out of place.
-    pub fn frequency<'t>(
+    /// Once for each occurrence, less for those that are out of place. Long texts and phrases take time: `tick`
+    /// is called on the way and may end it.
+    pub fn frequency<'t, E>(
         &self,
         analyzer: &Analyzer,
         texts: impl IntoIterator<Item = &'t str>,
-    ) -> f64 {
+        tick: &mut impl FnMut() -> Result<(), E>,
+    ) -> Result<f64, E> {
         let mut positions: Vec<Vec<u32>> = vec![Vec::new(); self.terms.len()];
         analyzer.analyze_all(texts, &mut |term, position| {
             if let Ok(at) = self.terms.binary_search(&term) {
@@ -41,28 +43,42 @@ impl<'p> Phrase<'p> {
             }
         });
         match self.slop {
-            0 => self.exact(&positions) as f64,
-            _ => self.sloppy(&positions),
+            0 => Ok(self.exact(&positions, tick)? as f64),
+            _ => self.sloppy(&positions, tick),
         }
     }
 
-    fn exact(&self, positions: &[Vec<u32>]) -> usize {
+    fn exact<E>(
+        &self,
+        positions: &[Vec<u32>],
+        tick: &mut impl FnMut() -> Result<(), E>,
+    ) -> Result<usize, E> {
         let Some(((first, _), rest)) = self.words.split_first() else {
-            return 0;
+            return Ok(0);
         };
-        let is_start = |start: &&u32| {
+        let is_start = |start: &u32| {
             rest.iter().all(|(term, place)| {
                 positions[*term]
                     .binary_search(&start.saturating_add(*place))
                     .is_ok()
             })
         };
-        positions[*first].iter().filter(is_start).count()
+        let mut count = 0;
+        let mut ticker = Ticker::default();
+        for start in &positions[*first] {
+            ticker.pass(self.words.len(), tick)?;
+            count += usize::from(is_start(start));
+        }
+        Ok(count)
     }
 
     /// Where each word would have to start the phrase is compared: the widest difference is how far
     /// they are out of place. Of occurrences that share a start only the narrowest counts.
-    fn sloppy(&self, positions: &[Vec<u32>]) -> f64 {
+    fn sloppy<E>(
+        &self,
+        positions: &[Vec<u32>],
+        tick: &mut impl FnMut() -> Result<(), E>,
+    ) -> Result<f64, E> {
         let starts = |word: usize, at: usize| {
             let (term, place) = self.words[word];
             positions[term]
@@ -71,12 +87,14 @@ impl<'p> Phrase<'p> {
         };
         let mut at = vec![0_usize; self.words.len()];
         let mut frequency = 0.0;
+        let mut ticker = Ticker::default();
         loop {
+            ticker.pass(self.words.len(), tick)?;
             let mut least: Option<(i64, usize)> = None;
             let mut most = i64::MIN;
             for (word, at) in at.iter().enumerate() {
                 let Some(start) = starts(word, *at) else {
-                    return frequency;
+                    return Ok(frequency);
                 };
                 if least.is_none_or(|(found, _)| start < found) {
                     least = Some((start, word));
@@ -84,10 +102,14 @@ impl<'p> Phrase<'p> {
                 most = most.max(start);
             }
             let Some((start, word)) = least else {
-                return frequency;
+                return Ok(frequency);
             };
             let is_narrowest = starts(word, at[word] + 1).is_none_or(|next| next > most);
             let width = most - start;
+            if is_narrowest && width <= i64::from(self.slop) {
+                // Every word is compared with every other.
+                ticker.pass(self.words.len() * self.words.len(), tick)?;
+            }
             if is_narrowest && width <= i64::from(self.slop) && self.is_apart(&at) {
                 frequency += 1.0 / (1 + width) as f64;
             }
@@ -106,6 +128,23 @@ impl<'p> Phrase<'p> {
     }
 }
 
+/// Calls a tick once in so many steps.
+#[derive(Default)]
+struct Ticker(usize);
+
+impl Ticker {
+    const STEPS: usize = 1 << 16;
+
+    fn pass<E>(&mut self, steps: usize, tick: &mut impl FnMut() -> Result<(), E>) -> Result<(), E> {
+        self.0 += steps;
+        if self.0 < Self::STEPS {
+            return Ok(());
+        }
+        self.0 = 0;
+        tick()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +156,30 @@ mod tests {
             .map(|(place, word)| ((*word).to_owned(), place as u32))
             .collect();
         let analyzer = Analyzer::named("whitespace").expect("a known name");
-        Phrase::new(&words, slop).frequency(analyzer, [text])
+        let mut never = || Ok::<_, std::convert::Infallible>(());
+        match Phrase::new(&words, slop).frequency(analyzer, [text], &mut never) {
+            Ok(frequency) => frequency,
+            Err(never) => match never {},
+        }
+    }
+
+    #[test]
+    fn long_phrases_over_long_texts_can_be_ended() {
+        let words: Vec<(String, u32)> = (0..5_000).map(|place| ("a".to_owned(), place)).collect();
+        let text = "a ".repeat(10_000);
+        let analyzer = Analyzer::named("whitespace").expect("a known name");
+        for slop in [0, 1] {
+            let mut ticks = 0;
+            let mut tick = || {
+                ticks += 1;
+                if ticks == 3 { Err("ended") } else { Ok(()) }
+            };
+            let phrase = Phrase::new(&words, slop);
+            assert_eq!(
+                phrase.frequency(analyzer, [text.as_str()], &mut tick),
+                Err("ended")
+            );
+        }
     }
 
     #[test]
