@@ -101,6 +101,17 @@ pub struct UserInfo {
     pub is_suspended: bool,
 }
 
+/// What a role allows on a graph, as listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleGrant {
+    /// The name of the role.
+    pub role: Arc<str>,
+    /// What it allows where; none if it allows nothing yet.
+    pub grant: Option<Grant>,
+    /// Whether it is always there and cannot be changed.
+    pub is_built_in: bool,
+}
+
 /// An API key as listed. Its secret is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyInfo {
@@ -241,24 +252,29 @@ impl Directory {
     ///
     /// # Errors
     /// If the system graph cannot be read.
-    pub fn roles(&self) -> Result<Vec<(Arc<str>, Option<Grant>, bool)>> {
+    pub fn roles(&self) -> Result<Vec<RoleGrant>> {
         let built_in = ROLES.iter().map(|role| {
             let grant = Grant {
                 graph: EVERY_GRAPH.into(),
                 actions: role.actions,
             };
-            (role.name.into(), Some(grant), true)
+            RoleGrant {
+                role: role.name.into(),
+                grant: Some(grant),
+                is_built_in: true,
+            }
         });
         let mut roles: Vec<_> = built_in.collect();
         let snapshot = self.snapshot()?;
         for (name, grants) in snapshot.roles() {
-            roles.extend(
-                grants
-                    .iter()
-                    .map(|grant| (Arc::clone(name), Some(grant.clone()), false)),
-            );
+            let of_role = |grant: Option<Grant>| RoleGrant {
+                role: Arc::clone(name),
+                grant,
+                is_built_in: false,
+            };
+            roles.extend(grants.iter().map(|grant| of_role(Some(grant.clone()))));
             if grants.is_empty() {
-                roles.push((Arc::clone(name), None, false));
+                roles.push(of_role(None));
             }
         }
         Ok(roles)

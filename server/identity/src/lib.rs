@@ -29,7 +29,7 @@ mod throttle;
 pub use api_key::NewApiKey;
 pub use authenticator::{Authenticator, Credentials, LoginError};
 pub use authorizer::{Context, Decision, Resource, decide};
-pub use directory::{ApiKeyInfo, Directory, DirectoryError, UserInfo};
+pub use directory::{ApiKeyInfo, Directory, DirectoryError, RoleGrant, UserInfo};
 pub use first_start::{CREDENTIAL_FILE, FirstStartError, ensure_admin, read_credential};
 pub use password::PasswordError;
 pub use principal::Principal;

@@ -231,18 +231,17 @@ pub fn procedures(directory: &Arc<Directory>) -> Vec<Procedure> {
         ],
         Box::new(|directory, _, _| {
             let roles = directory.roles().map_err(failed)?;
-            let row = |(name, grant, is_built_in): (Arc<str>, Option<Grant>, bool)| {
-                let actions = grant
-                    .as_ref()
-                    .map_or(Actions::default(), |grant| grant.actions);
+            let row = |listed: crate::RoleGrant| {
+                let (graph, actions) = match listed.grant {
+                    None => (Value::Null, Actions::default()),
+                    Some(grant) => (Value::String(grant.graph), grant.actions),
+                };
                 let actions = actions.iter().map(|action| action.name().into());
                 vec![
-                    Value::String(name),
-                    grant
-                        .as_ref()
-                        .map_or(Value::Null, |grant| Value::String(Arc::clone(&grant.graph))),
+                    Value::String(listed.role),
+                    graph,
                     Value::List(actions.collect()),
-                    Value::Bool(is_built_in),
+                    Value::Bool(listed.is_built_in),
                 ]
             };
             Ok(roles.into_iter().map(row).collect())

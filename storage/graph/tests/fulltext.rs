@@ -55,7 +55,8 @@ impl Naive {
     }
 
     fn search(&mut self, query: &Query) -> Vec<(u64, f64)> {
-        let mut hits = search(self, query, Analyzer::named(ANALYZER).unwrap()).unwrap();
+        let analyzer = Analyzer::named(ANALYZER).unwrap();
+        let mut hits = search(self, query, analyzer, analyzer).unwrap();
         best(&mut hits, 0, None);
         hits.iter().map(|hit| (hit.document, hit.score)).collect()
     }
