@@ -166,7 +166,7 @@ mod tests {
             ),
             (vector(Vector::F32(vec![1.0, 2.0])), Some([1.0, 2.0])),
             (vector(Vector::F64(vec![1.0, 2.0])), Some([1.0, 2.0])),
-            (list(&[one.clone()]), None),
+            (list(std::slice::from_ref(&one)), None),
             (list(&[one.clone(), half.clone(), one.clone()]), None),
             (list(&[one.clone(), Value::string("1")]), None),
             (list(&[Value::Float(0.0), Value::Int(0)]), None),

@@ -73,7 +73,7 @@ impl VectorStore for Vectors {
         self.width()
     }
 
-    fn vector<'a>(&'a self, id: NodeId) -> Option<&'a [f32]> {
+    fn vector(&self, id: NodeId) -> Option<&[f32]> {
         self.wide(id.as_u32())
     }
 }
