@@ -302,7 +302,8 @@ impl Generator {
             };
             let optional = if g.chance(1, 3) { "OPTIONAL " } else { "" };
             let union = if g.chance(1, 8) {
-                let other = g.any(0);
+                // The part sees nothing of the first.
+                let other = g.int_literal();
                 format!(" UNION ALL RETURN {other} AS {column}")
             } else {
                 String::new()

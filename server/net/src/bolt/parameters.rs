@@ -8,7 +8,7 @@ use retrograph_engine::Parameters;
 use retrograph_graph::value::temporal::{
     Date, DateTime, Duration, LocalDateTime, LocalTime, TemporalError, Time, Zone,
 };
-use retrograph_graph::value::{Point, Value};
+use retrograph_graph::value::Value;
 
 /// The parameters of a query.
 pub fn read_all(sent: Map) -> Result<Parameters, Failure> {

@@ -177,7 +177,7 @@ impl<'q> Machine<'q> {
                     steps: steps.into(),
                 });
             }
-            if edges.len() % EDGES_BETWEEN_LOOKS != 0 {
+            if !edges.len().is_multiple_of(EDGES_BETWEEN_LOOKS) {
                 return Ok(());
             }
             let bytes = size_of::<Edge>() + size_of_val(steps);
