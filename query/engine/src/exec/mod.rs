@@ -39,6 +39,7 @@ mod nested;
 mod path;
 pub(crate) mod pipeline;
 mod scan;
+mod schema;
 mod seek_rows;
 mod shortest;
 mod sort;

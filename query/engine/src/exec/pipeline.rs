@@ -25,7 +25,9 @@ use super::nested::Mode;
 use super::sort::SortState;
 use super::transactions::TransactionsState;
 use super::vector::Vector;
-use super::{csv, expand, kernels, nested, path, scan, seek_rows, shortest, trail, unwind, write};
+use super::{
+    csv, expand, kernels, nested, path, scan, schema, seek_rows, shortest, trail, unwind, write,
+};
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::plan::{Expression, Operator, Pipeline, Slot, Step};
 
@@ -726,7 +728,7 @@ fn operate(
             rest.push(context, batch)
         }
         Operator::Schema(change) => {
-            write::schema(change, context)?;
+            schema::change(change, context)?;
             rest.push(context, batch)
         }
     }

@@ -6,25 +6,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use retrograph_graph::Transaction;
 use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId, TypeId};
 use retrograph_graph::value::{Map, NodeRef, RelationshipRef, Value};
-use retrograph_graph::{GoOn, GraphError, IndexSort, RuleKind, Target, Transaction};
 
 use super::batch::{BATCH_ROWS_MAX, Batch};
 use super::context::{Context, read_only};
-use super::expression::{eval, eval_single};
+use super::expression::eval;
 use super::fan::{node_vector, relationship_vector};
 use super::liveness::expression_slots;
 use super::pipeline::{Flow, Rest, State, run_nested};
 use super::vector::Vector;
-use super::vector_index;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::functions::internal::names_of;
 use crate::functions::property;
 use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
-use crate::plan::operator::{CreatedType, Creation, SchemaChange, Update};
+use crate::plan::operator::{CreatedType, Creation, Update};
 use crate::plan::{Expression, Pipeline, Slot};
-use crate::schema_items::LOOKUPS;
 
 /// A property value as it may be stored.
 fn storable(key: &str, value: Value) -> Result<Value, QueryError> {
@@ -653,189 +651,4 @@ pub(crate) fn foreach(
         context.end_turns(&turns);
     }
     Ok(())
-}
-
-/// CREATE and DROP of indexes and constraints.
-pub(crate) fn schema(change: &SchemaChange, context: &mut Context<'_>) -> Result<(), QueryError> {
-    let options = match change {
-        SchemaChange::CreateVectorIndex { options, .. } => eval_single(options, context)?,
-        _ => Value::Null,
-    };
-    let (transaction, _) = context.writer(0)?;
-    if let SchemaChange::CreateIndex {
-        name: Some(name), ..
-    }
-    | SchemaChange::CreateUnique {
-        name: Some(name), ..
-    }
-    | SchemaChange::CreateRule {
-        name: Some(name), ..
-    }
-    | SchemaChange::CreateVectorIndex {
-        name: Some(name), ..
-    } = change
-        && LOOKUPS.contains(&&**name)
-    {
-        let existing = Arc::clone(name);
-        return Err(GraphError::SchemaExists { existing }.into());
-    }
-    match change {
-        SchemaChange::CreateLookup {
-            is_relationship,
-            if_not_exists,
-        } => {
-            let existing = LOOKUPS[usize::from(*is_relationship)].into();
-            was_made(Err(GraphError::SchemaExists { existing }), *if_not_exists)?;
-        }
-        SchemaChange::DropIndex { name, .. } if LOOKUPS.contains(&&**name) => {
-            return Err(RuntimeError::argument(format!(
-                "index {name} is part of how the graph is stored and cannot be dropped"
-            ))
-            .into());
-        }
-        SchemaChange::CreateIndex {
-            name,
-            label,
-            key,
-            if_not_exists,
-        } => {
-            let name = name
-                .clone()
-                .unwrap_or_else(|| format!("index_{label}_{key}").into());
-            let made = transaction.create_index(
-                &name,
-                transaction.label_id(label)?,
-                transaction.key_id(key)?,
-            );
-            context.counters.indexes_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
-        }
-        SchemaChange::CreateUnique {
-            name,
-            label,
-            key,
-            if_not_exists,
-        } => {
-            let name = name
-                .clone()
-                .unwrap_or_else(|| format!("unique_{label}_{key}").into());
-            let (label, key) = (transaction.label_id(label)?, transaction.key_id(key)?);
-            let made = while_allowed(context, |go_on| {
-                transaction.create_unique_constraint_while(&name, label, key, go_on)
-            })?;
-            context.counters.constraints_added += u64::from(was_made(made, *if_not_exists)?);
-        }
-        SchemaChange::CreateRule {
-            name,
-            is_relationship,
-            targets,
-            keys,
-            kind,
-            if_not_exists,
-        } => {
-            let name = name.clone().unwrap_or_else(|| {
-                let word = match kind {
-                    RuleKind::Unique => "unique",
-                    RuleKind::Key => "key",
-                    RuleKind::Exists => "exists",
-                    RuleKind::Typed(_) => "type",
-                    RuleKind::Index(IndexSort::Range) => "index",
-                    RuleKind::Index(sort) => &sort.word().to_lowercase(),
-                };
-                format!("{word}_{}_{}", targets.join("_"), keys.join("_")).into()
-            });
-            let targets = targets
-                .iter()
-                .map(|target| {
-                    Ok(match is_relationship {
-                        true => Target::Type(transaction.type_id(target)?),
-                        false => Target::Label(transaction.label_id(target)?),
-                    })
-                })
-                .collect::<Result<Vec<_>, GraphError>>()?;
-            let keys = keys
-                .iter()
-                .map(|key| transaction.key_id(key))
-                .collect::<Result<Vec<_>, _>>()?;
-            let made = while_allowed(context, |go_on| {
-                transaction.create_rule_while(&name, targets, keys, *kind, go_on)
-            })?;
-            let count = match kind.is_constraint() {
-                true => &mut context.counters.constraints_added,
-                false => &mut context.counters.indexes_added,
-            };
-            *count += u64::from(was_made(made, *if_not_exists)?);
-        }
-        SchemaChange::CreateVectorIndex {
-            name,
-            is_relationship,
-            target,
-            key,
-            if_not_exists,
-            ..
-        } => {
-            let settings = vector_index::settings(&options)?;
-            let name = name
-                .clone()
-                .unwrap_or_else(|| format!("vector_{target}_{key}").into());
-            let target = match is_relationship {
-                true => Target::Type(transaction.type_id(target)?),
-                false => Target::Label(transaction.label_id(target)?),
-            };
-            let keys = vec![transaction.key_id(key)?];
-            let kind = RuleKind::Index(IndexSort::Vector(settings));
-            let made = while_allowed(context, |go_on| {
-                transaction.create_rule_while(&name, vec![target], keys, kind, go_on)
-            })?;
-            context.counters.indexes_added += u64::from(was_made(made, *if_not_exists)?);
-        }
-        SchemaChange::DropIndex { name, if_exists } => {
-            context.counters.indexes_removed +=
-                u64::from(was_dropped(transaction.drop_index(name), *if_exists)?);
-        }
-        SchemaChange::DropConstraint { name, if_exists } => {
-            context.counters.constraints_removed +=
-                u64::from(was_dropped(transaction.drop_constraint(name), *if_exists)?);
-        }
-    }
-    Ok(())
-}
-
-/// Who asks for memory when a constraint is created.
-const CONSTRAINT_CHECK: &str = "The check of a new constraint, which keeps 24 bytes for each value \
-    and can be given more with the setting engine.memory_bytes_max,";
-
-/// Creates a constraint as long as the statement may run and has memory for the check.
-fn while_allowed<T>(
-    context: &mut Context<'_>,
-    create: impl FnOnce(GoOn<'_>) -> Result<T, GraphError>,
-) -> Result<Result<(), GraphError>, QueryError> {
-    let (mut stopped, mut taken) = (None, 0);
-    let made = create(&mut |bytes| {
-        let allowed = context.tick(1);
-        let allowed = allowed.and_then(|()| context.charge(CONSTRAINT_CHECK, bytes));
-        taken += bytes;
-        stopped = allowed.err();
-        stopped.is_none()
-    });
-    context.release(taken);
-    match stopped {
-        Some(error) => Err(error),
-        None => Ok(made.map(drop)),
-    }
-}
-
-fn was_made(result: Result<(), GraphError>, if_not_exists: bool) -> Result<bool, QueryError> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(GraphError::SchemaExists { .. }) if if_not_exists => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn was_dropped(result: Result<(), GraphError>, if_exists: bool) -> Result<bool, QueryError> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(GraphError::NoSuchSchema { .. }) if if_exists => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -415,7 +415,7 @@ mod tests {
                 ints(&[1]),
                 "InvalidArgumentValue",
             ),
-            (list([text("a")]), ints(&[1]), "InvalidArgumentValue"),
+            (list([text("a")]), ints(&[1]), "InvalidArgumentType"),
         ] {
             assert_eq!(error_of(cosine, &[left, right]).1, detail);
         }

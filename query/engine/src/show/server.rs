@@ -144,7 +144,7 @@ pub(super) fn current_user() -> Listing {
     listing_of("SHOW CURRENT USER", &columns, 5, |context, _| {
         Ok(vec![vec![
             text(&context.caller.user),
-            // There are no roles yet.
+            // The engine does not know what is granted; the server's `user.list` does.
             Value::Null,
             Value::Bool(false),
             Value::Bool(false),

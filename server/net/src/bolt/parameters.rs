@@ -5,10 +5,10 @@ use std::sync::Arc;
 use retrograph_bolt::value::{Map, Structure};
 use retrograph_bolt::{Failure, Value as Sent};
 use retrograph_engine::Parameters;
+use retrograph_graph::value::Value;
 use retrograph_graph::value::temporal::{
     Date, DateTime, Duration, LocalDateTime, LocalTime, TemporalError, Time, Zone,
 };
-use retrograph_graph::value::Value;
 
 /// The parameters of a query.
 pub fn read_all(sent: Map) -> Result<Parameters, Failure> {
@@ -190,6 +190,15 @@ mod tests {
         let text = utc.expect("a datetime").to_string();
         assert_eq!(text, legacy.expect("a datetime").to_string());
         assert!(text.ends_with("+01:00[Europe/Stockholm]"), "{text}");
+    }
+
+    #[test]
+    fn points_are_those_that_the_language_makes() {
+        let at = |x, y| read(Sent::structure(Structure::Point2D { srid: 4326, x, y }));
+        assert_eq!(at(190.0, 0.0), at(-170.0, 0.0));
+        for (x, y) in [(0.0, 90.5), (f64::NAN, 0.0), (0.0, f64::INFINITY)] {
+            assert!(at(x, y).is_err(), "{x} {y}");
+        }
     }
 
     #[test]
