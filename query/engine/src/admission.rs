@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 
-use crate::plan::{Access, Plan};
+use crate::plan::{Access, Expression, Operator, Plan};
 
 /// What a statement is about to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Demand<'p> {
     pub reads_past: bool,
     /// Whether it reads files.
     pub reads_files: bool,
-    /// The procedures it calls.
-    pub calls: &'p [String],
+    /// The procedure it calls, if it does nothing else: its arguments are constants and parameters.
+    pub only_call: Option<&'p str>,
 }
 
 impl<'p> Demand<'p> {
@@ -26,7 +26,7 @@ impl<'p> Demand<'p> {
             access,
             reads_past: false,
             reads_files: false,
-            calls: &[],
+            only_call: None,
         }
     }
 
@@ -35,8 +35,29 @@ impl<'p> Demand<'p> {
             access: plan.access,
             reads_past: is_as_of || plan.reads_past,
             reads_files: plan.reads_csv,
-            calls: &plan.calls,
+            only_call: only_call(plan),
         }
+    }
+}
+
+/// The procedure that a plan calls if it is one call and nothing else.
+fn only_call(plan: &Plan) -> Option<&str> {
+    let [unit, call] = plan.pipeline.steps.as_slice() else {
+        return None;
+    };
+    let is_given = |argument: &Expression| {
+        matches!(argument, Expression::Literal(_) | Expression::Parameter(_))
+    };
+    match (&unit.operator, &call.operator) {
+        (
+            Operator::Unit,
+            Operator::CallProcedure {
+                procedure,
+                arguments,
+                ..
+            },
+        ) if arguments.iter().all(is_given) => Some(&procedure.name),
+        _ => None,
     }
 }
 

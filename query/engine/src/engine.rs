@@ -124,7 +124,6 @@ pub struct OpenTransaction {
     statements: AtomicU16,
     started_us: i64,
     options: RunOptions,
-    caller: Caller,
     registration: Registration,
     /// How its statements changed the graph.
     accesses: Mutex<Vec<Access>>,
@@ -325,7 +324,6 @@ impl Engine {
             statements: AtomicU16::new(0),
             started_us,
             options,
-            caller,
             registration,
             accesses: Mutex::default(),
         })
@@ -359,6 +357,8 @@ impl Engine {
         }
         drop(accesses);
         let parameters = prepared.parameters(parameters)?;
+        // What the caller may is asked anew for each statement.
+        let caller = caller_of(&transaction.options);
         let limits = self.limits(options, &transaction.registration, compiled);
         let run = Run {
             engine: self,
@@ -366,7 +366,7 @@ impl Engine {
             parameters: &parameters,
             limits: &limits,
             commits: None,
-            caller: &transaction.caller,
+            caller: &caller,
         };
         if prepared.mode == Some(StatementMode::Explain) {
             sink.columns(&[])?;

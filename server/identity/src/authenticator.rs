@@ -10,7 +10,7 @@ use retrograph_graph::ids::SystemTime;
 
 use crate::directory::FailedLogins;
 use crate::throttle::Throttle;
-use crate::{Directory, DirectoryError, Principal, Secret, api_key, password};
+use crate::{Directory, DirectoryError, Principal, Proof, Secret, api_key, password};
 
 /// Passwords that are looked at side by side: each takes a core and 19 MiB meanwhile.
 const HASHING_MAX: usize = 2;
@@ -118,7 +118,7 @@ impl Authenticator {
         if let Some(wait) = self.throttle.wait(user, address, Instant::now()) {
             return Err(LoginError::TooOften { wait });
         }
-        let recognised = self.by_password(user, secret)?;
+        let recognised = self.by_password(user, secret, address)?;
         match recognised {
             Some(_) => self.throttle.succeeded(user, address),
             None => self.throttle.failed(user, address, Instant::now()),
@@ -126,10 +126,19 @@ impl Authenticator {
         Ok(recognised)
     }
 
-    fn by_password(&self, name: &str, secret: &Secret) -> Result<Option<Principal>, LoginError> {
+    fn by_password(
+        &self,
+        name: &str,
+        secret: &Secret,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Principal>, LoginError> {
         let _turn = self.hashing.take().ok_or(LoginError::TooOften {
             wait: Duration::from_secs(1),
         })?;
+        // Others may have failed while this one waited.
+        if let Some(wait) = self.throttle.wait(name, address, Instant::now()) {
+            return Err(LoginError::TooOften { wait });
+        }
         let snapshot = self.directory.snapshot()?;
         let user = snapshot.users.get(name).filter(|user| !user.is_suspended);
         let stored = user.and_then(|user| user.password.as_deref());
@@ -158,6 +167,7 @@ impl Authenticator {
         let user = user.filter(|user| is_valid && !user.is_suspended);
         // Whoever has a key need not change a password that they do not use.
         Ok(user.map(|user| Principal {
+            proof: Proof::ApiKey(id.into()),
             must_change_password: false,
             ..snapshot.principal(user, key.expires)
         }))
@@ -171,6 +181,7 @@ impl Authenticator {
         address: Option<IpAddr>,
         now: SystemTime,
     ) -> Result<(), LoginError> {
+        let address = address.map(|address| address.to_canonical());
         let snapshot = self.directory.snapshot()?;
         let known = snapshot.users.get(user).map(|user| Arc::clone(&user.name));
         let user = known.unwrap_or_else(|| "(unknown)".into());

@@ -128,6 +128,7 @@ mod tests {
             }]
             .into(),
             is_operator: role.is_operator,
+            proof: crate::Proof::Password,
             must_change_password: false,
             expires: None,
         }

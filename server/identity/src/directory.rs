@@ -17,7 +17,7 @@ use retrograph_server::{Database, DatabaseError};
 use crate::role::built_in;
 use crate::snapshot::{self, Malformed, Snapshot, User};
 use crate::{
-    DEFAULT_TENANT, EVERY_GRAPH, Grant, NewApiKey, PasswordError, Principal, ROLES, Secret,
+    DEFAULT_TENANT, EVERY_GRAPH, Grant, NewApiKey, PasswordError, Principal, Proof, ROLES, Secret,
     password,
 };
 
@@ -69,7 +69,7 @@ pub enum DirectoryError {
     BuiltIn(String),
     /// Nobody could administer any more.
     #[error(
-        "`{0}` is the last user who can log in with the role `admin`; give it to another one first"
+        "`{0}` is the last user with a password and the role `admin`; give it to another one first"
     )]
     LastAdmin(String),
     /// The old password is wrong.
@@ -214,7 +214,20 @@ impl Directory {
         let snapshot = self.snapshot()?;
         let user = snapshot.users.get(&principal.name);
         let same = user.filter(|user| user.id == principal.id && !user.is_suspended);
-        Ok(same.map(|user| snapshot.principal(user, principal.expires)))
+        let is_proven = match &principal.proof {
+            Proof::ApiKey(id) => snapshot.keys.contains_key(id),
+            Proof::Password | Proof::Impersonated => true,
+        };
+        Ok(same.filter(|_| is_proven).map(|user| {
+            let now = snapshot.principal(user, principal.expires);
+            Principal {
+                proof: principal.proof.clone(),
+                // Whoever was not recognised by a password need not change it.
+                must_change_password: now.must_change_password
+                    && principal.proof == Proof::Password,
+                ..now
+            }
+        }))
     }
 
     /// A user as one who acts, if there is one of the name who may.
@@ -659,7 +672,9 @@ fn own_role(snapshot: &Snapshot, name: &str) -> Result<()> {
 fn check_admin_remains(snapshot: &Snapshot, name: &str) -> Result<()> {
     let is_admin = |user: &User| {
         let mut roles = user.roles.iter();
-        !user.is_suspended && roles.any(|role| built_in(role).is_some_and(|role| role.is_operator))
+        !user.is_suspended
+            && user.password.is_some()
+            && roles.any(|role| built_in(role).is_some_and(|role| role.is_operator))
     };
     let mut admins = snapshot.users.values().filter(|user| is_admin(user));
     match (admins.next(), admins.next()) {
@@ -730,9 +745,10 @@ mod tests {
     fn the_last_administrator_stays() {
         let place = tempfile::tempdir().expect("a place");
         let directory = opened(place.path());
+        let password = Secret::from("correct horse");
         for name in ["one", "two"] {
             directory
-                .create_user("root", name, None, false)
+                .create_user("root", name, Some(&password), false)
                 .expect("made");
             directory.assign("root", name, "admin").expect("given");
         }

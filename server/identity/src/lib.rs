@@ -32,7 +32,7 @@ pub use authorizer::{Context, Decision, Resource, decide};
 pub use directory::{ApiKeyInfo, Directory, DirectoryError, RoleGrant, UserInfo};
 pub use first_start::{CREDENTIAL_FILE, FirstStartError, ensure_admin, read_credential};
 pub use password::PasswordError;
-pub use principal::Principal;
+pub use principal::{Principal, Proof};
 pub use procedures::{CHANGE_PASSWORD, procedures};
 pub use role::{Action, Actions, EVERY_GRAPH, Grant, ROLES};
 pub use secret::Secret;

@@ -6,6 +6,17 @@ use retrograph_graph::ids::SystemTime;
 
 use crate::Grant;
 
+/// By what somebody was recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Their password.
+    Password,
+    /// The API key of this id, for as long as it is there.
+    ApiKey(Arc<str>),
+    /// An administrator acts for them.
+    Impersonated,
+}
+
 /// Somebody who was recognised, with what they were granted when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -19,6 +30,8 @@ pub struct Principal {
     pub grants: Arc<[Grant]>,
     /// Whether a role reaches beyond the tenant.
     pub is_operator: bool,
+    /// By what they were recognised.
+    pub proof: Proof,
     /// Whether they may do nothing but change their password.
     pub must_change_password: bool,
     /// When what they were recognised by ends.

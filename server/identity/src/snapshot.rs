@@ -8,7 +8,7 @@ use retrograph_graph::ids::{SystemTime, Version};
 use retrograph_graph::value::Value;
 
 use crate::role::built_in;
-use crate::{Action, Actions, DEFAULT_TENANT, EVERY_GRAPH, Grant, Principal};
+use crate::{Action, Actions, DEFAULT_TENANT, EVERY_GRAPH, Grant, Principal, Proof};
 
 /// A user as the graph says.
 #[derive(Clone, Debug)]
@@ -130,6 +130,7 @@ impl Snapshot {
             tenant: Arc::clone(&user.tenant),
             grants: grants.into(),
             is_operator,
+            proof: Proof::Password,
             must_change_password: user.must_change_password,
             expires,
         }

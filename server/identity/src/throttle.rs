@@ -110,7 +110,7 @@ impl Throttle {
 }
 
 fn subjects(user: &str, address: Option<IpAddr>) -> [Who; 2] {
-    let address = address.map(|address| match address {
+    let address = address.map(|address| match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) & !u128::from(u64::MAX);
             IpAddr::V6(Ipv6Addr::from(network))
@@ -178,6 +178,17 @@ mod tests {
             throttle.failed("ana", at(host), now);
         }
         assert!(throttle.wait("ana", at(9), now).is_some());
+        // As a socket of both versions tells them.
+        let mapped = |host| {
+            Some(IpAddr::V6(
+                std::net::Ipv4Addr::new(192, 0, 2, host).to_ipv6_mapped(),
+            ))
+        };
+        for _ in 0..3 {
+            throttle.failed("ben", mapped(1), now);
+        }
+        assert!(throttle.wait("ben", mapped(1), now).is_some());
+        assert_eq!(throttle.wait("ben", mapped(2), now), None);
     }
 
     #[test]

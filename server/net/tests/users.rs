@@ -348,6 +348,9 @@ fn a_password_to_be_changed_allows_nothing_else() {
         "RETURN 1",
         "CALL user.changePassword($old, $new) MATCH (n) CREATE (:N)",
         "CALL user.changePassword($old, $new) CALL db.labels() YIELD label RETURN label",
+        "MATCH (n) WITH count(n) AS n CALL user.changePassword('a', 'b') RETURN n",
+        "RETURN 1 AS n UNION ALL UNWIND [] AS n CALL user.changePassword('a', 'b') RETURN n",
+        "CALL user.changePassword('a', COUNT { MATCH (n) RETURN n } + '')",
     ] {
         let refused = outcome(&mut reader, run(text));
         let expired = "Neo.ClientError.Security.CredentialsExpired";
@@ -411,4 +414,51 @@ fn administrators_administer_by_procedures() {
         unknown.unwrap_err(),
         "Neo.ClientError.Statement.ArgumentError"
     );
+}
+
+#[test]
+fn a_reader_does_not_write_by_a_procedure_in_an_expression() {
+    let (fixture, _) = server();
+    assert!(may_now(
+        &mut logged_in(&fixture, "editor"),
+        "CREATE (:N {x: 1})"
+    ));
+    let mut reader = logged_in(&fixture, "reader");
+    reader.begin(Extra::default());
+    let text =
+        "MATCH (n:N) RETURN COUNT { CALL db.create.setNodeVectorProperty(n, 'x', [1.0]) RETURN 1 }";
+    outcome(&mut reader, run(text)).unwrap_err();
+    let mut admin = logged_in(&fixture, "admin");
+    assert_eq!(admin.int("MATCH (n:N) RETURN n.x"), 1);
+}
+
+#[test]
+fn who_is_no_administrator_any_more_administers_no_more_in_an_open_transaction() {
+    let (fixture, directory) = server();
+    directory.assign("test", "editor", "admin").unwrap();
+    let mut editor = logged_in(&fixture, "editor");
+    editor.begin(Extra::default());
+    assert!(may_now(
+        &mut editor,
+        "CALL user.list() YIELD name RETURN name"
+    ));
+    directory.unassign("test", "editor", "admin").unwrap();
+    assert!(!may_now(&mut editor, "CALL role.assign('admin', 'editor')"));
+}
+
+#[test]
+fn a_key_that_is_gone_does_nothing_more_and_one_that_is_there_needs_no_new_password() {
+    let (fixture, directory) = server();
+    directory
+        .set_password("test", "reader", &PASSWORD.into(), true)
+        .unwrap();
+    let key = directory
+        .create_api_key("test", "reader", "a program", None)
+        .unwrap();
+    let token = basic("reader", key.key.expose());
+    let mut client = shown(&fixture, Version::new(5, 8), token);
+    client.success();
+    assert!(may_now(&mut client, "MATCH (n) RETURN n"));
+    directory.drop_api_key("test", &key.id).unwrap();
+    assert!(!may_now(&mut client, "MATCH (n) RETURN n"));
 }

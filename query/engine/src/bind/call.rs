@@ -32,7 +32,6 @@ impl Binder<'_> {
             )
             .suggest(&name, all.iter().map(|procedure| procedure.name.as_str())));
         };
-        self.called.push(procedure.name.clone());
         let arguments = self.procedure_arguments(call, &procedure, is_standalone)?;
         let yields = call.yields.as_ref();
         if !call.optional {

@@ -99,7 +99,6 @@ pub fn compile_with(
         access,
         commits: binder.commits,
         reads_csv: binder.reads_csv,
-        calls: binder.called,
         reads_past: binder.reads_past,
         view,
         clauses: binder.clauses,
@@ -217,8 +216,8 @@ struct Binder<'a> {
     commits: bool,
     /// Whether a CSV file is read.
     reads_csv: bool,
-    /// The procedures called.
-    called: Vec<String>,
+    /// How many queries in expressions are around what is bound.
+    expression_queries: u32,
     /// Whether a time clause names the state to read.
     reads_past: bool,
     /// The line and the file of the LOAD CSV that the rows come from.
@@ -253,7 +252,7 @@ impl<'a> Binder<'a> {
             forgotten: Vec::new(),
             commits: false,
             reads_csv: false,
-            called: Vec::new(),
+            expression_queries: 0,
             reads_past: false,
             csv: None,
         }

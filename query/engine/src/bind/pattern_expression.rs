@@ -159,11 +159,13 @@ impl Binder<'_> {
         let substitutions = std::mem::take(&mut self.substitutions);
         let clause = self.clause;
         let csv = self.csv;
+        self.expression_queries += 1;
         let bound = self.query(
             query,
             Steps::new(Operator::Argument, 1.0),
             Place::Expression,
         );
+        self.expression_queries -= 1;
         self.scope = outside;
         self.aggregates = aggregates;
         self.calls = calls;

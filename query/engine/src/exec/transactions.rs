@@ -21,9 +21,10 @@ use super::liveness::{Slots, pipeline_slots};
 use super::nested::{attach, entry};
 use super::pipeline::{Flow, Rest, State, run_nested, states_of};
 use super::vector::Vector;
+use crate::admission::Demand;
 use crate::error::{QueryError, RuntimeError, RuntimeKind};
-use crate::plan::Slot;
 use crate::plan::operator::InTransactions;
+use crate::plan::{Access, Slot};
 use crate::summary::Counters;
 
 /// How many rows go into one transaction if the query does not say.
@@ -213,6 +214,13 @@ impl TransactionsState {
                     return Err(error);
                 }
             };
+            if let Some(admission) = &commits.options.admission
+                && let Err(refusal) = admission.admit(&Demand::only(Access::Write))
+            {
+                transaction.rollback();
+                context.views.deleted = deleted;
+                return Err(refusal.into());
+            }
             match transaction
                 .commit(commits.options.commit.clone())
                 .map_err(QueryError::from)

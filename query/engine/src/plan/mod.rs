@@ -58,8 +58,6 @@ pub struct Plan {
     pub reads_csv: bool,
     /// Whether a subquery commits as it goes, so that the plan cannot run in a transaction.
     pub commits: bool,
-    /// The names of the procedures that it calls.
-    pub calls: Vec<String>,
     /// Whether a part of it names the state to read.
     pub reads_past: bool,
     /// The view of the whole query where the text names one.

@@ -11,7 +11,7 @@ use retrograph_engine::{Admission, Demand, Refusal};
 use retrograph_graph::clock::{Clock, MachineClock};
 use retrograph_identity::{
     Action, Authenticator, CHANGE_PASSWORD, Context, Credentials, Decision, Directory,
-    DirectoryError, EVERY_GRAPH, LoginError, Principal, Resource, Secret, decide,
+    DirectoryError, EVERY_GRAPH, LoginError, Principal, Proof, Resource, Secret, decide,
 };
 
 /// Who may connect.
@@ -113,6 +113,7 @@ impl Identity {
             Some(other) => Ok(Self::User {
                 principal: Principal {
                     expires: principal.expires,
+                    proof: Proof::Impersonated,
                     must_change_password: false,
                     ..other
                 },
@@ -281,7 +282,10 @@ impl Admission for Gate {
             actions.push(Action::Write);
         }
         let decision = self.decide(&actions)?;
-        let changes_password = demand.access == Needs::Read && demand.calls == [CHANGE_PASSWORD];
+        let changes_password = demand.access == Needs::Read
+            && !demand.reads_past
+            && !demand.reads_files
+            && demand.only_call == Some(CHANGE_PASSWORD);
         if decision == Decision::MustChangePassword && changes_password {
             return Ok(());
         }

@@ -110,12 +110,17 @@ impl Session {
         // Bytes that TLS holds back are not sent before they are flushed.
         let mut is_unflushed = false;
         let mut moved = Instant::now();
+        // When the client last took something, or there was nothing to take.
+        let mut taken = Instant::now();
         loop {
             self.act();
             if sent == unsent.len() {
                 unsent = self.connection.take_output();
                 sent = 0;
                 moved = Instant::now();
+                if !is_unflushed {
+                    taken = Instant::now();
+                }
             }
             let is_sending = sent < unsent.len();
             if self.connection.is_closed() && !is_sending && !is_unflushed {
@@ -162,14 +167,17 @@ impl Session {
                         Event::Read(read)
                     }
                     () = late => Event::Late,
-                    () = sleep_until(moved + STALL), if is_sending || is_unflushed => Event::Late,
+                    () = sleep_until(taken + STALL), if is_sending || is_unflushed => Event::Late,
                     () = sleep_until(moved + self.shared.options.worker_idle), if is_idle => Event::Idle,
                 }
             };
             match event {
                 Event::Read(Ok(0) | Err(_)) | Event::Written(Ok(0) | Err(_)) => break,
                 Event::Flushed(Err(_)) => break,
-                Event::Flushed(Ok(())) => is_unflushed = false,
+                Event::Flushed(Ok(())) => {
+                    is_unflushed = false;
+                    taken = Instant::now();
+                }
                 Event::Stop | Event::Late => break,
                 Event::Read(Ok(read)) => {
                     moved = Instant::now();
@@ -177,6 +185,7 @@ impl Session {
                 }
                 Event::Written(Ok(written)) => {
                     moved = Instant::now();
+                    taken = Instant::now();
                     is_unflushed = true;
                     sent += written;
                 }
@@ -216,7 +225,8 @@ impl Session {
         }
         // The worker sees that nobody waits any more, and rolls back.
         self.cancel.cancel();
-        let _ = writer.shutdown().await;
+        self.worker = None;
+        let _ = timeout(LINGER, writer.shutdown()).await;
         linger(&mut reader, &mut input).await;
     }
 
