@@ -1,4 +1,24 @@
-//! What a server listens on. So far [`bolt`].
+//! What a server listens on.
+//!
+//! ```text
+//!   listener ── accept, TLS ──▶ socket ──▶ bolt: a task for each connection  ─┐
+//!   listener ── accept, TLS ──▶ socket ──▶ …                                  ─┴─▶ workers ──▶ engine
+//! ```
+//!
+//! A [`Server`] has a listener for each protocol it is to speak. They share the database, who may connect,
+//! the certificate, the limits and the stop. What is common to protocols is here: whom a client acts for
+//! (`identity`), what its transactions are about (`target`), what it is told of errors (`failures`). What a
+//! protocol adds is in its folder.
 
 pub mod bolt;
+mod bookmark;
+mod failures;
+mod identity;
+mod server;
+mod socket;
+mod target;
 pub mod tls;
+mod workers;
+
+pub use identity::Access;
+pub use server::{ListenError, Options, Server, Stop};

@@ -8,12 +8,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use fixture::{Client, Fixture, numbers, open, pull, run, run_with};
+use fixture::{Client, Fixture, bolt, numbers, open, options, pull, run, run_with};
 use retrograph_bolt::message::request::{Extra, Mode, NotificationFilter, Portion, Request, Route};
 use retrograph_bolt::message::response::Received;
 use retrograph_bolt::value::{Structure, map};
 use retrograph_bolt::{Value, Version};
-use retrograph_net::bolt::{ListenError, Options, Server};
+use retrograph_net::{ListenError, Server};
 use retrograph_server::{Database, OpenOptions};
 
 const COUNT: &str = "MATCH (n) RETURN count(*) AS n";
@@ -168,7 +168,7 @@ fn a_commit_completes_what_was_not_read_and_a_rollback_undoes_all() {
 
 #[test]
 fn what_is_kept_of_unread_results_is_limited() {
-    let fixture = Fixture::with(|options| options.kept_bytes_max = 100_000);
+    let fixture = Fixture::with(|options| bolt(options).kept_bytes_max = 100_000);
     let mut client = fixture.client();
     client.begin(Extra::default());
     client.send(&[run(ENDLESS_ROWS), run("RETURN 1")]);
@@ -476,7 +476,7 @@ fn bookmarks_are_versions() {
 #[test]
 fn the_routing_table_names_the_server_in_every_role() {
     for advertised in [None, Some("db.example.org:7687".to_owned())] {
-        let fixture = Fixture::with(|options| options.advertised.clone_from(&advertised));
+        let fixture = Fixture::with(|options| bolt(options).advertised.clone_from(&advertised));
         let mut client = fixture.client();
         client.send(&[Request::Route(Route {
             context: map([("address", "localhost:1234")]),
@@ -562,7 +562,7 @@ fn a_client_that_does_not_read_stops_nobody_else() {
 #[test]
 fn strangers_are_shown_out() {
     let fixture = Fixture::with(|options| {
-        options.limits.authentication_time = Duration::from_millis(100);
+        bolt(options).limits.authentication_time = Duration::from_millis(100);
     });
     // Not Bolt at all.
     let mut socket = TcpStream::connect(fixture.address).unwrap();
@@ -584,7 +584,7 @@ fn strangers_are_shown_out() {
 #[test]
 fn a_worker_is_given_back_only_when_nothing_is_open_or_under_way() {
     let fixture = Fixture::with(|options| {
-        options.worker_idle = Duration::ZERO;
+        bolt(options).worker_idle = Duration::ZERO;
         options.workers_max = 1;
     });
     let mut clients = [fixture.client(), fixture.client()];
@@ -646,7 +646,7 @@ fn a_server_that_strangers_can_reach_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let database =
         Database::open(&directory.path().join("data"), OpenOptions { create: true }).unwrap();
-    let options = Options::new("0.0.0.0:0".parse().unwrap(), open());
+    let options = options("0.0.0.0:0", open());
     let refused = Server::listen(database, options);
     assert!(matches!(refused, Err(ListenError::Exposed(_))));
 }

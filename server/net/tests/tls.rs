@@ -10,12 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fixture::{Client, Fixture, open};
+use fixture::{Client, Fixture, open, options};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use retrograph_bolt::Version;
 use retrograph_bolt::message::request::{AuthToken, NotificationFilter, Request};
-use retrograph_net::bolt::{ListenError, Options, Server};
 use retrograph_net::tls::{TlsError, TlsFiles};
+use retrograph_net::{ListenError, Server};
 use retrograph_server::{Database, OpenOptions};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -147,7 +147,7 @@ fn what_is_no_certificate_is_refused_at_once() {
         let data = tempfile::tempdir().unwrap();
         let path = data.path().join("data");
         let database = Database::open(&path, OpenOptions { create: true }).unwrap();
-        let mut options = Options::new("127.0.0.1:0".parse().unwrap(), open());
+        let mut options = options("127.0.0.1:0", open());
         options.tls = Some(tls);
         match Server::listen(database, options) {
             Err(ListenError::Tls(error)) => error,

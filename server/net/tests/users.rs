@@ -13,7 +13,7 @@ use retrograph_bolt::message::request::{
 use retrograph_bolt::value::map;
 use retrograph_bolt::{Value, Version};
 use retrograph_identity::{Action, Actions, Authenticator, Directory, Grant};
-use retrograph_net::bolt::Access;
+use retrograph_net::Access;
 
 const UNAUTHORIZED: &str = "Neo.ClientError.Security.Unauthorized";
 const FORBIDDEN: &str = "Neo.ClientError.Security.Forbidden";

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures};
-use retrograph_net::bolt::{Access, Options, Server};
 use retrograph_net::tls::TlsFiles;
+use retrograph_net::{Access, Options, Server, bolt};
 use retrograph_server::{Database, DatabaseError};
 
 use crate::args::ServeArguments;
@@ -38,7 +38,13 @@ pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
         Access::Open { .. } => " without authentication",
         Access::Users(_) => "",
     };
-    let mut options = Options::new(arguments.listen, access);
+    let mut bolt = bolt::Options::new(arguments.listen);
+    bolt.advertised = arguments.advertise;
+    if arguments.compatible_agent {
+        bolt = bolt.with_compatible_agent();
+    }
+    let mut options = Options::new(access);
+    options.bolt = Some(bolt);
     options.is_plaintext_exposed = arguments.allow_plaintext;
     options.tls = arguments
         .tls_certificate
@@ -49,18 +55,13 @@ pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
         None => "bolt",
     };
     options.default_graph = arguments.graph;
-    options.advertised = arguments.advertise;
-    if arguments.compatible_agent {
-        options = options.with_compatible_agent();
-    }
     let server =
         Server::listen(database.clone(), options).map_err(|error| Failure::new(chain(&error)))?;
     let stop = server.stop();
     let _interruptible = interruptible(move || stop.stop());
-    terminal::remark(&format!(
-        "listening on {scheme}://{}{asks}",
-        server.address()
-    ));
+    if let Some(address) = server.bolt_address() {
+        terminal::remark(&format!("listening on {scheme}://{address}{asks}"));
+    }
     server.run();
     database.flush()?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The Bolt server: connections of drivers to a database.
+//! Bolt: connections of drivers to a database.
 //!
 //! ```text
 //!   socket ⇄ task (tokio) ── retrograph_bolt::Connection ── commands ─▶ worker (thread) ── engine
@@ -15,21 +15,15 @@
 //! In a transaction a client may run a second query while the first result is open. The first one is then
 //! run to its end and the rest of its rows kept, up to a limit, for the order of effects is that of the
 //! queries.
-//!
-//! Whom a connection acts for is an [`Access`]: either the users of the database, who log in and are asked
-//! about before each statement, or, on loopback addresses only, whoever can connect.
 
-mod bookmark;
-mod failures;
-mod identity;
+mod extra;
 mod parameters;
 mod records;
-mod server;
+mod service;
 mod session;
 mod stream;
 mod summaries;
-mod target;
 mod worker;
 
-pub use identity::Access;
-pub use server::{ListenError, Options, Server, Stop};
+pub use service::Options;
+pub(crate) use service::Service;

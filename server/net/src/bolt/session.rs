@@ -1,25 +1,28 @@
 //! A connection as a task: between the socket and the worker.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use retrograph_bolt::failure::code;
+use retrograph_bolt::message::request::AuthToken;
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Action, Connection, Dialect, Failure, Outcome, Settings, State, Version};
 use retrograph_engine::CancelToken;
+use retrograph_identity::{Credentials, Secret};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc as replies, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::identity::Identity;
-use super::server::Shared;
+use super::service::Service;
 use super::worker::{Client, Command, Reply, Worker};
+use crate::identity::{Access, Identity};
+use crate::target::Caller;
+use crate::workers::STACK_BYTES;
 
 /// How much is read at once.
 const READ_BYTES: usize = 16 << 10;
@@ -37,9 +40,6 @@ const STALL: Duration = Duration::from_secs(600);
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES_MAX: usize = 1 << 20;
 
-/// The worker's stack: queries may be nested deeply.
-const STACK_BYTES: usize = 8 << 20;
-
 /// The other end of a worker.
 struct Handle {
     commands: mpsc::Sender<Command>,
@@ -48,7 +48,7 @@ struct Handle {
 
 /// See the module.
 pub struct Session {
-    shared: Arc<Shared>,
+    service: Arc<Service>,
     connection: Connection,
     /// Its name, and where the client is.
     name: Arc<str>,
@@ -77,16 +77,16 @@ enum Event {
 }
 
 impl Session {
-    pub fn new(shared: Arc<Shared>, connection_id: String, peer: SocketAddr) -> Self {
+    pub fn new(service: Arc<Service>, connection_id: String, peer: SocketAddr) -> Self {
         let name = connection_id.as_str().into();
         let connection = Connection::new(Settings {
-            agent: shared.options.agent.clone(),
+            agent: service.options.agent.clone(),
             connection_id,
             hints: Map::new(),
-            limits: shared.options.limits,
+            limits: service.options.limits,
         });
         Self {
-            shared,
+            service,
             connection,
             name,
             peer,
@@ -168,7 +168,7 @@ impl Session {
                     }
                     () = late => Event::Late,
                     () = sleep_until(taken + STALL), if is_sending || is_unflushed => Event::Late,
-                    () = sleep_until(moved + self.shared.options.worker_idle), if is_idle => Event::Idle,
+                    () = sleep_until(moved + self.service.options.worker_idle), if is_idle => Event::Idle,
                 }
             };
             match event {
@@ -243,10 +243,11 @@ impl Session {
                     continue;
                 }
                 Action::Authenticate(token) => {
-                    let (shared, address) = (Arc::clone(&self.shared), self.peer.ip());
+                    let shared = Arc::clone(&self.service.shared);
+                    let address = self.peer.ip();
                     // A password takes its time on purpose.
                     self.login = Some(tokio::task::spawn_blocking(move || {
-                        Identity::of(&shared.options.access, &token, Some(address))
+                        log_in(&shared.access, &token, address)
                     }));
                     continue;
                 }
@@ -292,7 +293,7 @@ impl Session {
     }
 
     fn logged_in(&self) -> Map {
-        match (&self.shared.options.advertised, self.connection.version()) {
+        match (&self.service.options.advertised, self.connection.version()) {
             (Some(address), Some(version)) if version.has_home_database() => {
                 map([("advertised_address", address.as_str())])
             }
@@ -321,25 +322,27 @@ impl Session {
     fn start_worker(&self) -> Option<Handle> {
         let (version, dialect) = self.known()?;
         let identity = self.identity.clone()?;
-        let place = Place::take(&self.shared)?;
+        let place = self.service.shared.workers.place()?;
         let hello = self.connection.hello().cloned().unwrap_or_default();
         let client = Client {
-            connection: Arc::clone(&self.name),
-            peer: self.peer.to_string().into(),
-            identity,
+            caller: Caller {
+                protocol: "bolt",
+                connection: Arc::clone(&self.name),
+                peer: self.peer.to_string().into(),
+                identity,
+                user_agent: hello.user_agent.into(),
+            },
             version,
             dialect,
-            user_agent: hello.user_agent,
             notifications: hello.notifications,
-            advertised: self.shared.options.advertised.clone(),
+            advertised: self.service.options.advertised.clone(),
             found: self.found(),
-            kept_bytes_max: self.shared.options.kept_bytes_max,
+            kept_bytes_max: self.service.options.kept_bytes_max,
         };
         let (command_sender, commands) = mpsc::channel();
         let (reply_sender, replies) = replies::channel(REPLIES_MAX);
         let worker = Worker::new(
-            Arc::clone(&self.shared.database),
-            self.shared.options.default_graph.clone(),
+            Arc::clone(&self.service.shared),
             client,
             commands,
             reply_sender,
@@ -369,8 +372,32 @@ impl Session {
             .and_then(|hello| hello.routing.as_ref());
         match routing.and_then(|routing| routing.get("address")) {
             Some(retrograph_bolt::Value::String(address)) => address.clone(),
-            _ => self.shared.address.to_string(),
+            _ => self.service.address.to_string(),
         }
+    }
+}
+
+/// Whom a token belongs to.
+fn log_in(access: &Access, token: &AuthToken, address: IpAddr) -> Result<Identity, Failure> {
+    Identity::of(access, || credentials(token), address)
+}
+
+fn credentials(token: &AuthToken) -> Result<Credentials, Failure> {
+    let secret = || Secret::from(token.credentials.clone().unwrap_or_default());
+    match (token.scheme.as_str(), &token.principal) {
+        ("basic", Some(user)) => Ok(Credentials::Basic {
+            user: user.clone(),
+            secret: secret(),
+        }),
+        ("bearer", _) => Ok(Credentials::Bearer(secret())),
+        ("none", _) => Err(Failure::new(
+            code::UNAUTHORIZED,
+            "this server asks who you are: log in with a user and a password, or with an API key",
+        )),
+        (scheme, _) => Err(Failure::new(
+            code::UNAUTHORIZED,
+            format!("the scheme `{scheme}` is not known here; `basic` and `bearer` are"),
+        )),
     }
 }
 
@@ -394,22 +421,4 @@ async fn linger(reader: &mut (impl AsyncRead + Unpin), input: &mut [u8]) {
         }
     };
     let _ = timeout(LINGER, read_all).await;
-}
-
-/// One of the workers that there may be.
-struct Place(Arc<Shared>);
-
-impl Place {
-    fn take(shared: &Arc<Shared>) -> Option<Self> {
-        let place = Self(Arc::clone(shared));
-        let before = shared.workers.fetch_add(1, Ordering::Relaxed);
-        // Dropping gives it back.
-        (before < shared.options.workers_max).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.workers.fetch_sub(1, Ordering::Relaxed);
-    }
 }

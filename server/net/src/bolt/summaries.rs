@@ -6,8 +6,8 @@ use retrograph_bolt::{Value, Version};
 use retrograph_engine::Summary;
 use retrograph_engine::plan::Access;
 
-use super::bookmark;
-use super::target::Target;
+use crate::bookmark;
+use crate::target::Target;
 
 /// What notifications say of themselves. The engine's are remarks on names that do not exist and the
 /// like, told as text.

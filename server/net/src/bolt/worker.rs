@@ -9,14 +9,14 @@ use retrograph_bolt::message::request::{Extra, NotificationFilter, Route, Run};
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Dialect, Failure, Outcome, Value, Version};
 use retrograph_engine::Origin;
-use retrograph_engine::{AsOf, CancelToken, OpenTransaction, QueryError, RunOptions, Summary};
-use retrograph_server::Database;
+use retrograph_engine::{CancelToken, OpenTransaction, QueryError, RunOptions, Summary};
 use tokio::sync::mpsc::Sender;
 
-use super::identity::Identity;
 use super::stream::{self, Ended, Finished, Stream};
-use super::target::{Target, Targets, options};
-use super::{bookmark, failures, parameters, summaries};
+use super::{extra, parameters, summaries};
+use crate::server::Shared;
+use crate::target::{Caller, Target, Targets};
+use crate::{bookmark, failures};
 
 /// How long clients may keep a routing table.
 const ROUTING_TABLE_SECONDS: i64 = 300;
@@ -113,15 +113,10 @@ impl Outbox {
 /// What a worker knows of its connection.
 #[derive(Clone)]
 pub struct Client {
-    /// The name of the connection.
-    pub connection: Arc<str>,
-    /// Where the client is.
-    pub peer: Arc<str>,
-    /// Whom it acts for.
-    pub identity: Identity,
+    /// Who it is.
+    pub caller: Caller,
     pub version: Version,
     pub dialect: Dialect,
-    pub user_agent: String,
     /// Which notifications it wants, unless a transaction says.
     pub notifications: NotificationFilter,
     /// Where clients are told to find this server.
@@ -143,7 +138,7 @@ struct Transaction {
 
 /// See the module.
 pub struct Worker {
-    database: Arc<Database>,
+    shared: Arc<Shared>,
     targets: Targets,
     client: Client,
     inbox: Inbox,
@@ -156,15 +151,14 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(
-        database: Arc<Database>,
-        default: Option<String>,
+        shared: Arc<Shared>,
         client: Client,
         commands: Receiver<Command>,
         replies: Sender<Reply>,
     ) -> Self {
         Self {
-            targets: Targets::new(Arc::clone(&database), default),
-            database,
+            targets: Targets::new(Arc::clone(&shared)),
+            shared,
             client,
             inbox: Inbox {
                 commands,
@@ -236,15 +230,7 @@ impl Worker {
     /// The target of a transaction and how it is run.
     fn prepare(&mut self, extra: &Extra) -> Result<(Target, RunOptions), Failure> {
         let target = self.targets.find(extra.database.as_deref())?;
-        bookmark::check(&target.graph, &extra.bookmarks)?;
-        let options = options(&target, extra, &self.client)?;
-        // Told at once rather than with the first row.
-        let exists = match options.as_of {
-            None => Ok(()),
-            Some(AsOf::Version(version)) => target.graph.read_at(version).map(|_| ()),
-            Some(AsOf::Time(time)) => target.graph.resolve(time).map(|_| ()),
-        };
-        exists.map_err(|error| failures::of_graph(&error))?;
+        let options = target.options(extra::terms(extra)?, &self.client.caller)?;
         Ok((target, options))
     }
 
@@ -255,6 +241,7 @@ impl Worker {
             .and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         let origin = options.origin.clone();
         let open = self
+            .shared
             .database
             .engine()
             .begin(&target.graph, options)
@@ -300,7 +287,7 @@ impl Worker {
     /// One member serves everything.
     fn route(&mut self, route: &Route) -> Result<Map, Failure> {
         let target = self.targets.find(route.database.as_deref())?;
-        target.check_access(&self.client.identity)?;
+        target.check_access(&self.client.caller.identity)?;
         bookmark::check(&target.graph, &route.bookmarks)?;
         let address = match (&self.client.advertised, route.context.get("address")) {
             (Some(address), _) | (None, Some(Value::String(address))) => address,
@@ -342,7 +329,7 @@ impl Worker {
             },
         };
         let tells_database = autocommit.is_some() && self.tells_database(&run.extra);
-        let engine = self.database.engine();
+        let engine = self.shared.database.engine();
         let (target, filter) = match (&autocommit, &self.transaction) {
             (Some((target, _)), _) => {
                 let filter = run.extra.notifications.or(&self.client.notifications);

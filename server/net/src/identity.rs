@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use retrograph_bolt::Failure;
 use retrograph_bolt::failure::code;
-use retrograph_bolt::message::request::AuthToken;
 use retrograph_engine::plan::Access as Needs;
 use retrograph_engine::{Admission, Demand, Refusal};
 use retrograph_graph::clock::{Clock, MachineClock};
 use retrograph_identity::{
     Action, Authenticator, CHANGE_PASSWORD, Context, Credentials, Decision, Directory,
-    DirectoryError, EVERY_GRAPH, LoginError, Principal, Proof, Resource, Secret, decide,
+    DirectoryError, EVERY_GRAPH, LoginError, Principal, Proof, Resource, decide,
 };
 
 /// Who may connect.
@@ -37,7 +36,7 @@ impl std::fmt::Debug for Access {
 
 /// Whom a connection acts for.
 #[derive(Clone)]
-pub(super) enum Identity {
+pub(crate) enum Identity {
     /// Nobody was asked.
     Owner(Arc<str>),
     /// A user who was recognised.
@@ -50,19 +49,18 @@ pub(super) enum Identity {
 }
 
 impl Identity {
-    /// Whom a token belongs to. May take a while: not for a thread that others wait for.
-    pub(super) fn of(
+    /// Whom credentials belong to. May take a while: not for a thread that others wait for.
+    pub(crate) fn of(
         access: &Access,
-        token: &AuthToken,
-        address: Option<IpAddr>,
+        credentials: impl FnOnce() -> Result<Credentials, Failure>,
+        address: IpAddr,
     ) -> Result<Self, Failure> {
         let authenticator = match access {
             Access::Open { actor } => return Ok(Self::Owner(Arc::clone(actor))),
             Access::Users(authenticator) => authenticator,
         };
-        let credentials = credentials(token)?;
         let principal = authenticator
-            .authenticate(&credentials, address, MachineClock.now())
+            .authenticate(&credentials()?, Some(address), MachineClock.now())
             .map_err(|error| of_login(&error))?;
         Ok(Self::User {
             principal,
@@ -71,7 +69,7 @@ impl Identity {
     }
 
     /// Who commits, as is recorded.
-    pub(super) fn actor(&self) -> Arc<str> {
+    pub(crate) fn actor(&self) -> Arc<str> {
         match self {
             Self::Owner(actor) => Arc::clone(actor),
             Self::User { principal, .. } => Arc::clone(&principal.id),
@@ -79,7 +77,7 @@ impl Identity {
     }
 
     /// The name by which others see it.
-    pub(super) fn name(&self) -> Arc<str> {
+    pub(crate) fn name(&self) -> Arc<str> {
         match self {
             Self::Owner(actor) => Arc::clone(actor),
             Self::User { principal, .. } => Arc::clone(&principal.name),
@@ -87,7 +85,7 @@ impl Identity {
     }
 
     /// Acts as another user, with the rights of that one.
-    pub(super) fn impersonate(&self, name: &str) -> Result<Self, Failure> {
+    pub(crate) fn impersonate(&self, name: &str) -> Result<Self, Failure> {
         let forbidden = |reason: String| Failure::new(code::FORBIDDEN, reason);
         let (principal, directory) = match self {
             Self::Owner(_) => {
@@ -126,7 +124,7 @@ impl Identity {
     }
 
     /// Whether anything may be done with a graph, so that its name may be told.
-    pub(super) fn may_use(&self, graph: &Arc<str>) -> Result<(), Failure> {
+    pub(crate) fn may_use(&self, graph: &Arc<str>) -> Result<(), Failure> {
         let Self::User {
             principal,
             directory,
@@ -149,7 +147,7 @@ impl Identity {
     }
 
     /// What decides over its statements on a graph.
-    pub(super) fn admission(&self, graph: &Arc<str>) -> Option<Arc<dyn Admission>> {
+    pub(crate) fn admission(&self, graph: &Arc<str>) -> Option<Arc<dyn Admission>> {
         match self {
             Self::Owner(_) => None,
             Self::User {
@@ -157,25 +155,6 @@ impl Identity {
                 directory,
             } => Some(Arc::new(Gate::new(principal, directory, Arc::clone(graph)))),
         }
-    }
-}
-
-fn credentials(token: &AuthToken) -> Result<Credentials, Failure> {
-    let secret = || Secret::from(token.credentials.clone().unwrap_or_default());
-    match (token.scheme.as_str(), &token.principal) {
-        ("basic", Some(user)) => Ok(Credentials::Basic {
-            user: user.clone(),
-            secret: secret(),
-        }),
-        ("bearer", _) => Ok(Credentials::Bearer(secret())),
-        ("none", _) => Err(Failure::new(
-            code::UNAUTHORIZED,
-            "this server asks who you are: log in with a user and a password, or with an API key",
-        )),
-        (scheme, _) => Err(Failure::new(
-            code::UNAUTHORIZED,
-            format!("the scheme `{scheme}` is not known here; `basic` and `bearer` are"),
-        )),
     }
 }
 
@@ -189,7 +168,7 @@ fn of_login(error: &LoginError) -> Failure {
 }
 
 /// What a client is told that was refused.
-pub(super) fn of_refusal(refusal: &Refusal) -> Failure {
+pub(crate) fn of_refusal(refusal: &Refusal) -> Failure {
     let code = match refusal {
         Refusal::Forbidden(_) => code::FORBIDDEN,
         Refusal::Expired(_) => code::TOKEN_EXPIRED,

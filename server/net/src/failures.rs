@@ -12,7 +12,7 @@ use retrograph_engine::{QueryError, RuntimeError, RuntimeKind};
 use retrograph_graph::{CommitError, GraphError};
 use retrograph_server::DatabaseError;
 
-use super::identity;
+use crate::identity;
 
 /// A failed query; `text` is what it was compiled from.
 pub fn of_query(error: &QueryError, text: &str) -> Failure {

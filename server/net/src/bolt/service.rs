@@ -1,0 +1,95 @@
+//! Bolt on a listener of the server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use retrograph_bolt::Limits;
+use tokio::sync::watch;
+
+use super::session::Session;
+use crate::server::Shared;
+use crate::socket::Socket;
+
+/// How Bolt is spoken.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// What clients are told about where to find the server; what they came by if absent.
+    pub advertised: Option<String>,
+    /// The name and version that clients are told.
+    pub agent: String,
+    /// A connection that has nothing open for this long gives its worker back.
+    pub worker_idle: Duration,
+    /// How much the rows of a transaction may take that are kept of unread results while its next query
+    /// runs.
+    pub kept_bytes_max: usize,
+    /// What a connection may do.
+    pub limits: Limits,
+}
+
+impl Options {
+    /// The usual ones.
+    #[must_use]
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            advertised: None,
+            agent: concat!("Retrograph/", env!("CARGO_PKG_VERSION")).to_owned(),
+            worker_idle: Duration::from_secs(10),
+            kept_bytes_max: 64 << 20,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Goes by a name that those drivers accept that accept one vendor's only.
+    #[must_use]
+    pub fn with_compatible_agent(mut self) -> Self {
+        self.agent = format!("Neo4j/5.26.0 compatible ({})", self.agent);
+        self
+    }
+}
+
+/// What all Bolt connections share.
+pub(crate) struct Service {
+    pub(super) shared: Arc<Shared>,
+    pub(super) options: Options,
+    pub(super) address: SocketAddr,
+    /// How many connections there have been.
+    count: AtomicU64,
+}
+
+impl Service {
+    /// Speaks Bolt on connections that were made to an address.
+    pub(crate) const fn new(shared: Arc<Shared>, options: Options, address: SocketAddr) -> Self {
+        Self {
+            shared,
+            options,
+            address,
+            count: AtomicU64::new(0),
+        }
+    }
+
+    /// Serves a connection until it is over.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        socket: Socket,
+        peer: SocketAddr,
+        stop: watch::Receiver<bool>,
+    ) {
+        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let session = Session::new(self, format!("bolt-{number}"), peer);
+        match socket {
+            Socket::Plain(mut socket) => {
+                let (reader, writer) = socket.split();
+                session.run(reader, writer, stop).await;
+            }
+            Socket::Tls(socket) => {
+                let (reader, writer) = tokio::io::split(socket);
+                session.run(reader, writer, stop).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! Listening, whatever the protocol.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use retrograph_identity::DirectoryError;
+use retrograph_server::Database;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use crate::bolt;
+use crate::identity::Access;
+use crate::socket::Socket;
+use crate::tls::{Certificate, TlsError, TlsFiles};
+use crate::workers::{STACK_BYTES, Workers};
+
+/// How long connections may take to end when the server stops.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
+
+/// How often the files of the certificate are looked at.
+const RELOAD_PERIOD: Duration = Duration::from_secs(5);
+
+/// How often failed logins are written down.
+const RECORD_PERIOD: Duration = Duration::from_secs(5);
+
+/// How long to wait when no connection can be accepted, as when there are too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a server serves, whatever the protocol.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Bolt, if it is to be spoken.
+    pub bolt: Option<bolt::Options>,
+    /// The graph of clients that name none; if absent, the only one there is.
+    pub default_graph: Option<String>,
+    /// Who may connect.
+    pub access: Access,
+    /// The certificate with which all connections are encrypted; none are if absent.
+    pub tls: Option<TlsFiles>,
+    /// Whether other machines may connect without TLS, so that passwords cross the network as they are.
+    pub is_plaintext_exposed: bool,
+    /// How many connections there may be.
+    pub connections_max: usize,
+    /// How many queries or open transactions there may be at the same time.
+    pub workers_max: usize,
+}
+
+impl Options {
+    /// The usual ones, with nothing to listen on yet.
+    #[must_use]
+    pub const fn new(access: Access) -> Self {
+        Self {
+            bolt: None,
+            default_graph: None,
+            access,
+            tls: None,
+            is_plaintext_exposed: false,
+            connections_max: 10_000,
+            workers_max: 1_000,
+        }
+    }
+
+    /// Whether an address may be listened on: nothing is told or heard in plain text beyond this machine
+    /// unless that was said, and nobody is let in there unasked.
+    fn check_exposure(&self, address: SocketAddr) -> Result<(), ListenError> {
+        if address.ip().is_loopback() {
+            return Ok(());
+        }
+        match self.access {
+            Access::Open { .. } => Err(ListenError::Exposed(address)),
+            Access::Users(_) if self.tls.is_none() && !self.is_plaintext_exposed => {
+                Err(ListenError::Plaintext(address))
+            }
+            Access::Users(_) => Ok(()),
+        }
+    }
+}
+
+/// The server cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// There is no address to listen on.
+    #[error("there is nothing to listen on: no protocol has an address")]
+    Nowhere,
+    /// The address can be reached from elsewhere.
+    #[error(
+        "{0} can be reached from other machines, and nobody would be asked who they are: listen on a \
+         loopback address such as 127.0.0.1:7687, or let users log in"
+    )]
+    Exposed(SocketAddr),
+    /// Passwords would cross the network as they are.
+    #[error(
+        "{0} can be reached from other machines, and passwords would cross the network as they are: give a \
+         certificate with --tls-certificate and --tls-key, listen on a loopback address such as \
+         127.0.0.1:7687, or say --allow-plaintext"
+    )]
+    Plaintext(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No threads can be started.
+    #[error("cannot start the threads of the server")]
+    Runtime(#[source] io::Error),
+}
+
+/// What the listeners of a server share.
+pub(crate) struct Shared {
+    pub(crate) database: Arc<Database>,
+    pub(crate) default_graph: Option<String>,
+    pub(crate) access: Access,
+    pub(crate) workers: Arc<Workers>,
+}
+
+/// Where connections come in.
+struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+/// A server that listens.
+pub struct Server {
+    runtime: Runtime,
+    shared: Arc<Shared>,
+    certificate: Option<Arc<Certificate>>,
+    connections: Arc<Connections>,
+    bolt: Option<(Listener, Arc<bolt::Service>)>,
+    stop: watch::Sender<bool>,
+}
+
+/// Stops a server from another thread.
+#[derive(Clone)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Stop {
+    /// Stops it: no new connections, and those there are end.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Server {
+    /// Listens; clients can connect from now on, and are served by [`Self::run`].
+    ///
+    /// # Errors
+    /// If there is nothing to listen on, or an address is not one of this machine alone, or cannot be had.
+    pub fn listen(database: Arc<Database>, options: Options) -> Result<Self, ListenError> {
+        let addresses = [options.bolt.as_ref().map(|bolt| bolt.listen)];
+        if addresses.iter().all(Option::is_none) {
+            return Err(ListenError::Nowhere);
+        }
+        for address in addresses.into_iter().flatten() {
+            options.check_exposure(address)?;
+        }
+        let certificate = options.tls.map(Certificate::load).transpose()?;
+        database.set_default_graph(options.default_graph.as_deref());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("retrograph-net")
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+            .map_err(ListenError::Runtime)?;
+        let listen = |address, protocols: &[&[u8]]| -> Result<Listener, ListenError> {
+            let unusable = |source| ListenError::Address { address, source };
+            let socket = runtime
+                .block_on(TcpListener::bind(address))
+                .map_err(unusable)?;
+            let tls = certificate
+                .as_ref()
+                .map(|certificate| certificate.acceptor(protocols));
+            Ok(Listener {
+                address: socket.local_addr().map_err(unusable)?,
+                socket,
+                tls: tls.transpose()?,
+            })
+        };
+        let shared = Arc::new(Shared {
+            database,
+            default_graph: options.default_graph,
+            access: options.access,
+            workers: Workers::new(options.workers_max),
+        });
+        let bolt = match options.bolt {
+            None => None,
+            Some(options) => {
+                let listener = listen(options.listen, &[])?;
+                let service = bolt::Service::new(Arc::clone(&shared), options, listener.address);
+                Some((listener, Arc::new(service)))
+            }
+        };
+        Ok(Self {
+            runtime,
+            shared,
+            certificate,
+            connections: Arc::new(Connections {
+                open: AtomicUsize::new(0),
+                max: options.connections_max,
+            }),
+            bolt,
+            stop: watch::channel(false).0,
+        })
+    }
+
+    /// Where it listens for Bolt, if it does.
+    #[must_use]
+    pub fn bolt_address(&self) -> Option<SocketAddr> {
+        self.bolt.as_ref().map(|(listener, _)| listener.address)
+    }
+
+    /// How it is stopped.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        Stop(self.stop.clone())
+    }
+
+    /// Serves until it is stopped.
+    pub fn run(self) {
+        let Self {
+            runtime,
+            shared,
+            certificate,
+            connections,
+            bolt,
+            stop,
+        } = self;
+        let stopped = || stop.subscribe();
+        runtime.block_on(async {
+            let bolt = async {
+                let Some((listener, service)) = bolt else {
+                    return std::future::pending().await;
+                };
+                let stopping = stopped();
+                let serve =
+                    move |socket, peer| Arc::clone(&service).serve(socket, peer, stopping.clone());
+                listener.accept(&connections, stopped(), serve).await;
+            };
+            tokio::select! {
+                () = bolt => {}
+                () = record_failed_logins(&shared.access) => {}
+                () = follow(certificate.as_ref()) => {}
+            }
+            // Connections see the stop as well; they roll back what is open.
+            let ends = tokio::time::Instant::now() + STOP_TIME;
+            while connections.are_open() || shared.workers.are_busy() {
+                if tokio::time::Instant::now() >= ends {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        runtime.shutdown_timeout(STOP_TIME);
+        if let Access::Users(authenticator) = &shared.access {
+            report(authenticator.record_failures());
+        }
+    }
+}
+
+impl Listener {
+    /// Accepts connections until the server stops, and has each served by a task.
+    async fn accept<S>(
+        self,
+        connections: &Arc<Connections>,
+        mut stopped: watch::Receiver<bool>,
+        serve: impl Fn(Socket, SocketAddr) -> S + Clone + Send + 'static,
+    ) where
+        S: Future<Output = ()> + Send,
+    {
+        while !*stopped.borrow() {
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                _ = stopped.changed() => continue,
+            };
+            let Ok((socket, peer)) = accepted else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            // Closed at once if there are too many: nothing is agreed yet in which to say why.
+            let Some(place) = connections.place() else {
+                continue;
+            };
+            let (tls, serve) = (self.tls.clone(), serve.clone());
+            tokio::spawn(async move {
+                let _place = place;
+                if let Some(socket) = encrypt(socket, tls).await {
+                    serve(socket, peer).await;
+                }
+            });
+        }
+    }
+}
+
+/// Agrees on TLS, where there is any. A client that speaks none, or not in time, is told by the library if
+/// at all.
+async fn encrypt(socket: TcpStream, tls: Option<TlsAcceptor>) -> Option<Socket> {
+    // Answers are short and waited for.
+    let _ = socket.set_nodelay(true);
+    let Some(tls) = tls else {
+        return Some(Socket::Plain(socket));
+    };
+    let agreed = timeout(HANDSHAKE_TIME, tls.accept(socket)).await;
+    Some(Socket::Tls(Box::new(agreed.ok()?.ok()?)))
+}
+
+/// Writes down failed logins every few seconds. Does not end.
+async fn record_failed_logins(access: &Access) {
+    let Access::Users(authenticator) = access else {
+        return std::future::pending().await;
+    };
+    let mut ticks = tokio::time::interval(RECORD_PERIOD);
+    loop {
+        ticks.tick().await;
+        let authenticator = Arc::clone(authenticator);
+        let recorded = tokio::task::spawn_blocking(move || authenticator.record_failures()).await;
+        if let Ok(recorded) = recorded {
+            report(recorded);
+        }
+    }
+}
+
+/// Nobody waits for the record: what cannot be written is kept and tried again.
+fn report(recorded: Result<(), DirectoryError>) {
+    if let Err(error) = recorded {
+        remark(&format!("failed logins cannot be recorded: {error}"));
+    }
+}
+
+#[allow(
+    clippy::print_stderr,
+    reason = "the server has no log of its own to write to"
+)]
+fn remark(text: &str) {
+    eprintln!("retrograph: {text}");
+}
+
+/// Looks for a new certificate every few seconds. Does not end.
+async fn follow(certificate: Option<&Arc<Certificate>>) {
+    let Some(certificate) = certificate else {
+        return std::future::pending().await;
+    };
+    let mut ticks = tokio::time::interval(RELOAD_PERIOD);
+    let mut told = String::new();
+    loop {
+        ticks.tick().await;
+        let certificate = Arc::clone(certificate);
+        let reloaded = tokio::task::spawn_blocking(move || certificate.reload()).await;
+        let problem = match reloaded {
+            Ok(Err(error)) => error.to_string(),
+            _ => String::new(),
+        };
+        // Once for each: the files may stay as they are for long.
+        if !problem.is_empty() && problem != told {
+            remark(&format!("{problem}; the certificate so far stays in use"));
+        }
+        told = problem;
+    }
+}
+
+/// The connections of a server.
+struct Connections {
+    open: AtomicUsize,
+    max: usize,
+}
+
+impl Connections {
+    fn place(self: &Arc<Self>) -> Option<OpenConnection> {
+        let place = OpenConnection(Arc::clone(self));
+        let before = self.open.fetch_add(1, Ordering::AcqRel);
+        (before < self.max).then_some(place)
+    }
+
+    fn are_open(&self) -> bool {
+        self.open.load(Ordering::Acquire) > 0
+    }
+}
+
+/// Counts an open connection.
+struct OpenConnection(Arc<Connections>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}

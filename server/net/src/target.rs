@@ -1,0 +1,232 @@
+//! What a transaction is about: which graph, at which moment, under which conditions.
+//!
+//! The database that a client names is a graph, or a graph at an instant: `harbor`,
+//! `harbor@2026-01-10T12:00:00Z`. Protocols read the rest, [`Terms`], from what their clients send.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use retrograph_bolt::Failure;
+use retrograph_bolt::failure::code;
+use retrograph_engine::{AsOf, Origin, RunOptions};
+use retrograph_graph::ids::SystemTime;
+use retrograph_graph::value::Value;
+use retrograph_graph::value::temporal::DateTime;
+use retrograph_graph::{CommitInfo, Graph, Isolation};
+
+use crate::identity::Identity;
+use crate::server::Shared;
+use crate::{bookmark, failures};
+
+/// The graph that describes the others. Its nodes are the server's own.
+const SYSTEM: &str = "system";
+
+/// What a client says about a transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// What it reads, unless the name of the database says so.
+    pub as_of: Option<AsOf>,
+    /// Whether writing is refused.
+    pub is_read_only: bool,
+    /// How long it may take as a whole.
+    pub timeout: Option<Duration>,
+    /// What it is certified against.
+    pub isolation: Isolation,
+    /// The versions it is to see.
+    pub bookmarks: Vec<String>,
+    /// Where its data comes from; from the client's program unless said.
+    pub source: Option<Arc<str>>,
+    /// What is done.
+    pub activity: Option<Arc<str>>,
+    /// What for.
+    pub purpose: Option<Arc<str>>,
+    /// The user to act as.
+    pub impersonated: Option<String>,
+    /// What those are told who ask what is running.
+    pub metadata: Option<Arc<BTreeMap<Arc<str>, Value>>>,
+}
+
+/// Who asks for transactions.
+#[derive(Clone)]
+pub struct Caller {
+    /// The protocol spoken.
+    pub protocol: &'static str,
+    /// The name of the connection.
+    pub connection: Arc<str>,
+    /// Where the client is.
+    pub peer: Arc<str>,
+    /// Whom it acts for.
+    pub identity: Identity,
+    /// The client's program.
+    pub user_agent: Arc<str>,
+}
+
+/// A graph at a moment.
+#[derive(Clone)]
+pub struct Target {
+    /// The database as the client named it, or as it was chosen for the client.
+    pub name: Arc<str>,
+    /// The graph.
+    pub graph: Arc<Graph>,
+    /// The name of the graph, without a moment.
+    graph_name: Arc<str>,
+    as_of: Option<AsOf>,
+    is_system: bool,
+}
+
+impl Target {
+    /// Whether somebody may do anything with it.
+    pub fn check_access(&self, identity: &Identity) -> Result<(), Failure> {
+        identity.may_use(&self.graph_name)
+    }
+
+    /// What a transaction on it is run with.
+    pub fn options(&self, terms: Terms, caller: &Caller) -> Result<RunOptions, Failure> {
+        let impersonated = terms.impersonated.as_deref();
+        let impersonated = impersonated
+            .map(|name| caller.identity.impersonate(name))
+            .transpose()?;
+        let identity = impersonated.as_ref().unwrap_or(&caller.identity);
+        self.check_access(identity)?;
+        bookmark::check(&self.graph, &terms.bookmarks)?;
+        if terms.as_of.is_some() && self.as_of.is_some() {
+            return Err(Failure::new(
+                code::ARGUMENT_ERROR,
+                "`as_of`: the name of the database names a moment too",
+            ));
+        }
+        let as_of = terms.as_of.or(self.as_of);
+        // Told at once rather than with the first row.
+        let exists = match as_of {
+            None => Ok(()),
+            Some(AsOf::Version(version)) => self.graph.read_at(version).map(|_| ()),
+            Some(AsOf::Time(time)) => self.graph.resolve(time).map(|_| ()),
+        };
+        exists.map_err(|error| failures::of_graph(&error))?;
+        Ok(RunOptions {
+            as_of,
+            is_read_only: terms.is_read_only || self.is_system,
+            timeout: terms.timeout,
+            isolation: terms.isolation,
+            commit: CommitInfo {
+                actor: caller.identity.actor(),
+                on_behalf_of: impersonated.as_ref().map(Identity::actor),
+                source: Some(
+                    terms
+                        .source
+                        .unwrap_or_else(|| Arc::clone(&caller.user_agent)),
+                ),
+                activity: terms.activity,
+                purpose: terms.purpose,
+                ..CommitInfo::default()
+            },
+            origin: Origin {
+                user: Some(identity.name()),
+                database: Some(Arc::clone(&self.name)),
+                connection: Some(Arc::clone(&caller.connection)),
+                client_address: Some(Arc::clone(&caller.peer)),
+                protocol: Some(caller.protocol.into()),
+                metadata: terms.metadata,
+            },
+            admission: identity.admission(&self.graph_name),
+            ..RunOptions::default()
+        })
+    }
+}
+
+/// Finds targets; remembers the last one, for most clients stay with one.
+pub struct Targets {
+    shared: Arc<Shared>,
+    last: Option<(Option<String>, Target)>,
+}
+
+impl Targets {
+    /// Finds targets among the graphs of a server.
+    pub const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, last: None }
+    }
+
+    /// The target that a client names, or that of clients that name none.
+    pub fn find(&mut self, named: Option<&str>) -> Result<Target, Failure> {
+        if let Some((name, target)) = &self.last
+            && name.as_deref() == named
+        {
+            return Ok(target.clone());
+        }
+        let name = match named {
+            Some(name) => name.to_owned(),
+            None => self.home()?,
+        };
+        let (graph_name, as_of) = match name.split_once('@') {
+            None => (name.as_str(), None),
+            Some((graph, instant)) => {
+                let instant = read_instant(instant).map_err(|problem| {
+                    Failure::new(
+                        code::DATABASE_NOT_FOUND,
+                        format!("database `{name}`: {problem}"),
+                    )
+                })?;
+                (graph, Some(AsOf::Time(instant)))
+            }
+        };
+        let graph = self
+            .shared
+            .database
+            .graph(graph_name)
+            .map_err(|error| failures::of_database(&error))?;
+        let target = Target {
+            is_system: graph_name == SYSTEM,
+            graph_name: graph_name.into(),
+            name: name.into(),
+            graph,
+            as_of,
+        };
+        self.last = Some((named.map(str::to_owned), target.clone()));
+        Ok(target)
+    }
+
+    fn home(&self) -> Result<String, Failure> {
+        if let Some(name) = &self.shared.default_graph {
+            return Ok(name.clone());
+        }
+        let graphs = self
+            .shared
+            .database
+            .graphs()
+            .map_err(|error| failures::of_database(&error))?;
+        match graphs.as_slice() {
+            [only] => Ok(only.name.to_string()),
+            [] => Err(Failure::new(
+                code::DATABASE_NOT_FOUND,
+                "there is no graph yet; `retrograph graph create` makes one",
+            )),
+            several => {
+                let names: Vec<&str> = several.iter().map(|graph| &*graph.name).collect();
+                Err(Failure::new(
+                    code::DATABASE_NOT_FOUND,
+                    format!(
+                        "name a database: there are several and no default: {}",
+                        names.join(", ")
+                    ),
+                ))
+            }
+        }
+    }
+}
+
+/// Reads an instant; without an offset in UTC.
+pub fn read_instant(text: &str) -> Result<SystemTime, String> {
+    let time = DateTime::parse(text)
+        .map_err(|error| format!("{error}; write an instant like 2026-01-10T12:00:00Z"))?;
+    instant_of(&time)
+}
+
+/// The instant of a datetime, in microseconds.
+pub fn instant_of(time: &DateTime) -> Result<SystemTime, String> {
+    time.epoch_second
+        .checked_mul(1_000_000)
+        .and_then(|micros| micros.checked_add(i64::from(time.nanosecond / 1_000)))
+        .map(SystemTime)
+        .ok_or_else(|| format!("{time} is out of range"))
+}
