@@ -148,8 +148,9 @@ pub enum ExpressionKind {
     },
 }
 
-/// A constant as written.
-#[derive(Clone, PartialEq, Debug)]
+/// A constant as written. Equal are constants that give the same value in every expression: `0.0` and
+/// `-0.0` are not.
+#[derive(Clone, Debug)]
 pub enum Literal {
     /// `null`.
     Null,
@@ -161,6 +162,19 @@ pub enum Literal {
     Float(f64),
     /// Escapes are resolved.
     String(Arc<str>),
+}
+
+impl PartialEq for Literal {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Boolean(one), Self::Boolean(other)) => one == other,
+            (Self::Integer(one), Self::Integer(other)) => one == other,
+            (Self::Float(one), Self::Float(other)) => one.to_bits() == other.to_bits(),
+            (Self::String(one), Self::String(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 /// `key: value`.

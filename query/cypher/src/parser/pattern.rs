@@ -30,7 +30,7 @@ enum Of {
     Node,
     /// A relationship pattern, which has one type, so that a colon joins nothing.
     Relationship,
-    /// An operand, where `|` may be the end.
+    /// An operand, where `|` may be the end: see [`Parser::pipe_joins_labels`].
     Operand,
 }
 
@@ -344,7 +344,42 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows the first colon. `alternatives`: `|` may join labels.
+    /// Whether the `|` at the current token joins labels, within brackets where one also separates a
+    /// projection or clauses: another one follows that may do that, and what is behind this one can be
+    /// a label. So `[x IN xs WHERE x:A|B | x]` has two labels, `[x IN xs WHERE x:A | B]` has one.
+    fn pipe_joins_labels(&self) -> bool {
+        let next = self.position + 1;
+        let is_label = match self.token_at(next).kind {
+            TokenKind::Bang | TokenKind::Percent | TokenKind::Dollar | TokenKind::LeftParen => true,
+            kind if Self::is_name(kind) => match self.token_at(next + 1).kind {
+                TokenKind::Colon
+                | TokenKind::Dot
+                | TokenKind::LeftParen
+                | TokenKind::LeftBracket
+                | TokenKind::LeftBrace => false,
+                TokenKind::Word(word) => word.is_some_and(Keyword::follows_operand),
+                _ => true,
+            },
+            _ => false,
+        };
+        let Some(&opening) = self.open.last() else {
+            return is_label;
+        };
+        let closing = self.token_at(opening as usize).partner as usize;
+        let mut at = next;
+        while is_label && at < closing {
+            let token = self.token_at(at);
+            match token.kind {
+                TokenKind::Pipe => return true,
+                // The name of a type follows, whose `|` joins types.
+                TokenKind::Colon if self.token_at(at + 1).kind == TokenKind::Colon => return false,
+                _ => at = (token.partner as usize).max(at) + 1,
+            }
+        }
+        false
+    }
+
+    /// What follows the first colon. `alternatives`: `|` joins labels and does nothing else.
     pub(super) fn label_expression(&mut self, alternatives: bool) -> Result<LabelExpression> {
         let formula = self.label_formula(if alternatives { Of::Node } else { Of::Operand })?;
         Ok(match formula {
@@ -357,7 +392,8 @@ impl Parser<'_> {
     fn label_formula(&mut self, of: Of) -> Result<LabelFormula> {
         self.nested(|parser| {
             let mut operands = vec![parser.label_conjunction(of)?];
-            while of != Of::Operand && parser.eat(TokenKind::Pipe) {
+            while parser.is(TokenKind::Pipe) && (of != Of::Operand || parser.pipe_joins_labels()) {
+                parser.advance();
                 parser.eat(TokenKind::Colon);
                 operands.push(parser.label_conjunction(of)?);
             }

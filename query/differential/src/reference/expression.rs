@@ -11,7 +11,7 @@ use retrograph_graph::value::{Map, Value, temporal};
 
 use super::graph::Properties;
 use super::value::{arithmetic, compare, equals, is_poison, poison, truth};
-use super::{Evaluated, Evaluator, Row, Stop};
+use super::{Eagerness, Evaluated, Evaluator, Row, Stop};
 
 impl Evaluator<'_> {
     /// Whether a row passes a predicate; poison does not pass.
@@ -198,7 +198,11 @@ impl Evaluator<'_> {
             }
             ExpressionKind::PatternComprehension(of) => {
                 let mut found = Vec::new();
-                for inner in self.matches(std::slice::from_ref(&of.pattern), row)? {
+                let patterns = std::slice::from_ref(&*of.pattern);
+                if self.eagerness == Eagerness::Partial {
+                    self.try_predicates(patterns, of.predicate.as_deref(), row)?;
+                }
+                for inner in self.matches(patterns, row)? {
                     if self.holds(of.predicate.as_deref(), &inner)? {
                         found.push(self.eval(&of.projection, &inner)?);
                     }

@@ -128,9 +128,8 @@ pub(crate) struct Context<'a> {
     pub(crate) view: u8,
     /// The transaction, for plans that write or run within one.
     pub(crate) writer: Option<Writer<'a>>,
-    /// Whether the pipeline that finds the pattern of a MERGE is running: its steps see the writes
-    /// of their own clause.
-    pub(crate) is_merging: bool,
+    /// Whether a clause works row by row, as MERGE and SET do: what it reads sees its own writes.
+    pub(crate) sees_own_clause: bool,
     /// The values of the plan's parameters.
     pub(crate) parameters: &'a [Value],
     /// What changed so far.
@@ -232,7 +231,7 @@ impl<'a> Context<'a> {
             },
             view: 0,
             writer: None,
-            is_merging: false,
+            sees_own_clause: false,
             parameters,
             counters: Counters::default(),
             deleted: None,
@@ -275,7 +274,7 @@ impl<'a> Context<'a> {
             views: self.views.clone(),
             view: 0,
             writer: None,
-            is_merging: false,
+            sees_own_clause: false,
             parameters: self.parameters,
             counters: Counters::default(),
             deleted: None,
@@ -352,7 +351,7 @@ impl<'a> Context<'a> {
         };
         if let Some(writer) = &self.writer {
             let Sequence(own) = writer.sequence(step.clause);
-            let below = own + u64::from(self.is_merging || updates);
+            let below = own + u64::from(self.sees_own_clause || updates);
             saved.seen = self.see(Sequence(below));
         }
         if let Some(profiler) = &mut self.profiler {

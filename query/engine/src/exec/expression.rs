@@ -406,43 +406,54 @@ fn map_projection(
     batch: &Batch,
     context: &mut Context<'_>,
 ) -> Result<Vector, QueryError> {
-    enum Part<'b> {
+    /// Values stand by row, those of entries by place in `present`.
+    enum Part {
         All,
-        Entry(Arc<str>, Cow<'b, Vector>),
+        Property(Arc<str>, Vector),
+        Entry(Arc<str>, Vector),
     }
     let of = eval(of, batch, context)?;
     elements::check_vector(&of, batch.rows, context)?;
+    // Of null, there is nothing to evaluate.
+    let present: Vec<u32> = all_rows(batch.rows)
+        .into_iter()
+        .filter(|row| !of.get(*row as usize).is_null())
+        .collect();
     let mut parts = Vec::with_capacity(selectors.len());
     for selector in selectors {
         parts.push(match selector {
             Projection::All => Part::All,
-            Projection::Property(key) => Part::Entry(
+            Projection::Property(key) => Part::Property(
                 Arc::clone(&key.name),
-                Cow::Owned(elements::property(&of, key, batch.rows, context)?),
+                elements::property(&of, key, batch.rows, context)?,
             ),
+            Projection::Entry(_, _) if present.is_empty() => continue,
             Projection::Entry(name, value) => {
-                Part::Entry(Arc::clone(name), eval(value, batch, context)?)
+                Part::Entry(Arc::clone(name), eval_on(value, batch, &present, context)?)
             }
         });
     }
+    let mut projected = vec![Value::Null; batch.rows];
     context.call(|call| {
-        per_row(batch.rows, |row| {
-            let of = of.get(row);
-            if of.is_null() {
-                return Ok(Value::Null);
-            }
+        for (place, &row) in present.iter().enumerate() {
+            let row = row as usize;
             let mut map = Map::new();
             for part in &parts {
-                match part {
-                    Part::All => map.extend(property::properties_of(call, &of)?),
-                    Part::Entry(name, values) => {
-                        map.insert(Arc::clone(name), values.get(row));
+                let (name, value) = match part {
+                    Part::All => {
+                        map.extend(property::properties_of(call, &of.get(row))?);
+                        continue;
                     }
-                }
+                    Part::Property(name, values) => (name, values.get(row)),
+                    Part::Entry(name, values) => (name, values.get(place)),
+                };
+                map.insert(Arc::clone(name), value);
             }
-            Ok(Value::Map(Arc::new(map)))
-        })
-    })
+            projected[row] = Value::Map(Arc::new(map));
+        }
+        Ok::<(), QueryError>(())
+    })?;
+    Ok(Vector::Any(projected))
 }
 
 fn case(

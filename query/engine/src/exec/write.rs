@@ -268,7 +268,7 @@ pub(crate) fn merge(
     for row in 0..batch.rows {
         let entry = batch.row(row, &all);
         let mut found: Vec<Batch> = Vec::new();
-        let was_merging = std::mem::replace(&mut context.is_merging, true);
+        let outer = std::mem::replace(&mut context.sees_own_clause, true);
         let run = run_nested(
             &merge.find.steps,
             states,
@@ -279,7 +279,7 @@ pub(crate) fn merge(
                 Ok(Flow::More)
             },
         );
-        context.is_merging = was_merging;
+        context.sees_own_clause = outer;
         run?;
         if found.is_empty() {
             let mut made = entry;
@@ -349,14 +349,20 @@ pub(crate) fn update(
         return Ok(());
     }
     let slots = update_slots(updates);
+    let outer = std::mem::replace(&mut context.sees_own_clause, true);
+    let mut updated = Ok(());
     for row in 0..batch.rows {
-        context.tick(1)?;
         let one = batch.row(row, &slots);
-        for update in updates {
-            apply_update(update, clause, &one, context)?;
+        updated = context.tick(1).and_then(|()| {
+            let mut updates = updates.iter();
+            updates.try_for_each(|update| apply_update(update, clause, &one, context))
+        });
+        if updated.is_err() {
+            break;
         }
     }
-    Ok(())
+    context.sees_own_clause = outer;
+    updated
 }
 
 /// The element that an update is about; `None` for null.
