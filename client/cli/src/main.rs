@@ -6,6 +6,7 @@
 mod args;
 mod builds;
 mod commands;
+mod conversation;
 mod demo;
 mod failure;
 mod interrupt;

@@ -1,5 +1,5 @@
-//! A conversation with one graph at a time: which graph, at which moment, with which parameters, in
-//! which transaction.
+//! A conversation with one graph at a time of a data directory of this process: which graph, at which
+//! moment, with which parameters, in which transaction.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -18,9 +18,11 @@ use retrograph_ingest::ImportFolder;
 use retrograph_server::{Database, OpenOptions};
 
 use crate::builds;
+use crate::conversation::{Conversation, ListedGraph, Names, Origin, Ran, parameter};
 use crate::failure::Failure;
 use crate::interrupt::interruptible;
 use crate::moment::Moment;
+use crate::output::Printer;
 
 /// Opens a data directory that exists.
 pub fn open(data: &Path) -> Result<Arc<Database>, Failure> {
@@ -83,21 +85,9 @@ pub struct Session {
     transaction: Option<OpenTransaction>,
     actor: Arc<str>,
     indexed: RefCell<Vec<Indexed>>,
-    /// The state that queries read, unless they name one themselves.
-    pub moment: Moment,
-    /// The parameters of every query.
-    pub parameters: Parameters,
-    /// How long a query may run.
-    pub timeout: Option<Duration>,
-}
-
-/// What a statement is taken from, for messages.
-#[derive(Clone, Copy)]
-pub struct Origin<'s> {
-    /// The whole text.
-    pub script: &'s str,
-    /// Its name.
-    pub name: &'s str,
+    moment: Moment,
+    parameters: Parameters,
+    timeout: Option<Duration>,
 }
 
 impl Session {
@@ -115,49 +105,9 @@ impl Session {
         }
     }
 
-    /// The database.
-    pub fn database(&self) -> &Arc<Database> {
-        &self.database
-    }
-
     /// The graph in use.
-    pub fn graph(&self) -> Option<&Arc<Graph>> {
+    fn graph(&self) -> Option<&Arc<Graph>> {
         self.chosen.as_ref().map(|chosen| &chosen.graph)
-    }
-
-    /// The name of the graph in use.
-    pub fn graph_name(&self) -> Option<&str> {
-        self.chosen.as_ref().map(|chosen| chosen.name.as_str())
-    }
-
-    /// Whether a transaction is open.
-    pub const fn is_in_transaction(&self) -> bool {
-        self.transaction.is_some()
-    }
-
-    /// Uses another graph from now on, and its present.
-    pub fn use_graph(&mut self, name: &str) -> Result<(), Failure> {
-        self.refuse_in_transaction("change the graph")?;
-        let graph = self.database.graph(name)?;
-        self.chosen = Some(Chosen {
-            name: name.to_owned(),
-            graph,
-        });
-        Ok(())
-    }
-
-    /// Reads another moment from now on. A moment that cannot be read is refused here.
-    pub fn travel(&mut self, moment: Moment) -> Result<(), Failure> {
-        self.refuse_in_transaction("change the moment")?;
-        if let Some(graph) = self.graph() {
-            match moment {
-                Moment::Now => {}
-                Moment::Instant(instant) => drop(graph.read_at(graph.resolve(instant)?)?),
-                Moment::Version(version) => drop(graph.read_at(version)?),
-            }
-        }
-        self.moment = moment;
-        Ok(())
     }
 
     fn refuse_in_transaction(&self, what: &str) -> Result<(), Failure> {
@@ -189,15 +139,18 @@ impl Session {
                 ..CommitInfo::default()
             },
             origin: retrograph_engine::Origin {
-                database: self.graph_name().map(Arc::from),
+                database: self
+                    .chosen
+                    .as_ref()
+                    .map(|chosen| chosen.name.as_str().into()),
                 ..retrograph_engine::Origin::default()
             },
             ..RunOptions::default()
         }
     }
 
-    /// Runs one statement. Ctrl-C cancels it.
-    pub fn run(
+    /// Runs one statement, its rows to any sink. Ctrl-C cancels it.
+    pub fn run_to(
         &self,
         statement: &str,
         origin: Origin<'_>,
@@ -250,25 +203,15 @@ impl Session {
         }
     }
 
-    /// Waits until the indexes are built that were created here.
-    pub fn finish_builds(&self) -> Result<(), Failure> {
-        for indexed in self.indexed.take() {
-            builds::finish(&self.database, &indexed.graph, &indexed.failed)?;
-        }
-        Ok(())
-    }
-
     /// An error of a statement shows its place in the script. The statement is therefore compiled
     /// again where it stands, behind blanks; with EXPLAIN it would stand elsewhere, but a statement
     /// that does not compile does not run either.
     fn complain_in_place(&self, error: QueryError, statement: &str, origin: Origin<'_>) -> Failure {
         let alone = Failure::query(&error, statement, origin.name);
-        let start = (statement.as_ptr() as usize).wrapping_sub(origin.script.as_ptr() as usize);
-        let Some(before) = origin
-            .script
-            .get(..start)
-            .filter(|before| !before.is_empty())
-        else {
+        let before = origin
+            .start_of(statement)
+            .and_then(|start| origin.script.get(..start));
+        let Some(before) = before.filter(|before| !before.is_empty()) else {
             return alone;
         };
         let blanks = before
@@ -283,29 +226,86 @@ impl Session {
         }
     }
 
-    /// The value of an expression. It must not hold elements, which belong to one moment.
-    pub fn evaluate(&self, expression: &str) -> Result<Value, Failure> {
-        let mut value = Single(None);
-        let text = format!("RETURN {expression} AS value");
-        self.run(
-            &text,
-            Origin {
-                script: &text,
-                name: "parameter",
-            },
-            &mut value,
-        )?;
-        match value.0 {
-            Some(Value::Node(_) | Value::Relationship(_) | Value::Path(_)) => Err(Failure::new(
-                "a parameter cannot be a node, a relationship or a path",
-            )),
-            Some(value) => Ok(value),
-            None => Err(Failure::new("the expression has no value")),
-        }
+    fn take_transaction(&mut self) -> Result<OpenTransaction, Failure> {
+        self.transaction
+            .take()
+            .ok_or_else(|| Failure::new("no transaction is open; `:begin` opens one"))
+    }
+}
+
+impl Conversation for Session {
+    fn graph_name(&self) -> Option<&str> {
+        self.chosen.as_ref().map(|chosen| chosen.name.as_str())
     }
 
-    /// Opens a transaction.
-    pub fn begin(&mut self) -> Result<(), Failure> {
+    fn graphs(&self) -> Result<Vec<ListedGraph>, Failure> {
+        list(&self.database)
+    }
+
+    fn use_graph(&mut self, name: &str) -> Result<(), Failure> {
+        self.refuse_in_transaction("change the graph")?;
+        let graph = self.database.graph(name)?;
+        self.chosen = Some(Chosen {
+            name: name.to_owned(),
+            graph,
+        });
+        Ok(())
+    }
+
+    fn moment(&self) -> Moment {
+        self.moment
+    }
+
+    fn travel(&mut self, moment: Moment) -> Result<(), Failure> {
+        self.refuse_in_transaction("change the moment")?;
+        if let Some(graph) = self.graph() {
+            match moment {
+                Moment::Now => {}
+                Moment::Instant(instant) => drop(graph.read_at(graph.resolve(instant)?)?),
+                Moment::Version(version) => drop(graph.read_at(version)?),
+            }
+        }
+        self.moment = moment;
+        Ok(())
+    }
+
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+
+    fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.timeout = timeout;
+    }
+
+    fn run(
+        &self,
+        statement: &str,
+        origin: Origin<'_>,
+        printer: &mut Printer<'_>,
+    ) -> Result<Ran, Failure> {
+        self.run_to(statement, origin, printer).map(Ran::from)
+    }
+
+    fn evaluate(&self, expression: &str) -> Result<Value, Failure> {
+        let mut value = Single(None);
+        let text = format!("RETURN {expression} AS value");
+        let origin = Origin {
+            script: &text,
+            name: "parameter",
+        };
+        self.run_to(&text, origin, &mut value)?;
+        parameter(value.0)
+    }
+
+    fn is_in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
         self.refuse_in_transaction("begin another transaction")?;
         let graph = self.chosen()?.graph.clone();
         let open = self.database.engine().begin(&graph, self.options(None));
@@ -313,8 +313,7 @@ impl Session {
         Ok(())
     }
 
-    /// Commits the open transaction; returns the version it made or saw.
-    pub fn commit(&mut self) -> Result<u64, Failure> {
+    fn commit(&mut self) -> Result<u64, Failure> {
         let open = self.take_transaction()?;
         let committed = open
             .commit()
@@ -322,16 +321,43 @@ impl Session {
         Ok(committed.version.0)
     }
 
-    /// Gives the open transaction up.
-    pub fn rollback(&mut self) -> Result<(), Failure> {
+    fn rollback(&mut self) -> Result<(), Failure> {
         self.take_transaction().map(OpenTransaction::rollback)
     }
 
-    fn take_transaction(&mut self) -> Result<OpenTransaction, Failure> {
-        self.transaction
-            .take()
-            .ok_or_else(|| Failure::new("no transaction is open; `:begin` opens one"))
+    fn names(&self) -> Names {
+        let mut names = Names::default();
+        let graphs = self.graphs().unwrap_or_default();
+        names.graphs = graphs.into_iter().map(|graph| graph.name).collect();
+        if let Some(graph) = self.graph() {
+            let catalog = graph.read_latest().catalog();
+            let labels = catalog.labels().into_iter();
+            names.labels = labels.map(|(_, name)| name.to_string()).collect();
+            let types = catalog.relationship_types().into_iter();
+            names.types = types.map(|(_, name)| name.to_string()).collect();
+            let keys = catalog.keys().into_iter();
+            names.keys = keys.map(|(_, name)| name.to_string()).collect();
+        }
+        names
     }
+
+    fn finish_builds(&self) -> Result<(), Failure> {
+        for indexed in self.indexed.take() {
+            builds::finish(&self.database, &indexed.graph, &indexed.failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// The graphs of a database.
+pub fn list(database: &Database) -> Result<Vec<ListedGraph>, Failure> {
+    let graphs = database.graphs()?.into_iter();
+    Ok(graphs
+        .map(|graph| ListedGraph {
+            name: graph.name.to_string(),
+            created: Some(graph.created),
+        })
+        .collect())
 }
 
 /// Takes rows and forgets them.

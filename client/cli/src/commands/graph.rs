@@ -6,10 +6,11 @@ use retrograph_engine::Output;
 use retrograph_graph::value::Value;
 
 use crate::args::GraphAction;
+use crate::conversation::ListedGraph;
 use crate::failure::Failure;
 use crate::moment::format_instant;
 use crate::output::{Format, Printer};
-use crate::session::{open, open_or_create};
+use crate::session::{list, open, open_or_create};
 use crate::terminal;
 
 /// Runs the action.
@@ -25,23 +26,24 @@ pub fn run(data: &Path, action: &GraphAction) -> Result<(), Failure> {
         }
         GraphAction::List { output } => {
             let mut out = terminal::results();
-            list(&*open(data)?, *output, &mut out)
+            print(&list(&*open(data)?)?, *output, &mut out)
         }
     }
 }
 
-/// Prints the graphs of a database.
-pub fn list(
-    database: &retrograph_server::Database,
+/// Prints graphs.
+pub fn print(
+    graphs: &[ListedGraph],
     format: Format,
     out: &mut dyn std::io::Write,
 ) -> Result<(), Failure> {
     let mut printer = Printer::new(format, out, terminal::width());
     printer.head(&["graph", "created"]);
-    for graph in database.graphs()? {
+    for graph in graphs {
+        let created = graph.created.map(format_instant);
         let cells = [
-            Value::String(graph.name),
-            Value::from(format_instant(graph.created)),
+            Value::from(graph.name.as_str()),
+            created.map_or(Value::Null, Value::from),
         ];
         printer.print(&cells.map(Output::Value));
     }

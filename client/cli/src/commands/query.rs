@@ -4,12 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use retrograph_cypher::split_statements;
-use retrograph_engine::Summary;
 
 use crate::args::QueryArguments;
+use crate::conversation::{Conversation, Origin, Ran};
 use crate::failure::Failure;
 use crate::output::{Format, Printer};
-use crate::session::{Origin, Session, actor, open, read_csv_from};
+use crate::session::{Session, actor, open, read_csv_from};
 use crate::terminal;
 
 /// Runs the statements one after the other, up to the first that fails.
@@ -22,32 +22,40 @@ pub fn run(data: &Path, arguments: QueryArguments) -> Result<(), Failure> {
     let database = open(data)?;
     read_csv_from(&database, arguments.import_dir.as_deref())?;
     let mut session = Session::new(database, actor(arguments.actor.as_deref()));
+    converse(&mut session, arguments, &statements, &script, &name)
+}
+
+/// The same for every place where the graph can be.
+fn converse(
+    session: &mut dyn Conversation,
+    arguments: QueryArguments,
+    statements: &[&str],
+    script: &str,
+    name: &str,
+) -> Result<(), Failure> {
     session.use_graph(&arguments.graph)?;
     session.travel(arguments.moment.moment())?;
-    session.timeout = arguments.timeout;
+    session.set_timeout(arguments.timeout);
     if let Some(path) = &arguments.params {
-        session.parameters = crate::parameters::read_file(path)?;
+        *session.parameters_mut() = crate::parameters::read_file(path)?;
     }
-    session.parameters.extend(arguments.parameters);
-    let origin = Origin {
-        script: &script,
-        name: &name,
-    };
-    let ran = run_all(&session, &statements, origin, arguments.output);
+    session.parameters_mut().extend(arguments.parameters);
+    let origin = Origin { script, name };
+    let ran = run_all(session, statements, origin, arguments.output);
     let built = session.finish_builds();
     ran.and(built)
 }
 
 fn run_all(
-    session: &Session,
+    session: &dyn Conversation,
     statements: &[&str],
     origin: Origin<'_>,
     format: Format,
 ) -> Result<(), Failure> {
     for statement in statements {
-        let summary = print(session, statement, origin, format)?;
+        let ran = print(session, statement, origin, format)?;
         if terminal::is_watched() {
-            terminal::remark(&describe(&summary, true));
+            terminal::remark(&ran.describe(true));
         }
     }
     Ok(())
@@ -75,15 +83,15 @@ fn script(arguments: &QueryArguments) -> Result<(String, String), Failure> {
 
 /// Runs one statement and prints its result on standard output, its warnings on standard error.
 pub fn print(
-    session: &Session,
+    session: &dyn Conversation,
     statement: &str,
     origin: Origin<'_>,
     format: Format,
-) -> Result<Summary, Failure> {
+) -> Result<Ran, Failure> {
     let mut out = terminal::results();
     let mut printer = Printer::new(format, &mut out, terminal::width());
-    let summary = match session.run(statement, origin, &mut printer) {
-        Ok(summary) => summary,
+    let ran = match session.run(statement, origin, &mut printer) {
+        Ok(ran) => ran,
         Err(failure) => {
             // The error says more than one about the output could.
             let _ = printer.abandon();
@@ -91,13 +99,13 @@ pub fn print(
         }
     };
     printer.finish()?;
-    for warning in &summary.notifications {
+    for warning in &ran.notifications {
         terminal::complain(warning.trim_end());
     }
-    if let Some(plan) = &summary.plan {
+    if let Some(plan) = &ran.plan {
         print_text(&mut out, plan)?;
     }
-    Ok(summary)
+    Ok(ran)
 }
 
 fn print_text(out: &mut dyn std::io::Write, text: &str) -> Result<(), Failure> {
@@ -105,29 +113,4 @@ fn print_text(out: &mut dyn std::io::Write, text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
-}
-
-/// What is worth saying about a run: rows, changes, version and time.
-pub fn describe(summary: &Summary, with_time: bool) -> String {
-    let mut parts = Vec::new();
-    if !summary.columns.is_empty() && summary.plan.is_none() {
-        parts.push(terminal::count(summary.rows, "row"));
-    }
-    for (name, count) in summary.counters.named() {
-        parts.push(format!(
-            "{} {}",
-            name.replace('-', " "),
-            terminal::number(count)
-        ));
-    }
-    if summary.counters.contains_updates() {
-        match summary.version {
-            Some(version) => parts.push(format!("version {version}")),
-            None => parts.push("not committed yet".to_owned()),
-        }
-    }
-    if with_time {
-        parts.push(terminal::duration(summary.compile_time + summary.run_time));
-    }
-    parts.join(", ")
 }

@@ -12,10 +12,11 @@ use retrograph_server::Database;
 
 use super::case::NAME;
 use super::load::Loaded;
+use crate::conversation::{Conversation, Origin};
 use crate::failure::Failure;
 use crate::moment::format_instant;
 use crate::output::{Format, Printer};
-use crate::session::{Origin, Session, actor};
+use crate::session::{Session, actor};
 use crate::terminal;
 
 /// A question of the tour.
@@ -268,7 +269,7 @@ fn answer(session: &Session, question: &Question) -> Result<Answer, Failure> {
         script: question.query,
         name: "tour",
     };
-    let summary = session.run(question.query, origin, &mut sink)?;
+    let summary = session.run_to(question.query, origin, &mut sink)?;
     let mut recorded = sink.instants;
     printer.finish()?;
     recorded.sort_unstable();

@@ -9,7 +9,7 @@ use rustyline::{Context, Helper};
 use retrograph_engine::functions::registry;
 
 use super::{command, script};
-use crate::session::Session;
+use crate::conversation::{Conversation, Names};
 
 /// Words that statements are made of.
 const KEYWORDS: &[&str] = &[
@@ -71,39 +71,17 @@ const KEYWORDS: &[&str] = &[
 /// The names that can be completed.
 #[derive(Default)]
 pub struct Vocabulary {
-    labels: Vec<String>,
-    types: Vec<String>,
-    keys: Vec<String>,
-    graphs: Vec<String>,
+    names: Names,
     parameters: Vec<String>,
 }
 
 impl Vocabulary {
-    /// The names of a session's graph.
-    pub fn of(session: &Session) -> Self {
-        let mut vocabulary = Self {
-            parameters: session.parameters.keys().cloned().collect(),
-            ..Self::default()
-        };
-        // What cannot be read is not completed; the next statement will say why.
-        let graphs = session.database().graphs().unwrap_or_default();
-        vocabulary.graphs = graphs.iter().map(|graph| graph.name.to_string()).collect();
-        if let Some(graph) = session.graph() {
-            let catalog = graph.read_latest().catalog();
-            let names = |name: std::sync::Arc<str>| name.to_string();
-            vocabulary.labels = catalog
-                .labels()
-                .into_iter()
-                .map(|(_, n)| names(n))
-                .collect();
-            vocabulary.types = catalog
-                .relationship_types()
-                .into_iter()
-                .map(|(_, n)| names(n))
-                .collect();
-            vocabulary.keys = catalog.keys().into_iter().map(|(_, n)| names(n)).collect();
+    /// The names that a conversation knows.
+    pub fn of(conversation: &dyn Conversation) -> Self {
+        Self {
+            names: conversation.names(),
+            parameters: conversation.parameters().keys().cloned().collect(),
         }
-        vocabulary
     }
 
     /// What the word before the cursor may become: where the word begins, and the candidates.
@@ -122,19 +100,19 @@ impl Vocabulary {
         let names =
             |names: &[String]| -> Vec<String> { matching(names.iter().map(String::as_str), word) };
         let candidates = if trimmed.starts_with(":use ") {
-            names(&self.graphs)
+            names(&self.names.graphs)
         } else if ahead.ends_with('$') {
             names(&self.parameters)
         } else if ahead.ends_with('.') {
-            names(&self.keys)
+            names(&self.names.keys)
         } else if ahead.ends_with([':', '|']) {
             match innermost_open(ahead) {
-                Some('[') => names(&self.types),
+                Some('[') => names(&self.names.types),
                 Some('{') => self.expression(word),
-                _ => names(&self.labels),
+                _ => names(&self.names.labels),
             }
         } else if ahead.ends_with(['{', ',']) && innermost_open(ahead) == Some('{') {
-            names(&self.keys)
+            names(&self.names.keys)
         } else {
             self.expression(word)
         };
@@ -235,10 +213,12 @@ mod tests {
     fn vocabulary() -> Vocabulary {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Vocabulary {
-            labels: names(&["Person", "Place", "Account"]),
-            types: names(&["PAID", "OWNS"]),
-            keys: names(&["name", "amount"]),
-            graphs: names(&["harbor"]),
+            names: Names {
+                labels: names(&["Person", "Place", "Account"]),
+                types: names(&["PAID", "OWNS"]),
+                keys: names(&["name", "amount"]),
+                graphs: names(&["harbor"]),
+            },
             parameters: names(&["id"]),
         }
     }

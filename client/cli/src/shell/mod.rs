@@ -17,10 +17,11 @@ use rustyline::error::ReadlineError;
 use rustyline::{Config, Editor};
 
 use crate::args::ShellArguments;
-use crate::commands::query::{describe, print};
+use crate::commands::query::print;
+use crate::conversation::{Conversation, Origin};
 use crate::failure::Failure;
 use crate::output::{Format, Printer};
-use crate::session::{Origin, Session, actor, open, read_csv_from};
+use crate::session::{Session, actor, open, read_csv_from};
 use crate::terminal;
 use command::{Command, TransactionStep};
 use completion::{Assistant, Vocabulary};
@@ -33,10 +34,15 @@ const HISTORY_FILE: &str = ".retrograph_history";
 pub fn run(data: &Path, arguments: ShellArguments) -> Result<(), Failure> {
     let database = open(data)?;
     read_csv_from(&database, arguments.import_dir.as_deref())?;
-    let mut session = Session::new(database, actor(arguments.actor.as_deref()));
-    if let Some(name) = arguments.graph {
-        session.use_graph(&name)?;
-    } else if let [only] = session.database().graphs()?.as_slice() {
+    let session = Session::new(database, actor(arguments.actor.as_deref()));
+    converse(Box::new(session), &arguments)
+}
+
+/// The same for every place where the graph can be.
+fn converse(mut session: Box<dyn Conversation>, arguments: &ShellArguments) -> Result<(), Failure> {
+    if let Some(name) = &arguments.graph {
+        session.use_graph(name)?;
+    } else if let [only] = session.graphs()?.as_slice() {
         session.use_graph(&only.name)?;
     }
     session.travel(arguments.moment.moment())?;
@@ -62,7 +68,7 @@ enum Next {
 }
 
 struct Shell {
-    session: Session,
+    session: Box<dyn Conversation>,
     format: Format,
     has_timing: bool,
 }
@@ -87,7 +93,7 @@ impl Shell {
             terminal::remark("Statements end with `;`. Try :help, and Tab.");
         }
         loop {
-            editor.set_helper(Some(Assistant::new(Vocabulary::of(&self.session))));
+            editor.set_helper(Some(Assistant::new(Vocabulary::of(&*self.session))));
             let next = match editor.readline(&self.prompt()) {
                 Ok(line) => self.take(&line),
                 Err(ReadlineError::Interrupted) => Ok(Next::Line),
@@ -131,7 +137,7 @@ impl Shell {
 
     fn prompt(&self) -> String {
         let name = self.session.graph_name().unwrap_or("(no graph)");
-        let mut facts: Vec<String> = self.session.moment.describe().into_iter().collect();
+        let mut facts: Vec<String> = self.session.moment().describe().into_iter().collect();
         if self.session.is_in_transaction() {
             facts.push("transaction".to_owned());
         }
@@ -159,9 +165,9 @@ impl Shell {
     }
 
     fn run(&self, statement: &str, origin: Origin<'_>) -> Result<(), Failure> {
-        let summary = print(&self.session, statement, origin, self.format)?;
+        let ran = print(&*self.session, statement, origin, self.format)?;
         if terminal::is_watched() || self.has_timing {
-            let remark = describe(&summary, self.has_timing);
+            let remark = ran.describe(self.has_timing);
             if !remark.is_empty() {
                 terminal::remark(&format!("({remark})"));
             }
@@ -177,16 +183,16 @@ impl Shell {
             Command::Use(name) => self.session.use_graph(&name)?,
             Command::Graphs => {
                 let mut out = terminal::results();
-                crate::commands::graph::list(self.session.database(), self.format, &mut out)?;
+                crate::commands::graph::print(&self.session.graphs()?, self.format, &mut out)?;
             }
             Command::Timing(is_on) => self.has_timing = is_on,
             Command::Output(format) => self.format = format,
             Command::Parameters => self.show_parameters()?,
             Command::Parameter { name, expression } => {
                 let value = self.session.evaluate(&expression)?;
-                self.session.parameters.insert(name, value);
+                self.session.parameters_mut().insert(name, value);
             }
-            Command::Forget => self.session.parameters.clear(),
+            Command::Forget => self.session.parameters_mut().clear(),
             Command::Explain(text) => {
                 let text = format!("EXPLAIN {text}");
                 for statement in split_statements(&text) {
@@ -222,7 +228,7 @@ impl Shell {
         let mut out = terminal::results();
         let mut printer = Printer::new(self.format, &mut out, terminal::width());
         printer.head(&["parameter", "value"]);
-        for (name, value) in &self.session.parameters {
+        for (name, value) in self.session.parameters() {
             let name = Output::Value(name.as_str().into());
             printer.print(&[name, Output::Value(value.clone())]);
         }
