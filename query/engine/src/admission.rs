@@ -1,9 +1,14 @@
 //! Whether a statement may run.
 //!
-//! The engine does not know users; it asks whoever does. It asks once a statement is compiled, so that the
-//! answer rests on what the plan does and not on what the text looks like, and before anything of it runs.
+//! The engine does not know users; it asks whoever does. It asks twice: before a text is compiled, since what is
+//! wrong with it is told with the names that the graph has; and once it is compiled, so that the answer rests on
+//! what the plan does and not on what the text looks like, before anything of it runs.
 
 use std::fmt::Debug;
+
+use retrograph_cypher::ast::{
+    Clause, ExpressionKind, ProcedureCall, Query, SchemaCommand, StatementBody,
+};
 
 use crate::plan::{Access, Expression, Operator, Plan};
 
@@ -61,6 +66,57 @@ fn only_call(plan: &Plan) -> Option<&str> {
     }
 }
 
+/// What a text looks like before anything of the graph is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// It makes or removes indexes or constraints.
+    Schema,
+    /// It calls the procedure of this name with constants and parameters, and does nothing else.
+    Call(String),
+    /// It cannot be read, so that it tells what is wrong before the graph is looked at.
+    Unreadable,
+    /// Anything else.
+    Other,
+}
+
+impl Shape {
+    /// The shape of a text.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let Ok(statement) = retrograph_cypher::parse(text) else {
+            return Self::Unreadable;
+        };
+        match &statement.body {
+            StatementBody::Schema(SchemaCommand::Show(_)) => Self::Other,
+            StatementBody::Schema(_) => Self::Schema,
+            StatementBody::Query(query) => match only_clause(query) {
+                Some(Clause::Call(call)) if has_given_arguments(call) => {
+                    Self::Call(call.name.to_string())
+                }
+                _ => Self::Other,
+            },
+        }
+    }
+}
+
+fn only_clause(query: &Query) -> Option<&Clause> {
+    match query.first.clauses.as_slice() {
+        [only] if query.time.is_none() && query.unions.is_empty() && query.next.is_none() => {
+            Some(only)
+        }
+        _ => None,
+    }
+}
+
+fn has_given_arguments(call: &ProcedureCall) -> bool {
+    call.arguments.iter().flatten().all(|argument| {
+        matches!(
+            argument.kind,
+            ExpressionKind::Literal(_) | ExpressionKind::Parameter(_)
+        )
+    })
+}
+
 /// A statement may not run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -74,19 +130,65 @@ pub enum Refusal {
     /// The caller has to change their credentials first.
     #[error("{0}")]
     ChangeCredentials(String),
+    /// Secrets were guessed too often.
+    #[error("{0}")]
+    TooOften(String),
     /// It cannot be decided now.
     #[error("{0}")]
     Undecided(String),
 }
 
+/// What a caller may do beside running statements on a graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Whether they see and end what others run, and administer.
+    pub administers: bool,
+    /// Whether they read who did what.
+    pub audits: bool,
+}
+
 /// Decides for one caller on one graph.
 pub trait Admission: Debug + Send + Sync {
+    /// Whether a text may be compiled: errors in it are told with names that the graph has.
+    ///
+    /// # Errors
+    /// If not, and why.
+    fn admit_text(&self, text: &str) -> Result<(), Refusal>;
+
     /// Whether a statement may run.
     ///
     /// # Errors
     /// If not, and why.
     fn admit(&self, demand: &Demand<'_>) -> Result<(), Refusal>;
 
-    /// Whether the caller may see and end what others run.
-    fn may_manage_others(&self) -> bool;
+    /// What the caller may do beside.
+    fn rights(&self) -> Rights;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_told_from_the_text_alone() {
+        for text in [
+            "CREATE INDEX FOR (n:N) ON (n.x)",
+            "DROP CONSTRAINT c IF EXISTS",
+        ] {
+            assert_eq!(Shape::of(text), Shape::Schema, "{text}");
+        }
+        for text in ["CALL a.b('x', $y)", "CALL a.b", "CALL a.b() YIELD x"] {
+            assert_eq!(Shape::of(text), Shape::Call("a.b".to_owned()), "{text}");
+        }
+        for text in [
+            "RETURN 1",
+            "SHOW INDEXES",
+            "CALL a.b('x', COUNT { MATCH (n) RETURN n })",
+            "CALL a.b('x') CALL a.b('y')",
+            "AS OF VERSION 1 CALL a.b('x')",
+        ] {
+            assert_eq!(Shape::of(text), Shape::Other, "{text}");
+        }
+        assert_eq!(Shape::of("CREATE INDEX FOR"), Shape::Unreadable);
+    }
 }

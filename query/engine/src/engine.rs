@@ -240,6 +240,7 @@ impl Engine {
         sink: &mut dyn RowSink,
     ) -> Result<Summary, QueryError> {
         let started = Instant::now();
+        admit_text(options, text)?;
         let (prepared, is_plan_cached) = self.prepare(graph, text)?;
         let compiled = Instant::now();
         admit(options, &prepared)?;
@@ -347,6 +348,7 @@ impl Engine {
             Inner::Write(transaction) => Arc::clone(transaction.graph()),
             Inner::Read(read) => Arc::clone(read.graph()),
         };
+        admit_text(&transaction.options, text)?;
         let (prepared, is_plan_cached) = self.prepare(&graph, text)?;
         let compiled = Instant::now();
         admit(&transaction.options, &prepared)?;
@@ -440,8 +442,13 @@ impl Engine {
 }
 
 fn caller_of(options: &RunOptions) -> Caller {
-    let admission = options.admission.as_ref();
+    let rights = options
+        .admission
+        .as_ref()
+        .map(|admission| admission.rights());
     Caller {
+        actor: Arc::clone(&options.commit.actor),
+        on_behalf_of: options.commit.on_behalf_of.clone(),
         user: Arc::clone(
             options
                 .origin
@@ -449,9 +456,18 @@ fn caller_of(options: &RunOptions) -> Caller {
                 .as_ref()
                 .unwrap_or(&options.commit.actor),
         ),
-        is_confined: admission.is_some_and(|admission| !admission.may_manage_others()),
+        is_confined: rights.is_some_and(|rights| !rights.administers),
+        is_auditor: rights.is_none_or(|rights| rights.audits),
         origin: options.origin.clone(),
     }
+}
+
+/// Asks whether the caller may learn what is wrong with a text.
+fn admit_text(options: &RunOptions, text: &str) -> Result<(), QueryError> {
+    if let Some(admission) = &options.admission {
+        admission.admit_text(text)?;
+    }
+    Ok(())
 }
 
 /// Asks whether the caller may run a statement.

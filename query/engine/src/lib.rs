@@ -22,7 +22,7 @@ pub mod summary;
 pub mod surroundings;
 pub mod types;
 
-pub use admission::{Admission, Demand, Refusal};
+pub use admission::{Admission, Demand, Refusal, Rights, Shape};
 pub use bind::{Compiled, compile, compile_with};
 pub use csv::{CsvFile, CsvSource};
 pub use engine::{Engine, EngineSettings, OpenTransaction};

@@ -44,8 +44,14 @@ impl Origin {
 pub struct Caller {
     /// The name of the user; empty if there is none.
     pub user: Arc<str>,
+    /// Who commits, as is recorded.
+    pub actor: Arc<str>,
+    /// For whom, if for another one.
+    pub on_behalf_of: Option<Arc<str>>,
     /// Whether they see and end only what they run themselves.
     pub is_confined: bool,
+    /// Whether they read who did what.
+    pub is_auditor: bool,
     /// Where the run comes from.
     pub origin: Origin,
 }

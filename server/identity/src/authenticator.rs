@@ -1,23 +1,15 @@
 //! Who a client is.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
 use retrograph_graph::ids::SystemTime;
 
-use crate::directory::FailedLogins;
+use crate::failures::FailureLog;
 use crate::throttle::Throttle;
-use crate::{Directory, DirectoryError, Principal, Proof, Secret, api_key, password};
-
-/// Passwords that are looked at side by side: each takes a core and 19 MiB meanwhile.
-const HASHING_MAX: usize = 2;
-/// Logins that may wait for that; at some tens of milliseconds each, about two seconds.
-const WAITING_MAX: usize = 64;
-/// Kinds of failure that wait to be recorded; beyond, they are counted together.
-const UNRECORDED_MAX: usize = 1_000;
+use crate::turns::{Turn, Turns};
+use crate::{Author, Directory, DirectoryError, Principal, Proof, Secret, api_key, password};
 
 /// What a client shows.
 #[derive(Clone, Debug)]
@@ -58,7 +50,7 @@ pub struct Authenticator {
     hashing: Turns,
     /// Checked where there is no such user, so that this takes as long as a wrong password.
     decoy: String,
-    unrecorded: Mutex<HashMap<(Arc<str>, String), FailedLogins>>,
+    failures: FailureLog,
 }
 
 impl Authenticator {
@@ -72,7 +64,7 @@ impl Authenticator {
             throttle: Throttle::default(),
             hashing: Turns::default(),
             decoy: password::hash(&"nobody's password".into())?,
-            unrecorded: Mutex::default(),
+            failures: FailureLog::new(Instant::now()),
         })
     }
 
@@ -132,13 +124,9 @@ impl Authenticator {
         secret: &Secret,
         address: Option<IpAddr>,
     ) -> Result<Option<Principal>, LoginError> {
-        let _turn = self.hashing.take().ok_or(LoginError::TooOften {
-            wait: Duration::from_secs(1),
-        })?;
-        // Others may have failed while this one waited.
-        if let Some(wait) = self.throttle.wait(name, address, Instant::now()) {
-            return Err(LoginError::TooOften { wait });
-        }
+        let _turn = self
+            .turn_to_hash(name, address)
+            .map_err(|wait| LoginError::TooOften { wait })?;
         let snapshot = self.directory.snapshot()?;
         let user = snapshot.users.get(name).filter(|user| !user.is_suspended);
         let stored = user.and_then(|user| user.password.as_deref());
@@ -147,6 +135,54 @@ impl Authenticator {
         Ok(user
             .filter(|_| is_right && stored.is_some())
             .map(|user| snapshot.principal(user, None)))
+    }
+
+    /// Waits until a password of a user may be looked at; how long to stay away if it may not.
+    fn turn_to_hash(&self, name: &str, address: Option<IpAddr>) -> Result<Turn<'_>, Duration> {
+        let turn = self.hashing.take().ok_or(Duration::from_secs(1))?;
+        // Others may have failed while this one waited.
+        match self.throttle.wait(name, address, Instant::now()) {
+            Some(wait) => Err(wait),
+            None => Ok(turn),
+        }
+    }
+
+    /// A user changes their own password. Wrong old passwords are slowed and recorded like those of logins:
+    /// whoever finds a session open is not to guess faster than whoever logs in.
+    ///
+    /// # Errors
+    /// The old one is wrong, or the new one cannot be used, or the user must wait.
+    pub fn change_password(
+        &self,
+        author: Author,
+        name: &str,
+        old: &Secret,
+        new: &Secret,
+        address: Option<IpAddr>,
+        now: SystemTime,
+    ) -> Result<(), DirectoryError> {
+        let too_often = |wait| DirectoryError::TooOften { wait };
+        if let Some(wait) = self.throttle.wait(name, address, Instant::now()) {
+            return Err(too_often(wait));
+        }
+        let _turn = self.turn_to_hash(name, address).map_err(too_often)?;
+        let snapshot = self.directory.snapshot()?;
+        let stored = snapshot.users.get(name);
+        let stored = stored.and_then(|user| user.password.as_deref());
+        let is_right = match stored {
+            Some(stored) => password::verify(old, stored)?,
+            None => false,
+        };
+        if !is_right {
+            self.throttle.failed(name, address, Instant::now());
+            self.remember(name, address, now)?;
+            return Err(DirectoryError::WrongPassword);
+        }
+        self.throttle.succeeded(name, address);
+        if old == new {
+            return Err(DirectoryError::SamePassword);
+        }
+        self.directory.set_password(author, name, new, false)
     }
 
     fn by_key(
@@ -180,95 +216,28 @@ impl Authenticator {
         user: &str,
         address: Option<IpAddr>,
         now: SystemTime,
-    ) -> Result<(), LoginError> {
-        let address = address.map(|address| address.to_canonical());
+    ) -> Result<(), DirectoryError> {
         let snapshot = self.directory.snapshot()?;
         let known = snapshot.users.get(user).map(|user| Arc::clone(&user.name));
         let user = known.unwrap_or_else(|| "(unknown)".into());
-        let peer = address.map_or_else(|| "(local)".to_owned(), |address| address.to_string());
-        let mut unrecorded = self.unrecorded.lock();
-        let mut key = (user, peer);
-        if unrecorded.len() >= UNRECORDED_MAX && !unrecorded.contains_key(&key) {
-            key = ("(various)".into(), "(various)".to_owned());
-        }
-        let failed = unrecorded.entry(key.clone()).or_insert(FailedLogins {
-            user: key.0,
-            peer: key.1,
-            count: 0,
-            first: now,
-            last: now,
-        });
-        failed.count += 1;
-        failed.last = now;
+        self.failures.failed(user, address, now);
         Ok(())
     }
 
-    /// Writes the failures since the last call into the system graph, those of one user and address as one
-    /// record. Call it every few seconds: so nobody can fill the log by failing fast.
+    /// Writes what failed since the last call into the system graph. Call it every few seconds: the number of
+    /// records is bounded, whatever was tried.
     ///
     /// # Errors
     /// If they cannot be written; they are kept for the next call.
     pub fn record_failures(&self) -> Result<(), DirectoryError> {
-        let failures: Vec<FailedLogins> = self
-            .unrecorded
-            .lock()
-            .drain()
-            .map(|(_, failed)| failed)
-            .collect();
-        if failures.is_empty() {
+        let Some(taken) = self.failures.take(Instant::now()) else {
             return Ok(());
-        }
-        let recorded = self.directory.record(&failures);
+        };
+        let recorded = self.directory.record(&taken.records);
         if recorded.is_err() {
-            let mut unrecorded = self.unrecorded.lock();
-            for failed in failures {
-                let key = (Arc::clone(&failed.user), failed.peer.clone());
-                let known = unrecorded.entry(key).or_insert_with(|| FailedLogins {
-                    count: 0,
-                    ..failed.clone()
-                });
-                known.count += failed.count;
-                known.first = known.first.min(failed.first);
-                known.last = known.last.max(failed.last);
-            }
+            self.failures.give_back(taken);
         }
         recorded
-    }
-}
-
-/// Lets a few through at a time and a few more wait.
-#[derive(Default)]
-struct Turns {
-    /// How many are through, and how many wait.
-    counts: Mutex<(usize, usize)>,
-    freed: Condvar,
-}
-
-impl Turns {
-    /// Waits for a turn; none if too many wait already.
-    fn take(&self) -> Option<Turn<'_>> {
-        let mut counts = self.counts.lock();
-        if counts.0 >= HASHING_MAX {
-            if counts.1 >= WAITING_MAX {
-                return None;
-            }
-            counts.1 += 1;
-            while counts.0 >= HASHING_MAX {
-                self.freed.wait(&mut counts);
-            }
-            counts.1 -= 1;
-        }
-        counts.0 += 1;
-        Some(Turn(self))
-    }
-}
-
-struct Turn<'t>(&'t Turns);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.counts.lock().0 -= 1;
-        self.0.freed.notify_one();
     }
 }
 
@@ -399,20 +368,60 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_wait_for_their_turn() {
-        let turns = Turns::default();
-        let first = turns.take().expect("free");
-        let _second = turns.take().expect("free");
-        turns.counts.lock().1 = WAITING_MAX;
-        assert!(turns.take().is_none());
-        turns.counts.lock().1 = 0;
+    fn an_old_password_is_guessed_no_faster_than_a_login() {
+        let case = case();
+        let change = |old: &str, new: &str| {
+            let (old, new) = (old.into(), new.into());
+            let who = Author::from("ana's id");
+            case.authenticator
+                .change_password(who, "ana", &old, &new, HERE, NOW)
+        };
+        let right = "correct horse";
+        for _ in 0..3 {
+            let refused = change("a wrong one", "another horse");
+            assert!(matches!(refused, Err(DirectoryError::WrongPassword)));
+        }
+        for old in ["a wrong one", right] {
+            let refused = change(old, "another horse");
+            assert!(matches!(refused, Err(DirectoryError::TooOften { .. })));
+        }
+        let login = case
+            .authenticator
+            .authenticate(&basic("ana", right), HERE, NOW);
+        assert!(
+            matches!(login, Err(LoginError::TooOften { .. })),
+            "they are counted together"
+        );
+        let taken = case
+            .authenticator
+            .failures
+            .take(Instant::now())
+            .expect("some");
+        let [record] = &taken.records[..] else {
+            panic!("one record: {:?}", taken.records);
+        };
+        assert_eq!((&*record.user, record.count), ("ana", 3));
+    }
+
+    #[test]
+    fn a_change_of_password_takes_one_of_the_turns() {
+        let case = case();
+        let (old, new) = ("correct horse".into(), "another horse".into());
+        let authenticator = &case.authenticator;
+        let held = [authenticator.hashing.take(), authenticator.hashing.take()];
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| turns.take().is_some());
-            while turns.counts.lock().1 == 0 {
+            let changing = scope.spawn(|| {
+                authenticator.change_password("ana".into(), "ana", &old, &new, HERE, NOW)
+            });
+            while authenticator.hashing.counts().1 == 0 {
+                assert!(!changing.is_finished(), "it did not wait");
                 std::thread::yield_now();
             }
-            drop(first);
-            assert!(waiting.join().expect("ended"));
+            drop(held);
+            changing.join().expect("ended").expect("changed");
         });
+        authenticator
+            .authenticate(&basic("ana", "another horse"), HERE, NOW)
+            .expect("the new one");
     }
 }

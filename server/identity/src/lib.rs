@@ -7,16 +7,19 @@
 //! (:User {id, name, tenant, password, mustChangePassword, suspended})-[:HAS_ROLE]->(:Role {name})
 //! (:Role {name})-[:GRANTS]->(:Grant {graph, actions})
 //! (:ApiKey {id, hash, label, expires})-[:OF]->(:User)
-//! (:FailedLogin {user, peer, count, first, last})
+//! (:FailedLogin {user, peer, addresses, count, first, last})
 //! ```
 //!
 //! [`Directory`] reads and changes it, [`Authenticator`] says who a client is, and [`decide`] whether they
 //! may do something. Nothing else decides that.
 
 mod api_key;
+mod audit;
 mod authenticator;
+mod author;
 mod authorizer;
 mod directory;
+mod failures;
 mod first_start;
 mod password;
 mod principal;
@@ -25,9 +28,12 @@ mod role;
 mod secret;
 mod snapshot;
 mod throttle;
+mod turns;
 
 pub use api_key::NewApiKey;
+pub use audit::{AuditedChange, AuditedFailure};
 pub use authenticator::{Authenticator, Credentials, LoginError};
+pub use author::Author;
 pub use authorizer::{Context, Decision, Resource, decide};
 pub use directory::{ApiKeyInfo, Directory, DirectoryError, RoleGrant, UserInfo};
 pub use first_start::{CREDENTIAL_FILE, FirstStartError, ensure_admin, read_credential};

@@ -13,8 +13,8 @@ pub enum Proof {
     Password,
     /// The API key of this id, for as long as it is there.
     ApiKey(Arc<str>),
-    /// An administrator acts for them.
-    Impersonated,
+    /// This administrator acts for them, for as long as they may.
+    Impersonated(Arc<Principal>),
 }
 
 /// Somebody who was recognised, with what they were granted when it was looked up.

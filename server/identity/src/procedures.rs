@@ -1,32 +1,41 @@
 //! Users, roles and keys by procedure, so that every driver and shell can administer.
 //!
 //! A call takes effect at once, whatever becomes of the transaction it is made in: the state is in the
-//! graph `system`, not in the one the caller works on. All but `user.changePassword` are for those who may
-//! administer. Give passwords as parameters: what is written into a text can be seen by `SHOW TRANSACTIONS`.
+//! graph `system`, not in the one the caller works on. `user.changePassword` is for everybody, `audit.*` for those
+//! who may audit, the others for those who may administer. Give passwords as parameters: what is written into a text can be seen by `SHOW TRANSACTIONS`.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use retrograph_engine::functions::{CallContext, Procedure};
+use retrograph_engine::surroundings::Caller;
 use retrograph_engine::types::Type;
 use retrograph_engine::{QueryError, Refusal, RuntimeError};
 use retrograph_graph::clock::{Clock, MachineClock};
 use retrograph_graph::ids::SystemTime;
 use retrograph_graph::value::Value;
 
-use crate::{Action, Actions, Directory, DirectoryError, Grant, Secret};
+use crate::{
+    Action, Actions, Authenticator, Author, DEFAULT_TENANT, Directory, DirectoryError, Grant,
+    Secret,
+};
 
 /// The procedure that those may call who can do nothing else before they change their password.
 pub const CHANGE_PASSWORD: &str = "user.changePassword";
 
 const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
+/// How many records an auditor is shown unless they say.
+const AUDITED: i64 = 1_000;
+
 type Rows = Vec<Vec<Value>>;
 type Body =
     dyn Fn(&Directory, &CallContext<'_>, &Arguments<'_>) -> Result<Rows, QueryError> + Send + Sync;
 
-/// The procedures of a directory.
+/// The procedures over the users that an authenticator recognises.
 #[must_use]
-pub fn procedures(directory: &Arc<Directory>) -> Vec<Procedure> {
+pub fn procedures(authenticator: &Arc<Authenticator>) -> Vec<Procedure> {
+    let directory = authenticator.directory();
     let mut all = Vec::new();
     let mut add = |name: &'static str,
                    description: &str,
@@ -35,6 +44,11 @@ pub fn procedures(directory: &Arc<Directory>) -> Vec<Procedure> {
                    results: &[(&str, Type)],
                    body: Box<Body>| {
         let directory = Arc::clone(directory);
+        let allows: Allows = match name {
+            CHANGE_PASSWORD => anybody,
+            _ if name.starts_with("audit.") => auditors,
+            _ => administrators,
+        };
         let named = |columns: &[(&str, Type)]| {
             let owned = columns
                 .iter()
@@ -48,9 +62,8 @@ pub fn procedures(directory: &Arc<Directory>) -> Vec<Procedure> {
             required,
             results: named(results),
             body: Arc::new(move |context, values, sink| {
-                if context.caller.is_confined && name != CHANGE_PASSWORD {
-                    let reason =
-                        format!("`{name}` is for administrators: the action `admin` is missing");
+                if let Err(missing) = allows(context.caller) {
+                    let reason = format!("`{name}` needs the action `{missing}` on every graph");
                     return Err(Refusal::Forbidden(reason).into());
                 }
                 let arguments = Arguments { name, values };
@@ -111,9 +124,15 @@ pub fn procedures(directory: &Arc<Directory>) -> Vec<Procedure> {
         &[("old", Type::String), ("new", Type::String)],
         2,
         &[],
-        Box::new(|directory, context, arguments| {
-            let (old, new) = (arguments.text(0)?.into(), arguments.text(1)?.into());
-            done(directory.change_password(&context.caller.user, &old, &new))
+        Box::new({
+            let authenticator = Arc::clone(authenticator);
+            move |_, context, arguments| {
+                let (old, new) = (arguments.text(0)?.into(), arguments.text(1)?.into());
+                let (caller, address) = (context.caller, address_of(context.caller));
+                let now = MachineClock.now();
+                let user = &caller.user;
+                done(authenticator.change_password(actor(context), user, &old, &new, address, now))
+            }
         }),
     );
     add(
@@ -303,11 +322,130 @@ pub fn procedures(directory: &Arc<Directory>) -> Vec<Procedure> {
             Ok(keys.into_iter().map(row).collect())
         }),
     );
+    add(
+        "audit.failedLogins",
+        "Failed logins, the last first: of the users of the caller's tenant, or all. Times are in microseconds \
+         since the Unix epoch.",
+        &[("limit", Type::Integer)],
+        0,
+        &[
+            ("user", Type::String),
+            ("peer", Type::String),
+            ("addresses", Type::Integer),
+            ("count", Type::Integer),
+            ("first", Type::Integer),
+            ("last", Type::Integer),
+        ],
+        Box::new(|directory, context, arguments| {
+            let limit = arguments.limit(0)?;
+            let tenant = audited_tenant(directory, context.caller)?;
+            let users = directory.users().map_err(failed)?;
+            let is_own = |name: &str| {
+                let user = users.iter().find(|user| &*user.name == name);
+                user.is_some_and(|user| Some(&user.tenant) == tenant.as_ref())
+            };
+            let failures = directory
+                .failed_logins(limit, |failure| tenant.is_none() || is_own(&failure.user))
+                .map_err(failed)?;
+            let row = |failure: crate::AuditedFailure| {
+                vec![
+                    Value::String(failure.user),
+                    Value::String(failure.peer),
+                    Value::Int(failure.addresses),
+                    Value::Int(failure.count),
+                    Value::Int(failure.first.0),
+                    Value::Int(failure.last.0),
+                ]
+            };
+            Ok(failures.into_iter().map(row).collect())
+        }),
+    );
+    add(
+        "audit.changes",
+        "Who changed users, roles, keys and graphs, the last first: by users of the caller's tenant, or all. The \
+         time is in microseconds since the Unix epoch.",
+        &[("limit", Type::Integer)],
+        0,
+        &[
+            ("version", Type::Integer),
+            ("time", Type::Integer),
+            ("actor", Type::String),
+            ("actorName", Type::String),
+            ("onBehalfOf", Type::String),
+            ("activity", Type::String),
+        ],
+        Box::new(|directory, context, arguments| {
+            let limit = arguments.limit(0)?;
+            let tenant = audited_tenant(directory, context.caller)?;
+            let users = directory.users().map_err(failed)?;
+            let is_own = |id: &str| {
+                let user = users.iter().find(|user| &*user.id == id);
+                user.is_some_and(|user| Some(&user.tenant) == tenant.as_ref())
+            };
+            let changes = directory
+                .changes(
+                    limit,
+                    |change| tenant.is_none() || is_own(&change.actor),
+                    || (context.check)(0),
+                )
+                .map_err(failed)?;
+            let optional = |text: Option<Arc<str>>| text.map_or(Value::Null, Value::String);
+            let row = |change: crate::AuditedChange| {
+                vec![
+                    Value::Int(change.version.0.cast_signed()),
+                    Value::Int(change.time.0),
+                    Value::String(change.actor),
+                    optional(change.actor_name),
+                    optional(change.on_behalf_of),
+                    optional(change.activity),
+                ]
+            };
+            Ok(changes.into_iter().map(row).collect())
+        }),
+    );
     all
 }
 
-fn actor<'c>(context: &'c CallContext<'_>) -> &'c str {
-    &context.caller.user
+/// Whom a procedure is for: the action that is missing if not for a caller.
+type Allows = fn(&Caller) -> Result<(), &'static str>;
+
+const fn anybody(_: &Caller) -> Result<(), &'static str> {
+    Ok(())
+}
+
+const fn auditors(caller: &Caller) -> Result<(), &'static str> {
+    match caller.is_auditor {
+        true => Ok(()),
+        false => Err(Action::Audit.name()),
+    }
+}
+
+const fn administrators(caller: &Caller) -> Result<(), &'static str> {
+    match caller.is_confined {
+        true => Err(Action::Admin.name()),
+        false => Ok(()),
+    }
+}
+
+/// The tenant whose users an auditor may know about; none for those who may know about all.
+fn audited_tenant(directory: &Directory, caller: &Caller) -> Result<Option<Arc<str>>, QueryError> {
+    let users = directory.users().map_err(failed)?;
+    let user = users.into_iter().find(|user| user.name == caller.user);
+    let tenant = user.map_or_else(|| DEFAULT_TENANT.into(), |user| user.tenant);
+    // Nobody's failures and the program's own changes belong to the tenant that was there first.
+    let knows_all = !caller.is_confined || &*tenant == DEFAULT_TENANT;
+    Ok((!knows_all).then_some(tenant))
+}
+
+fn actor(context: &CallContext<'_>) -> Author {
+    context.caller.into()
+}
+
+/// Where a caller is.
+fn address_of(caller: &Caller) -> Option<IpAddr> {
+    let address = caller.origin.client_address.as_deref()?;
+    let address: SocketAddr = address.parse().ok()?;
+    Some(address.ip())
 }
 
 fn done(result: Result<(), DirectoryError>) -> Result<Rows, QueryError> {
@@ -317,6 +455,7 @@ fn done(result: Result<(), DirectoryError>) -> Result<Rows, QueryError> {
 fn failed(error: DirectoryError) -> QueryError {
     match error {
         DirectoryError::Query(error) => error,
+        error @ DirectoryError::TooOften { .. } => Refusal::TooOften(error.to_string()).into(),
         other => RuntimeError::argument(other.to_string()).into(),
     }
 }
@@ -352,6 +491,15 @@ impl Arguments<'_> {
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(_) => Err(self.wrong(place, "true or false")),
         }
+    }
+
+    fn limit(&self, place: usize) -> Result<usize, QueryError> {
+        let limit = match self.values.get(place) {
+            None | Some(Value::Null) => AUDITED,
+            Some(Value::Int(limit)) => *limit,
+            Some(_) => return Err(self.wrong(place, "a number of rows")),
+        };
+        usize::try_from(limit).map_err(|_| self.wrong(place, "a number of rows"))
     }
 
     fn actions(&self, place: usize) -> Result<Actions, QueryError> {

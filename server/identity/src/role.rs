@@ -16,7 +16,7 @@ pub enum Action {
     Schema,
     /// Make and drop it; on every graph: users, roles and keys too.
     Admin,
-    /// Read who did what: the headers of commits.
+    /// Read who tried to log in and who changed users, roles and keys.
     Audit,
 }
 

@@ -91,6 +91,14 @@ impl Snapshot {
         Ok(snapshot)
     }
 
+    /// The names of the users by their ids.
+    pub(crate) fn names_by_id(&self) -> HashMap<Arc<str>, Arc<str>> {
+        let users = self.users.values();
+        users
+            .map(|user| (Arc::clone(&user.id), Arc::clone(&user.name)))
+            .collect()
+    }
+
     /// Who owns a graph; also one that is not there yet.
     pub(crate) fn tenant_of(&self, graph: &str) -> Arc<str> {
         let known = self.tenants.get(graph).cloned();

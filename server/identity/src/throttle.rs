@@ -5,9 +5,11 @@
 //! one before; attempts that come too early are refused without looking at the password. An address that tries
 //! many names is slowed to one attempt a second, and no more than that, since it may be that of many people.
 //!
-//! Of an IPv6 address the first 64 bits count, which is what one customer is given.
+//! Of an IPv6 address the first 64 bits count, which is what one customer is given. Of a name a hash is kept,
+//! under a key that nobody knows: a name may be as long as a message before the login.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
@@ -24,9 +26,10 @@ const MEMORY: Duration = Duration::from_secs(900);
 /// How many are remembered; beyond, those whose last failure is oldest are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Who {
-    User(Box<str>, Option<IpAddr>),
+    /// By the hash of the name.
+    User(u64, Option<IpAddr>),
     Address(Option<IpAddr>),
 }
 
@@ -56,6 +59,7 @@ impl Failures {
 #[derive(Default)]
 pub(crate) struct Throttle {
     failures: Mutex<HashMap<Who, Failures>>,
+    names: RandomState,
 }
 
 impl Throttle {
@@ -67,7 +71,8 @@ impl Throttle {
         now: Instant,
     ) -> Option<Duration> {
         let failures = self.failures.lock();
-        let longest = subjects(user, address)
+        let longest = self
+            .subjects(user, address)
             .into_iter()
             .filter_map(|who| {
                 let failures = failures.get(&who)?;
@@ -80,7 +85,7 @@ impl Throttle {
     /// Counts a failure.
     pub(crate) fn failed(&self, user: &str, address: Option<IpAddr>, now: Instant) {
         let mut failures = self.failures.lock();
-        for who in subjects(user, address) {
+        for who in self.subjects(user, address) {
             let known = failures.entry(who).or_insert(Failures {
                 count: 0,
                 last: now,
@@ -104,20 +109,23 @@ impl Throttle {
 
     /// Forgets the failures of a user who has logged in.
     pub(crate) fn succeeded(&self, user: &str, address: Option<IpAddr>) {
-        let [who, _] = subjects(user, address);
+        let [who, _] = self.subjects(user, address);
         self.failures.lock().remove(&who);
     }
-}
 
-fn subjects(user: &str, address: Option<IpAddr>) -> [Who; 2] {
-    let address = address.map(|address| match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        v4 => v4,
-    });
-    [Who::User(user.into(), address), Who::Address(address)]
+    fn subjects(&self, user: &str, address: Option<IpAddr>) -> [Who; 2] {
+        let address = address.map(|address| match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let network = u128::from(address) & !u128::from(u64::MAX);
+                IpAddr::V6(Ipv6Addr::from(network))
+            }
+            v4 => v4,
+        });
+        [
+            Who::User(self.names.hash_one(user), address),
+            Who::Address(address),
+        ]
+    }
 }
 
 #[cfg(test)]
@@ -209,5 +217,20 @@ mod tests {
         let later = start + MEMORY + Duration::from_secs(1);
         throttle.failed("ana", HERE, later);
         assert_eq!(throttle.wait("ana", HERE, later), None);
+    }
+
+    #[test]
+    fn long_names_are_told_apart_and_take_no_more_memory_than_short_ones() {
+        // What can be copied owns nothing.
+        const fn is_flat<T: Copy>() {}
+        const { is_flat::<(Who, Failures)>() };
+        let throttle = Throttle::default();
+        let now = Instant::now();
+        let (long, other) = ("x".repeat(64 << 10), "x".repeat((64 << 10) - 1));
+        for _ in 0..3 {
+            throttle.failed(&long, HERE, now);
+        }
+        assert!(throttle.wait(&long, HERE, now).is_some());
+        assert_eq!(throttle.wait(&other, HERE, now), None);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use retrograph_bolt::Failure;
 use retrograph_bolt::failure::code;
 use retrograph_engine::plan::Access as Needs;
-use retrograph_engine::{Admission, Demand, Refusal};
+use retrograph_engine::{Admission, Demand, Refusal, Rights, Shape};
 use retrograph_graph::clock::{Clock, MachineClock};
 use retrograph_identity::{
     Action, Authenticator, CHANGE_PASSWORD, Context, Credentials, Decision, Directory,
@@ -111,7 +111,7 @@ impl Identity {
             Some(other) => Ok(Self::User {
                 principal: Principal {
                     expires: principal.expires,
-                    proof: Proof::Impersonated,
+                    proof: Proof::Impersonated(Arc::new(principal.clone())),
                     must_change_password: false,
                     ..other
                 },
@@ -146,6 +146,12 @@ impl Identity {
         refusal_of(last).map_err(|refusal| of_refusal(&refusal))
     }
 
+    /// Those of some graphs whose names may be told.
+    pub(crate) fn usable(&self, mut graphs: Vec<Arc<str>>) -> Vec<Arc<str>> {
+        graphs.retain(|graph| self.may_use(graph).is_ok());
+        graphs
+    }
+
     /// What decides over its statements on a graph.
     pub(crate) fn admission(&self, graph: &Arc<str>) -> Option<Arc<dyn Admission>> {
         match self {
@@ -173,6 +179,7 @@ pub(crate) fn of_refusal(refusal: &Refusal) -> Failure {
         Refusal::Forbidden(_) => code::FORBIDDEN,
         Refusal::Expired(_) => code::TOKEN_EXPIRED,
         Refusal::ChangeCredentials(_) => code::CREDENTIALS_EXPIRED,
+        Refusal::TooOften(_) => code::AUTHENTICATION_RATE_LIMIT,
         _ => code::DATABASE_UNAVAILABLE,
     };
     Failure::new(code, refusal.to_string())
@@ -220,20 +227,23 @@ impl Gate {
     /// The first decision against one of some actions.
     fn decide(&self, actions: &[Action]) -> Result<Decision, Refusal> {
         let undecided = |error: DirectoryError| Refusal::Undecided(error.to_string());
-        let found = self.directory.refresh(&self.principal).map_err(undecided)?;
-        let Some(principal) = found else {
+        let context = Context {
+            now: MachineClock.now(),
+        };
+        let found = self.directory.refresh(&self.principal, context.now);
+        let Some(principal) = found.map_err(undecided)? else {
             let name = &self.principal.name;
-            return Err(Refusal::Forbidden(format!(
-                "the user `{name}` may not log in any more"
-            )));
+            return Err(Refusal::Forbidden(match &self.principal.proof {
+                Proof::Impersonated(by) => {
+                    format!("`{}` may not act for `{name}` any more", by.name)
+                }
+                _ => format!("the user `{name}` may not log in any more"),
+            }));
         };
         let tenant = self.directory.tenant_of(&self.graph).map_err(undecided)?;
         let resource = Resource {
             graph: &self.graph,
             tenant: &tenant,
-        };
-        let context = Context {
-            now: MachineClock.now(),
         };
         let decisions = actions
             .iter()
@@ -246,6 +256,21 @@ impl Gate {
 }
 
 impl Admission for Gate {
+    fn admit_text(&self, text: &str) -> Result<(), Refusal> {
+        let decision = self.decide(&[Action::Read])?;
+        let shape = match &decision {
+            Decision::Allow => return Ok(()),
+            Decision::MustChangePassword | Decision::Deny { .. } => Shape::of(text),
+            _ => return refusal_of(decision),
+        };
+        match (&decision, shape) {
+            (_, Shape::Unreadable) => Ok(()),
+            (Decision::MustChangePassword, Shape::Call(name)) if name == CHANGE_PASSWORD => Ok(()),
+            (Decision::Deny { .. }, Shape::Schema) => refusal_of(self.decide(&[Action::Schema])?),
+            _ => refusal_of(decision),
+        }
+    }
+
     fn admit(&self, demand: &Demand<'_>) -> Result<(), Refusal> {
         let mut actions = match demand.access {
             Needs::Read => vec![Action::Read],
@@ -271,11 +296,16 @@ impl Admission for Gate {
         refusal_of(decision)
     }
 
-    fn may_manage_others(&self) -> bool {
+    fn rights(&self) -> Rights {
         let everywhere = Self {
             graph: EVERY_GRAPH.into(),
             ..self.clone()
         };
-        matches!(everywhere.decide(&[Action::Admin]), Ok(Decision::Allow))
+        let may = |action| matches!(everywhere.decide(&[action]), Ok(Decision::Allow));
+        let administers = may(Action::Admin);
+        Rights {
+            administers,
+            audits: administers || may(Action::Audit),
+        }
     }
 }

@@ -14,6 +14,7 @@ use retrograph_graph::ids::SystemTime;
 use retrograph_graph::value::Value;
 use retrograph_graph::value::temporal::DateTime;
 use retrograph_graph::{CommitInfo, Graph, Isolation};
+use retrograph_server::DatabaseError;
 
 use crate::identity::Identity;
 use crate::server::Shared;
@@ -62,6 +63,16 @@ pub struct Caller {
     pub user_agent: Arc<str>,
 }
 
+impl Caller {
+    /// Whose rights count: those of the client, or of the user that it acts as.
+    pub fn acting_as(&self, name: Option<&str>) -> Result<Identity, Failure> {
+        match name {
+            None => Ok(self.identity.clone()),
+            Some(name) => self.identity.impersonate(name),
+        }
+    }
+}
+
 /// A graph at a moment.
 #[derive(Clone)]
 pub struct Target {
@@ -76,11 +87,6 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether somebody may do anything with it.
-    pub fn check_access(&self, identity: &Identity) -> Result<(), Failure> {
-        identity.may_use(&self.graph_name)
-    }
-
     /// What a transaction on it is run with.
     pub fn options(&self, terms: Terms, caller: &Caller) -> Result<RunOptions, Failure> {
         let impersonated = terms.impersonated.as_deref();
@@ -88,7 +94,7 @@ impl Target {
             .map(|name| caller.identity.impersonate(name))
             .transpose()?;
         let identity = impersonated.as_ref().unwrap_or(&caller.identity);
-        self.check_access(identity)?;
+        identity.may_use(&self.graph_name)?;
         bookmark::check(&self.graph, &terms.bookmarks)?;
         if terms.as_of.is_some() && self.as_of.is_some() {
             return Err(Failure::new(
@@ -147,16 +153,18 @@ impl Targets {
         Self { shared, last: None }
     }
 
-    /// The target that a client names, or that of clients that name none.
-    pub fn find(&mut self, named: Option<&str>) -> Result<Target, Failure> {
+    /// The target that a client names, or that of clients that name none, for somebody who may do something
+    /// with it. Others are not told whether there is a graph of that name.
+    pub fn find(&mut self, named: Option<&str>, identity: &Identity) -> Result<Target, Failure> {
         if let Some((name, target)) = &self.last
             && name.as_deref() == named
+            && identity.may_use(&target.graph_name).is_ok()
         {
             return Ok(target.clone());
         }
         let name = match named {
             Some(name) => name.to_owned(),
-            None => self.home()?,
+            None => self.home(identity)?,
         };
         let (graph_name, as_of) = match name.split_once('@') {
             None => (name.as_str(), None),
@@ -170,14 +178,19 @@ impl Targets {
                 (graph, Some(AsOf::Time(instant)))
             }
         };
-        let graph = self
-            .shared
-            .database
-            .graph(graph_name)
-            .map_err(|error| failures::of_database(&error))?;
+        let graph_name: Arc<str> = graph_name.into();
+        identity.may_use(&graph_name)?;
+        let graph = match self.shared.database.graph(&graph_name) {
+            Err(DatabaseError::NoSuchGraph { name, known }) => {
+                let known = identity.usable(known);
+                Err(DatabaseError::NoSuchGraph { name, known })
+            }
+            found => found,
+        };
+        let graph = graph.map_err(|error| failures::of_database(&error))?;
         let target = Target {
-            is_system: graph_name == SYSTEM,
-            graph_name: graph_name.into(),
+            is_system: &*graph_name == SYSTEM,
+            graph_name,
             name: name.into(),
             graph,
             as_of,
@@ -186,7 +199,7 @@ impl Targets {
         Ok(target)
     }
 
-    fn home(&self) -> Result<String, Failure> {
+    fn home(&self, identity: &Identity) -> Result<String, Failure> {
         if let Some(name) = &self.shared.default_graph {
             return Ok(name.clone());
         }
@@ -195,22 +208,25 @@ impl Targets {
             .database
             .graphs()
             .map_err(|error| failures::of_database(&error))?;
-        match graphs.as_slice() {
-            [only] => Ok(only.name.to_string()),
+        let usable = graphs.iter().map(|graph| Arc::clone(&graph.name));
+        let usable = identity.usable(usable.collect());
+        match usable.as_slice() {
+            [only] => Ok(only.to_string()),
+            [] if !graphs.is_empty() => Err(Failure::new(
+                code::FORBIDDEN,
+                "nothing is granted on any graph; an administrator can grant a role",
+            )),
             [] => Err(Failure::new(
                 code::DATABASE_NOT_FOUND,
                 "there is no graph yet; `retrograph graph create` makes one",
             )),
-            several => {
-                let names: Vec<&str> = several.iter().map(|graph| &*graph.name).collect();
-                Err(Failure::new(
-                    code::DATABASE_NOT_FOUND,
-                    format!(
-                        "name a database: there are several and no default: {}",
-                        names.join(", ")
-                    ),
-                ))
-            }
+            several => Err(Failure::new(
+                code::DATABASE_NOT_FOUND,
+                format!(
+                    "name a database: there are several and no default: {}",
+                    several.join(", ")
+                ),
+            )),
         }
     }
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use fixture::{Client, Fixture, run, run_with};
 use retrograph_bolt::message::request::{
-    AuthToken, Extra, NotificationFilter, Portion, Request, Run,
+    AuthToken, Extra, NotificationFilter, Portion, Request, Route, Run,
 };
 use retrograph_bolt::value::map;
 use retrograph_bolt::{Value, Version};
-use retrograph_identity::{Action, Actions, Authenticator, Directory, Grant};
+use retrograph_graph::ids::SystemTime;
+use retrograph_identity::{Action, Actions, Authenticator, Credentials, Directory, Grant};
 use retrograph_net::Access;
 
 const UNAUTHORIZED: &str = "Neo.ClientError.Security.Unauthorized";
@@ -40,9 +41,9 @@ fn server() -> (Fixture, Arc<Directory>) {
         for user in ["admin", "editor", "reader", "clerk"] {
             directory.assign("test", user, user).unwrap();
         }
-        let authenticator = Authenticator::new(Arc::clone(&directory)).unwrap();
-        options.access = Access::Users(Arc::new(authenticator));
-        for procedure in retrograph_identity::procedures(&directory) {
+        let authenticator = Arc::new(Authenticator::new(Arc::clone(&directory)).unwrap());
+        options.access = Access::Users(Arc::clone(&authenticator));
+        for procedure in retrograph_identity::procedures(&authenticator) {
             database.engine().register_procedure(procedure);
         }
         known = Some(directory);
@@ -284,10 +285,6 @@ fn a_connection_may_change_hands() {
 #[test]
 fn administrators_act_for_others_with_their_rights_and_it_is_recorded() {
     let (fixture, directory) = server();
-    let acting_for = |name: &str| Extra {
-        impersonated: Some(name.to_owned()),
-        ..Extra::default()
-    };
     let mut admin = logged_in(&fixture, "admin");
     assert!(may(&mut admin, "CREATE (:N)", acting_for("editor")));
     assert!(!may(&mut admin, "CREATE (:N)", acting_for("reader")));
@@ -461,4 +458,238 @@ fn a_key_that_is_gone_does_nothing_more_and_one_that_is_there_needs_no_new_passw
     assert!(may_now(&mut client, "MATCH (n) RETURN n"));
     directory.drop_api_key("test", &key.id).unwrap();
     assert!(!may_now(&mut client, "MATCH (n) RETURN n"));
+}
+
+fn acting_for(name: &str) -> Extra {
+    Extra {
+        impersonated: Some(name.to_owned()),
+        ..Extra::default()
+    }
+}
+
+#[test]
+fn whoever_may_not_act_for_others_any_more_does_not_go_on_with_what_is_open() {
+    for take_away in [
+        |directory: &Directory| directory.suspend("test", "second", true).unwrap(),
+        |directory: &Directory| directory.unassign("test", "second", "admin").unwrap(),
+        |directory: &Directory| directory.drop_user("test", "second").unwrap(),
+    ] {
+        let (fixture, directory) = server();
+        let password = PASSWORD.into();
+        directory
+            .create_user("test", "second", Some(&password), false)
+            .unwrap();
+        directory.assign("test", "second", "admin").unwrap();
+        let mut second = logged_in(&fixture, "second");
+        second.begin(acting_for("editor"));
+        assert!(may_now(&mut second, "CREATE (:N)"));
+        let mut other = logged_in(&fixture, "second");
+        other.begin(acting_for("editor"));
+        assert!(may_now(&mut other, "CREATE (:N)"));
+        take_away(&directory);
+        assert!(!may_now(&mut second, "CREATE (:N)"));
+        other.send(&[Request::Commit]);
+        assert_eq!(other.failure(), FORBIDDEN);
+        let mut admin = logged_in(&fixture, "admin");
+        assert_eq!(admin.int("MATCH (n) RETURN count(n)"), 0);
+    }
+}
+
+#[test]
+fn a_routing_table_is_that_of_the_one_who_is_acted_for() {
+    let (fixture, directory) = server();
+    directory
+        .create_user("test", "nobody", None, false)
+        .unwrap();
+    let mut admin = logged_in(&fixture, "admin");
+    let mut table = |name: Option<&str>| {
+        admin.send(&[Request::Route(Route {
+            database: Some("g".to_owned()),
+            impersonated: name.map(str::to_owned),
+            ..Route::default()
+        })]);
+        let answer = admin.answer().map(|_| ());
+        if answer.is_err() {
+            admin.reset();
+        }
+        answer
+    };
+    table(None).unwrap();
+    table(Some("reader")).unwrap();
+    for name in ["nobody", "is not there"] {
+        assert_eq!(table(Some(name)).unwrap_err(), FORBIDDEN, "{name}");
+    }
+    let mut reader = logged_in(&fixture, "reader");
+    reader.send(&[Request::Route(Route {
+        database: Some("g".to_owned()),
+        impersonated: Some("admin".to_owned()),
+        ..Route::default()
+    })]);
+    assert_eq!(reader.failure(), FORBIDDEN);
+}
+
+#[test]
+fn names_are_told_to_those_who_may_read_only() {
+    let (fixture, directory) = server();
+    fixture.database.create_graph("secret").unwrap();
+    let mut admin = logged_in(&fixture, "admin");
+    assert!(may(
+        &mut admin,
+        "CREATE (:Confidential {codename: 1})",
+        on("g")
+    ));
+    directory
+        .create_user("test", "planner", Some(&PASSWORD.into()), false)
+        .unwrap();
+    directory.create_role("test", "planner").unwrap();
+    let grant = Grant {
+        graph: "g".into(),
+        actions: Actions::of(&[Action::Schema]),
+    };
+    directory.grant("test", "planner", &grant).unwrap();
+    directory.assign("test", "planner", "planner").unwrap();
+    let mut planner = logged_in(&fixture, "planner");
+    for text in [
+        "MATCH (n:Confidentia) RETURN n.codenam",
+        "EXPLAIN MATCH (n:Confidentia) RETURN n",
+        "RETURN nothing",
+        "CALL db.label()",
+    ] {
+        assert!(!may(&mut planner, text, on("g")), "{text}");
+    }
+    assert!(may(
+        &mut planner,
+        "CREATE INDEX FOR (n:N) ON (n.x)",
+        on("g")
+    ));
+    planner.send(&[run_with("CREATE INDEX FOR (n:N ON n.x", on("g"))]);
+    let mistake = "Neo.ClientError.Statement.SyntaxError";
+    assert_eq!(
+        planner.failure(),
+        mistake,
+        "which tells nothing of the graph"
+    );
+    planner.reset();
+    // A graph that is there looks like one that is not.
+    let mut told = |name: &str| {
+        planner.send(&[run_with("RETURN 1", on(name))]);
+        let told = planner.failure_message();
+        planner.reset();
+        told.replace(name, "…")
+    };
+    assert_eq!(told("secret"), told("secre"));
+    // Who names no graph gets the only one that they may use, and is told of no other.
+    assert!(may_now(&mut planner, "CREATE INDEX FOR (n:N) ON (n.y)"));
+    let mut reader = logged_in(&fixture, "reader");
+    reader.send(&[run("RETURN 1")]);
+    assert!(reader.failure_message().contains("g, secret"));
+}
+
+#[test]
+fn auditors_read_who_tried_and_who_changed_what() {
+    let (fixture, directory) = server();
+    directory
+        .create_user("test", "eve", Some(&PASSWORD.into()), false)
+        .unwrap();
+    directory.assign("test", "eve", "auditor").unwrap();
+    let authenticator = Authenticator::new(Arc::clone(&directory)).unwrap();
+    let credentials = Credentials::Basic {
+        user: "reader".to_owned(),
+        secret: "a guess".into(),
+    };
+    let elsewhere = "192.0.2.9".parse().unwrap();
+    authenticator
+        .authenticate(&credentials, Some(elsewhere), SystemTime(1))
+        .unwrap_err();
+    authenticator.record_failures().unwrap();
+    let mut admin = logged_in(&fixture, "admin");
+    assert!(may_now(&mut admin, "CALL role.create('looker')"));
+    assert!(may(&mut admin, "MATCH (n) RETURN n", acting_for("reader")));
+
+    let mut eve = logged_in(&fixture, "eve");
+    let failures = "CALL audit.failedLogins() YIELD user, peer, count RETURN user, peer, count";
+    let (rows, _) = eve.query(failures);
+    assert!(rows.contains(&vec![
+        Value::from("reader"),
+        Value::from("192.0.2.9"),
+        Value::Int(1)
+    ]));
+    let changes = "CALL audit.changes(1) YIELD actor, actorName, onBehalfOf, activity \
+                   RETURN actor, actorName, onBehalfOf, activity";
+    let (rows, _) = eve.query(changes);
+    let users = directory.users().unwrap();
+    let id = |name: &str| {
+        let user = users.iter().find(|user| &*user.name == name);
+        Value::from(&*user.unwrap().id)
+    };
+    assert_eq!(
+        rows,
+        [[
+            id("admin"),
+            Value::from("admin"),
+            Value::Null,
+            Value::from("create role `looker`")
+        ]]
+    );
+    for text in [failures, changes] {
+        assert!(may_now(&mut admin, text));
+        for name in ["reader", "editor", "clerk"] {
+            assert!(!may_now(&mut logged_in(&fixture, name), text), "{name}");
+        }
+    }
+    assert!(!may_now(&mut eve, "CALL user.list()"));
+}
+
+#[test]
+fn procedures_record_ids_and_for_whom() {
+    let (fixture, directory) = server();
+    directory
+        .create_user("test", "second", Some(&PASSWORD.into()), false)
+        .unwrap();
+    directory.assign("test", "second", "admin").unwrap();
+    let mut admin = logged_in(&fixture, "admin");
+    assert!(may(
+        &mut admin,
+        "CALL role.create('looker')",
+        acting_for("second")
+    ));
+    let users = directory.users().unwrap();
+    let id = |name: &str| {
+        let user = users.iter().find(|user| &*user.name == name);
+        Arc::clone(&user.unwrap().id)
+    };
+    let system = fixture.database.graph("system").unwrap();
+    let header = system.commit_header(system.latest()).unwrap().unwrap();
+    assert_eq!(header.actor, id("admin"));
+    assert_eq!(header.on_behalf_of, Some(id("second")));
+    assert_eq!(header.activity.as_deref(), Some("create role `looker`"));
+}
+
+#[test]
+fn wrong_old_passwords_are_slowed() {
+    let (fixture, _) = server();
+    let mut reader = logged_in(&fixture, "reader");
+    let change = |old: &str| {
+        Request::Run(Run {
+            query: "CALL user.changePassword($old, $new)".to_owned(),
+            parameters: map([
+                ("old", Value::from(old)),
+                ("new", Value::from("another horse")),
+            ]),
+            ..Run::default()
+        })
+    };
+    let slowed = "Neo.ClientError.Security.AuthenticationRateLimit";
+    for _ in 0..3 {
+        let refused = outcome(&mut reader, change("not this"));
+        assert_eq!(
+            refused.unwrap_err(),
+            "Neo.ClientError.Statement.ArgumentError"
+        );
+    }
+    for old in ["not this", PASSWORD] {
+        assert_eq!(outcome(&mut reader, change(old)).unwrap_err(), slowed);
+    }
+    let login = shown(&fixture, Version::new(5, 8), basic("reader", PASSWORD)).failure();
+    assert_eq!(login, slowed);
 }

@@ -72,9 +72,6 @@ fn users(database: &Arc<Database>) -> Result<Access, Failure> {
     let directory =
         Directory::open(Arc::clone(database)).map_err(|error| Failure::new(chain(&error)))?;
     let directory = Arc::new(directory);
-    for procedure in procedures(&directory) {
-        database.engine().register_procedure(procedure);
-    }
     let first =
         ensure_admin(&directory, database.path()).map_err(|error| Failure::new(chain(&error)))?;
     if let Some(path) = first {
@@ -85,5 +82,9 @@ fn users(database: &Arc<Database>) -> Result<Access, Failure> {
     }
     let authenticator =
         Authenticator::new(directory).map_err(|error| Failure::new(chain(&error)))?;
-    Ok(Access::Users(Arc::new(authenticator)))
+    let authenticator = Arc::new(authenticator);
+    for procedure in procedures(&authenticator) {
+        database.engine().register_procedure(procedure);
+    }
+    Ok(Access::Users(authenticator))
 }

@@ -9,7 +9,8 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use retrograph_bolt::chunk::write_message;
 use retrograph_bolt::version::SUPPORTED;
-use retrograph_bolt::{Action, Connection, Failure, Outcome, Settings, State, value::Map};
+use retrograph_bolt::value::Map;
+use retrograph_bolt::{Action, Connection, Failure, Outcome, Settings, State, Version};
 
 /// What happens next.
 #[derive(Arbitrary, Debug)]
@@ -24,6 +25,31 @@ enum Event<'b> {
     Outcome(u8),
     /// Rows are sent.
     Records,
+}
+
+/// How the client opens.
+#[derive(Arbitrary, Debug)]
+enum Opening<'b> {
+    /// It asks for one version.
+    Version,
+    /// It asks which versions there are, and takes one.
+    Manifest,
+    /// As it likes.
+    Raw(&'b [u8]),
+}
+
+impl Opening<'_> {
+    fn bytes(&self, version: Version) -> Vec<u8> {
+        let chosen = [0, 0, version.minor, version.major];
+        let magic = [0x60, 0x60, 0xB0, 0x17];
+        match self {
+            Self::Version => [&magic[..], &chosen, &[0; 12]].concat(),
+            // The answer to what the server offers comes with the question, as a hasty client's may; it wants
+            // no capabilities.
+            Self::Manifest => [&magic[..], &[0, 0, 1, 0xFF], &[0; 12], &chosen, &[0]].concat(),
+            Self::Raw(bytes) => bytes.to_vec(),
+        }
+    }
 }
 
 const KNOWN: [&[u8]; 12] = [
@@ -46,13 +72,11 @@ const KNOWN: [&[u8]; 12] = [
     &[0xB3, 0x66, 0xA0, 0x90, 0xA0],
 ];
 
-fuzz_target!(|input: (u8, Vec<Event<'_>>)| {
-    let (choice, events) = input;
+fuzz_target!(|input: (u8, Opening<'_>, Vec<Event<'_>>)| {
+    let (choice, opening, events) = input;
     let version = SUPPORTED[usize::from(choice) % SUPPORTED.len()];
     let mut connection = Connection::new(Settings::default());
-    let mut opening = vec![0x60, 0x60, 0xB0, 0x17, 0, 0, version.minor, version.major];
-    opening.extend([0; 12]);
-    connection.receive(&opening);
+    connection.receive(&opening.bytes(version));
 
     let mut has_authenticated = false;
     let mut is_authenticating = false;

@@ -6,7 +6,7 @@ use retrograph_graph::ids::SystemTime;
 use retrograph_graph::value::Value;
 
 use super::{Directory, DirectoryError, Result, known_user};
-use crate::{NewApiKey, snapshot};
+use crate::{Author, NewApiKey, snapshot};
 
 /// An API key as listed. Its secret is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Directory {
     /// There is no such user.
     pub fn create_api_key(
         &self,
-        actor: &str,
+        actor: impl Into<Author>,
         user: &str,
         label: &str,
         expires: Option<SystemTime>,
@@ -67,7 +67,8 @@ impl Directory {
                 expires.map_or(Value::Null, |end| Value::Int(end.0)),
             ),
         ];
-        self.change(actor, "create API key", text, parameters)?;
+        let activity = format!("create API key `{}` of user `{user}`", key.id);
+        self.change(actor, &activity, text, parameters)?;
         Ok(key)
     }
 
@@ -75,7 +76,7 @@ impl Directory {
     ///
     /// # Errors
     /// There is none of the id.
-    pub fn drop_api_key(&self, actor: &str, id: &str) -> Result<()> {
+    pub fn drop_api_key(&self, actor: impl Into<Author>, id: &str) -> Result<()> {
         let _changing = self.changing.lock();
         if !self.snapshot()?.keys.contains_key(id) {
             return Err(DirectoryError::Missing {
@@ -84,6 +85,11 @@ impl Directory {
             });
         }
         let text = "MATCH (k:ApiKey {id: $id}) DETACH DELETE k";
-        self.change(actor, "drop API key", text, [("id", id.into())])
+        self.change(
+            actor,
+            &format!("drop API key `{id}`"),
+            text,
+            [("id", id.into())],
+        )
     }
 }

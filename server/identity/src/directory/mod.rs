@@ -9,24 +9,30 @@ mod roles;
 mod users;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use retrograph_engine::{Collected, Output, Parameters, QueryError, RunOptions};
+use retrograph_graph::Graph;
 use retrograph_graph::ids::SystemTime;
 use retrograph_graph::value::Value;
-use retrograph_graph::{CommitInfo, Graph};
 use retrograph_server::{Database, DatabaseError};
 
 pub use keys::ApiKeyInfo;
 pub use roles::RoleGrant;
 pub use users::UserInfo;
 
+use crate::failures::FailedLogins;
 use crate::snapshot::{self, Malformed, Snapshot, User};
-use crate::{PasswordError, Principal, Proof};
+use crate::{
+    Action, Author, Context, EVERY_GRAPH, PasswordError, Principal, Proof, Resource, decide,
+};
 
 /// The graph that holds it all.
 const SYSTEM: &str = "system";
+/// What is done by a commit that records failed logins.
+pub(crate) const RECORDING: &str = "record failed logins";
 /// The longest name, in bytes.
 const NAME_BYTES_MAX: usize = 63;
 
@@ -79,22 +85,18 @@ pub enum DirectoryError {
     /// The old password is wrong.
     #[error("the old password is wrong")]
     WrongPassword,
+    /// There were too many wrong ones, or too many are looked at.
+    #[error("too many attempts; try again in {} s", wait.as_secs().max(1))]
+    TooOften {
+        /// How long to wait.
+        wait: Duration,
+    },
     /// The new password is the old one.
     #[error("the new password is the old one; choose another one")]
     SamePassword,
 }
 
 type Result<T> = std::result::Result<T, DirectoryError>;
-
-/// Attempts to log in that failed, to be recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FailedLogins {
-    pub(crate) user: Arc<str>,
-    pub(crate) peer: String,
-    pub(crate) count: i64,
-    pub(crate) first: SystemTime,
-    pub(crate) last: SystemTime,
-}
 
 /// See the module.
 pub struct Directory {
@@ -167,17 +169,23 @@ impl Directory {
         Ok(self.snapshot()?.tenant_of(graph))
     }
 
-    /// A principal as of now: with today's roles; none if the user is gone or suspended.
+    /// A principal as of now: with today's roles; none if the user is gone or suspended, or may not be acted
+    /// for any more by whom acts.
     ///
     /// # Errors
     /// If the system graph cannot be read.
-    pub fn refresh(&self, principal: &Principal) -> Result<Option<Principal>> {
+    pub fn refresh(&self, principal: &Principal, now: SystemTime) -> Result<Option<Principal>> {
+        if let Proof::Impersonated(by) = &principal.proof
+            && !self.may_impersonate(by, now)?
+        {
+            return Ok(None);
+        }
         let snapshot = self.snapshot()?;
         let user = snapshot.users.get(&principal.name);
         let same = user.filter(|user| user.id == principal.id && !user.is_suspended);
         let is_proven = match &principal.proof {
             Proof::ApiKey(id) => snapshot.keys.contains_key(id),
-            Proof::Password | Proof::Impersonated => true,
+            Proof::Password | Proof::Impersonated(_) => true,
         };
         Ok(same.filter(|_| is_proven).map(|user| {
             let now = snapshot.principal(user, principal.expires);
@@ -189,6 +197,23 @@ impl Directory {
                 ..now
             }
         }))
+    }
+
+    /// Whether somebody may act for others now.
+    fn may_impersonate(&self, by: &Principal, now: SystemTime) -> Result<bool> {
+        let Some(by) = self.refresh(by, now)? else {
+            return Ok(false);
+        };
+        let everything = Resource {
+            graph: EVERY_GRAPH,
+            tenant: &by.tenant,
+        };
+        Ok(decide(&by, Action::Admin, &everything, &Context { now }).is_allowed())
+    }
+
+    /// The graph that holds it all.
+    pub(crate) fn system(&self) -> &Graph {
+        &self.system
     }
 
     /// A user as one who acts, if there is one of the name who may.
@@ -207,6 +232,7 @@ impl Directory {
             let entries = [
                 ("user", Value::String(Arc::clone(&failed.user))),
                 ("peer", failed.peer.as_str().into()),
+                ("addresses", Value::Int(failed.addresses)),
                 ("count", Value::Int(failed.count)),
                 ("first", Value::Int(failed.first.0)),
                 ("last", Value::Int(failed.last.0)),
@@ -219,10 +245,10 @@ impl Directory {
         let rows: Vec<Value> = failures.iter().map(row).collect();
         let text = "UNWIND $rows AS row CREATE (f:FailedLogin) SET f = row";
         let parameters = [("rows", Value::List(rows.into()))];
-        self.change(SYSTEM, "record failed logins", text, parameters)
+        self.change(SYSTEM, RECORDING, text, parameters)
     }
 
-    fn query(
+    pub(crate) fn query(
         &self,
         text: &str,
         parameters: Parameters,
@@ -236,18 +262,14 @@ impl Directory {
 
     fn change<const N: usize>(
         &self,
-        actor: &str,
+        actor: impl Into<Author>,
         activity: &str,
         text: &str,
         parameters: [(&str, Value); N],
     ) -> Result<()> {
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value));
         let options = RunOptions {
-            commit: CommitInfo {
-                actor: actor.into(),
-                activity: Some(activity.into()),
-                ..CommitInfo::default()
-            },
+            commit: actor.into().commit(activity),
             ..RunOptions::default()
         };
         self.query(text, Parameters::from(parameters), &options)?;

@@ -8,7 +8,7 @@ use super::users::check_admin_remains;
 use super::{Directory, DirectoryError, Result, check_name, known_user};
 use crate::role::built_in;
 use crate::snapshot::Snapshot;
-use crate::{EVERY_GRAPH, Grant, ROLES};
+use crate::{Action, Author, EVERY_GRAPH, Grant, ROLES};
 
 /// What a role allows on a graph, as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Directory {
     ///
     /// # Errors
     /// There is no such user or role.
-    pub fn assign(&self, actor: &str, user: &str, role: &str) -> Result<()> {
+    pub fn assign(&self, actor: impl Into<Author>, user: &str, role: &str) -> Result<()> {
         let _changing = self.changing.lock();
         let snapshot = self.snapshot()?;
         known_user(&snapshot, user)?;
@@ -67,14 +67,19 @@ impl Directory {
         let text =
             "MATCH (u:User {name: $user}) MERGE (r:Role {name: $role}) MERGE (u)-[:HAS_ROLE]->(r)";
         let parameters = [("user", user.into()), ("role", role.into())];
-        self.change(actor, "assign role", text, parameters)
+        self.change(
+            actor,
+            &format!("assign role `{role}` to user `{user}`"),
+            text,
+            parameters,
+        )
     }
 
     /// Takes a role from a user; nothing happens if they do not have it.
     ///
     /// # Errors
     /// There is no such user or role, or nobody else can administer.
-    pub fn unassign(&self, actor: &str, user: &str, role: &str) -> Result<()> {
+    pub fn unassign(&self, actor: impl Into<Author>, user: &str, role: &str) -> Result<()> {
         let _changing = self.changing.lock();
         let snapshot = self.snapshot()?;
         known_user(&snapshot, user)?;
@@ -84,14 +89,19 @@ impl Directory {
         }
         let text = "MATCH (:User {name: $user})-[has:HAS_ROLE]->(:Role {name: $role}) DELETE has";
         let parameters = [("user", user.into()), ("role", role.into())];
-        self.change(actor, "unassign role", text, parameters)
+        self.change(
+            actor,
+            &format!("take role `{role}` from user `{user}`"),
+            text,
+            parameters,
+        )
     }
 
     /// Makes a role that grants nothing yet.
     ///
     /// # Errors
     /// The name cannot be used or is taken.
-    pub fn create_role(&self, actor: &str, name: &str) -> Result<()> {
+    pub fn create_role(&self, actor: impl Into<Author>, name: &str) -> Result<()> {
         check_name(name)?;
         let _changing = self.changing.lock();
         if self.snapshot()?.has_role(name) {
@@ -102,7 +112,7 @@ impl Directory {
         }
         self.change(
             actor,
-            "create role",
+            &format!("create role `{name}`"),
             "CREATE (:Role {name: $name})",
             [("name", name.into())],
         )
@@ -112,12 +122,17 @@ impl Directory {
     ///
     /// # Errors
     /// There is none of the name, or it is built in.
-    pub fn drop_role(&self, actor: &str, name: &str) -> Result<()> {
+    pub fn drop_role(&self, actor: impl Into<Author>, name: &str) -> Result<()> {
         let _changing = self.changing.lock();
         own_role(&*self.snapshot()?, name)?;
         let text = "MATCH (r:Role {name: $name}) OPTIONAL MATCH (r)-[:GRANTS]->(g:Grant) \
                     DETACH DELETE g, r";
-        self.change(actor, "drop role", text, [("name", name.into())])
+        self.change(
+            actor,
+            &format!("drop role `{name}`"),
+            text,
+            [("name", name.into())],
+        )
     }
 
     /// Says what a role allows on a graph, in place of what it allowed there. The graph need not be there
@@ -125,7 +140,7 @@ impl Directory {
     ///
     /// # Errors
     /// There is no role of the name, or it is built in.
-    pub fn grant(&self, actor: &str, role: &str, grant: &Grant) -> Result<()> {
+    pub fn grant(&self, actor: impl Into<Author>, role: &str, grant: &Grant) -> Result<()> {
         let _changing = self.changing.lock();
         own_role(&*self.snapshot()?, role)?;
         let text = "MATCH (r:Role {name: $role}) MERGE (r)-[:GRANTS]->(g:Grant {graph: $graph}) \
@@ -140,7 +155,16 @@ impl Directory {
             ("graph", Value::String(Arc::clone(&grant.graph))),
             ("actions", Value::List(actions.into())),
         ];
-        self.change(actor, "grant", text, parameters)
+        let allowed: Vec<&str> = grant.actions.iter().map(Action::name).collect();
+        let activity = match allowed.is_empty() {
+            true => format!("let role `{role}` do nothing on graph `{}`", grant.graph),
+            false => format!(
+                "let role `{role}` do on graph `{}`: {}",
+                grant.graph,
+                allowed.join(", ")
+            ),
+        };
+        self.change(actor, &activity, text, parameters)
     }
 }
 

@@ -89,18 +89,21 @@ fn a_change_counts_for_those_who_are_logged_in() {
     let principal = snapshot.principal(&snapshot.users["ana"], None);
     directory.unassign("root", "ana", "editor").expect("taken");
     let now = directory
-        .refresh(&principal)
+        .refresh(&principal, SystemTime(0))
         .expect("read")
         .expect("still there");
     assert!(now.grants.is_empty());
     directory.suspend("root", "ana", true).expect("suspended");
-    assert_eq!(directory.refresh(&principal).expect("read"), None);
+    assert_eq!(
+        directory.refresh(&principal, SystemTime(0)).expect("read"),
+        None
+    );
     directory.drop_user("root", "ana").expect("gone");
     directory
         .create_user("root", "ana", None, false)
         .expect("another one");
     assert_eq!(
-        directory.refresh(&principal).expect("read"),
+        directory.refresh(&principal, SystemTime(0)).expect("read"),
         None,
         "not the same user"
     );

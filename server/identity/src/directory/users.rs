@@ -7,7 +7,7 @@ use retrograph_graph::value::Value;
 use super::{Directory, DirectoryError, Result, SYSTEM, check_name, known_user};
 use crate::role::built_in;
 use crate::snapshot::{Snapshot, User};
-use crate::{DEFAULT_TENANT, Secret, password};
+use crate::{Author, DEFAULT_TENANT, Secret, password};
 
 /// A user as listed. Passwords are not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Directory {
     /// The name or the password cannot be used, or the name is taken.
     pub fn create_user(
         &self,
-        actor: &str,
+        actor: impl Into<Author>,
         name: &str,
         password: Option<&Secret>,
         must_change: bool,
@@ -77,7 +77,7 @@ impl Directory {
             ("hash", hash),
             ("mustChange", Value::Bool(must_change && password.is_some())),
         ];
-        self.change(actor, "create user", text, parameters)
+        self.change(actor, &format!("create user `{name}`"), text, parameters)
     }
 
     /// Makes the first user, with the role `admin`, in one commit.
@@ -99,14 +99,19 @@ impl Directory {
     ///
     /// # Errors
     /// There is none of the name, or it is the last one who can administer.
-    pub fn drop_user(&self, actor: &str, name: &str) -> Result<()> {
+    pub fn drop_user(&self, actor: impl Into<Author>, name: &str) -> Result<()> {
         let _changing = self.changing.lock();
         let snapshot = self.snapshot()?;
         known_user(&snapshot, name)?;
         check_admin_remains(&snapshot, name)?;
         let text =
             "MATCH (u:User {name: $name}) OPTIONAL MATCH (k:ApiKey)-[:OF]->(u) DETACH DELETE k, u";
-        self.change(actor, "drop user", text, [("name", name.into())])
+        self.change(
+            actor,
+            &format!("drop user `{name}`"),
+            text,
+            [("name", name.into())],
+        )
     }
 
     /// Sets the password of a user.
@@ -115,7 +120,7 @@ impl Directory {
     /// There is none of the name, or the password cannot be used.
     pub fn set_password(
         &self,
-        actor: &str,
+        actor: impl Into<Author>,
         name: &str,
         password: &Secret,
         must_change: bool,
@@ -130,34 +135,19 @@ impl Directory {
             ("hash", hash),
             ("mustChange", Value::Bool(must_change)),
         ];
-        self.change(actor, "set password", text, parameters)
-    }
-
-    /// A user changes their own password.
-    ///
-    /// # Errors
-    /// The old one is wrong, or the new one cannot be used.
-    pub fn change_password(&self, name: &str, old: &Secret, new: &Secret) -> Result<()> {
-        let snapshot = self.snapshot()?;
-        let stored = known_user(&snapshot, name)?.password.as_deref();
-        let is_right = match stored {
-            Some(stored) => password::verify(old, stored)?,
-            None => false,
-        };
-        if !is_right {
-            return Err(DirectoryError::WrongPassword);
-        }
-        if old == new {
-            return Err(DirectoryError::SamePassword);
-        }
-        self.set_password(name, name, new, false)
+        self.change(
+            actor,
+            &format!("set the password of user `{name}`"),
+            text,
+            parameters,
+        )
     }
 
     /// Forbids a user to log in and to do anything, or allows it again.
     ///
     /// # Errors
     /// There is none of the name, or it is the last one who can administer.
-    pub fn suspend(&self, actor: &str, name: &str, suspended: bool) -> Result<()> {
+    pub fn suspend(&self, actor: impl Into<Author>, name: &str, suspended: bool) -> Result<()> {
         let _changing = self.changing.lock();
         let snapshot = self.snapshot()?;
         known_user(&snapshot, name)?;
@@ -166,7 +156,11 @@ impl Directory {
         }
         let text = "MATCH (u:User {name: $name}) SET u.suspended = $suspended";
         let parameters = [("name", name.into()), ("suspended", Value::Bool(suspended))];
-        self.change(actor, "suspend user", text, parameters)
+        let activity = match suspended {
+            true => format!("suspend user `{name}`"),
+            false => format!("let user `{name}` in again"),
+        };
+        self.change(actor, &activity, text, parameters)
     }
 
     fn hash(&self, name: &str, password: Option<&Secret>) -> Result<Value> {

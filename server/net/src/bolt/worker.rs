@@ -229,8 +229,13 @@ impl Worker {
 
     /// The target of a transaction and how it is run.
     fn prepare(&mut self, extra: &Extra) -> Result<(Target, RunOptions), Failure> {
-        let target = self.targets.find(extra.database.as_deref())?;
-        let options = target.options(extra::terms(extra)?, &self.client.caller)?;
+        let terms = extra::terms(extra)?;
+        let identity = self
+            .client
+            .caller
+            .acting_as(extra.impersonated.as_deref())?;
+        let target = self.targets.find(extra.database.as_deref(), &identity)?;
+        let options = target.options(terms, &self.client.caller)?;
         Ok((target, options))
     }
 
@@ -286,8 +291,11 @@ impl Worker {
 
     /// One member serves everything.
     fn route(&mut self, route: &Route) -> Result<Map, Failure> {
-        let target = self.targets.find(route.database.as_deref())?;
-        target.check_access(&self.client.caller.identity)?;
+        let identity = self
+            .client
+            .caller
+            .acting_as(route.impersonated.as_deref())?;
+        let target = self.targets.find(route.database.as_deref(), &identity)?;
         bookmark::check(&target.graph, &route.bookmarks)?;
         let address = match (&self.client.advertised, route.context.get("address")) {
             (Some(address), _) | (None, Some(Value::String(address))) => address,
