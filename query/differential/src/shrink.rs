@@ -171,6 +171,14 @@ impl Reducer {
                 }
             }
         }
+        if let [Clause::Braced(braced)] = &query.first.clauses[..]
+            && query.unions.is_empty()
+            && query.next.is_none()
+            && self.takes()
+        {
+            *query = (**braced).clone();
+            return;
+        }
         self.single(&mut query.first);
         for union in &mut query.unions {
             self.single(&mut union.query);
@@ -253,6 +261,7 @@ impl Reducer {
                 let keys = of.order_by.iter_mut();
                 keys.for_each(|key| self.expression(&mut key.expression));
             }
+            Clause::Braced(query) => self.query(query),
             Clause::Conditional(of) => {
                 self.drop_one(&mut of.branches, 1);
                 self.clear(&mut of.otherwise);

@@ -819,6 +819,7 @@ fn query_writes(query: &Query) -> bool {
     let parts = std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
     let writes = |clause: &Clause| match clause {
         Clause::Subquery(call) => query_writes(&call.query),
+        Clause::Braced(query) => query_writes(query),
         Clause::Conditional(of) => {
             let branches = of.branches.iter().map(|branch| &branch.query);
             branches.chain(of.otherwise.as_deref()).any(query_writes)

@@ -39,6 +39,9 @@ pub enum Clause {
     LoadCsv(LoadCsv),
     /// `WHEN … THEN … ELSE …`; always the only clause of its query.
     Conditional(Conditional),
+    /// `{ … }`, a whole query as a part of a union; always the only clause of its query. It has no time clause of
+    /// its own.
+    Braced(Box<Query>),
     /// `FINISH`: the query ends and returns nothing.
     Finish(Span),
 }
@@ -64,6 +67,7 @@ impl Clause {
             Clause::Page(clause) => clause.span,
             Clause::LoadCsv(clause) => clause.span,
             Clause::Conditional(clause) => clause.span,
+            Clause::Braced(query) => query.span,
             Clause::Finish(span) => *span,
         }
     }
@@ -93,6 +97,7 @@ impl Clause {
             Clause::Page(_) => "LIMIT",
             Clause::LoadCsv(_) => "LOAD CSV",
             Clause::Conditional(_) => "WHEN",
+            Clause::Braced(_) => "{",
             Clause::Finish(_) => "FINISH",
         }
     }

@@ -204,6 +204,9 @@ pub struct Show {
     pub yields: Option<Projection>,
     /// `WHERE`.
     pub predicate: Option<Expression>,
+    /// The command that runs for each of the rows; only after `YIELD` of fields, and not beside
+    /// `RETURN`, with which the last one ends.
+    pub next: Option<Box<Show>>,
     /// `RETURN`; only after `YIELD`.
     pub returns: Option<Projection>,
     /// The command.

@@ -1,4 +1,4 @@
-//! How queries follow each other: `NEXT` and `WHEN … THEN … ELSE …`.
+//! How queries follow each other: `NEXT`, `WHEN … THEN … ELSE …`, and whole queries in braces.
 
 use super::{Parser, Result};
 use crate::ast::{Clause, Conditional, ConditionalBranch, Query, SingleQuery, Union};
@@ -21,7 +21,7 @@ impl Parser<'_> {
         for part in std::iter::once(first).chain(unions.iter().map(|union| &union.query)) {
             if !matches!(
                 part.clauses.last(),
-                Some(Clause::Return(_) | Clause::Conditional(_))
+                Some(Clause::Return(_) | Clause::Conditional(_) | Clause::Braced(_))
             ) {
                 return Err(Diagnostic::error(
                     Detail::InvalidClauseComposition,
@@ -69,12 +69,29 @@ impl Parser<'_> {
         })
     }
 
+    /// `{ query }` as a part of a union.
+    pub(super) fn braced_query(&mut self, must_conclude: bool) -> Result<SingleQuery> {
+        let start = self.span();
+        let query = self.query_in_braces(must_conclude)?;
+        if !self.ends_query() {
+            return Err(self.unexpected_after_clause("`UNION`, `NEXT` or the end of the query"));
+        }
+        Ok(SingleQuery {
+            clauses: vec![Clause::Braced(Box::new(query))],
+            span: self.span_from(start),
+        })
+    }
+
+    fn query_in_braces(&mut self, must_conclude: bool) -> Result<Query> {
+        self.open(TokenKind::LeftBrace, "`{`")?;
+        let query = self.query(must_conclude)?;
+        self.close(TokenKind::RightBrace, "a clause")?;
+        Ok(query)
+    }
+
     fn branch_query(&mut self, must_conclude: bool) -> Result<Query> {
         if self.is(TokenKind::LeftBrace) {
-            self.open(TokenKind::LeftBrace, "`{`")?;
-            let query = self.query(must_conclude)?;
-            self.close(TokenKind::RightBrace, "a clause")?;
-            return Ok(query);
+            return self.query_in_braces(must_conclude);
         }
         // Without braces, a `UNION`, `WHEN` or `NEXT` belongs to what is around.
         if matches!(

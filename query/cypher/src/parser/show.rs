@@ -236,13 +236,17 @@ impl Parser<'_> {
         arguments: Vec<Expression>,
         start: crate::span::Span,
     ) -> Result<Show> {
-        let (mut yields, mut returns) = (None, None);
+        let (mut yields, mut returns, mut next) = (None, None, None);
         if self.eat_keyword(Keyword::Yield) {
             yields = Some(self.show_projection()?);
         }
         let predicate = self.where_predicate()?;
         if yields.is_some() && self.eat_keyword(Keyword::Return) {
             returns = Some(self.projection()?);
+        } else if let Some(yields) = &yields
+            && self.starts_show()
+        {
+            next = Some(Box::new(self.show_behind(yields)?));
         }
         if self.is_keyword(Keyword::Return) {
             let error = self.unexpected("`YIELD` or the end of the command");
@@ -253,9 +257,40 @@ impl Parser<'_> {
             arguments,
             yields,
             predicate,
+            next,
             returns,
             span: self.span_from(start),
         })
+    }
+
+    fn starts_show(&self) -> bool {
+        self.is_keyword(Keyword::Show) || self.is_word_at(0, "TERMINATE")
+    }
+
+    /// A command behind another one, for each of whose rows it runs.
+    fn show_behind(&mut self, yields: &Projection) -> Result<Show> {
+        if yields.star {
+            return Err(Diagnostic::error(
+                Detail::InvalidClauseComposition,
+                yields.span,
+                "commands that follow each other name the fields they yield",
+            )
+            .help("write `YIELD transactionId AS id, …`"));
+        }
+        let next = match self.is_keyword(Keyword::Show) {
+            true => self.nested(Self::show)?,
+            false => self.nested(Self::terminate)?,
+        };
+        let is_star = next.yields.as_ref().is_none_or(|yields| yields.star);
+        if is_star || (next.next.is_none() && next.returns.is_none()) {
+            return Err(Diagnostic::error(
+                Detail::InvalidClauseComposition,
+                next.span,
+                "commands that follow each other name the fields they yield and end with `RETURN`",
+            )
+            .help("write `… YIELD field, … RETURN …` behind the last one"));
+        }
+        Ok(next)
     }
 
     /// `* | field [AS name], …` with order and limits.

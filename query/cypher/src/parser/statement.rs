@@ -50,10 +50,11 @@ impl Parser<'_> {
     }
 
     fn starts_query(&self) -> bool {
-        self.keyword().is_some_and(|keyword| {
-            keyword.is_clause_start()
-                || matches!(keyword, Keyword::As | Keyword::For | Keyword::When)
-        })
+        self.is(TokenKind::LeftBrace)
+            || self.keyword().is_some_and(|keyword| {
+                keyword.is_clause_start()
+                    || matches!(keyword, Keyword::As | Keyword::For | Keyword::When)
+            })
     }
 
     /// A query with its time clause and unions. `must_conclude`: it has to return or write.
@@ -105,6 +106,9 @@ impl Parser<'_> {
         let start = self.span();
         if self.is_keyword(Keyword::When) {
             return self.conditional(must_conclude);
+        }
+        if self.is(TokenKind::LeftBrace) {
+            return self.braced_query(must_conclude);
         }
         let mut clauses = vec![match self.clause()? {
             Some(clause) => clause,
@@ -256,7 +260,7 @@ fn mixed_unions(first: Span, second: Span) -> Diagnostic {
         Span::new(first.start, first.start + 5),
         "differs from this one",
     )
-    .help("put one of them into `CALL { … }`")
+    .help("put what belongs together into braces: `{ … UNION ALL … } UNION …`")
 }
 
 /// A query has to return rows, write, or call something.

@@ -39,7 +39,9 @@ impl Display for Statement {
 impl Display for Query {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if let Some(time) = &self.time {
-            time_clause(f, time)?;
+            // Before a brace a variable would be read as a map projection.
+            let is_braced = matches!(self.first.clauses[..], [Clause::Braced(_)]);
+            time_clause(f, time, if is_braced { ("(", ")") } else { ("", "") })?;
         }
         single_query(f, &self.first)?;
         for union in &self.unions {
@@ -68,17 +70,23 @@ impl Display for PathPattern {
     }
 }
 
-fn time_clause(f: &mut Formatter<'_>, time: &TimeClause) -> fmt::Result {
+fn time_clause(
+    f: &mut Formatter<'_>,
+    time: &TimeClause,
+    (open, close): (&str, &str),
+) -> fmt::Result {
     match &time.system {
-        Some(SystemTime::AsOf(instant)) => write!(f, "AS OF {instant} ")?,
-        Some(SystemTime::Version(version)) => write!(f, "AS OF VERSION {version} ")?,
+        Some(SystemTime::AsOf(instant)) => write!(f, "AS OF {open}{instant}{close} ")?,
+        Some(SystemTime::Version(version)) => {
+            write!(f, "AS OF VERSION {open}{version}{close} ")?;
+        }
         Some(SystemTime::Range { from, to }) => {
-            write!(f, "FOR SYSTEM_TIME FROM {from} TO {to} ")?;
+            write!(f, "FOR SYSTEM_TIME FROM {from} TO {open}{to}{close} ")?;
         }
         None => {}
     }
     match &time.valid {
-        Some(instant) => write!(f, "FOR VALID_TIME AS OF {instant} "),
+        Some(instant) => write!(f, "FOR VALID_TIME AS OF {open}{instant}{close} "),
         None => Ok(()),
     }
 }
@@ -127,6 +135,7 @@ fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
             | Clause::Foreach(_)
             | Clause::Page(_)
             | Clause::Conditional(_)
+            | Clause::Braced(_)
             | Clause::Finish(_)
     ) {
         write!(f, "{} ", clause.keyword())?;
@@ -213,6 +222,7 @@ fn clause(f: &mut Formatter<'_>, clause: &Clause) -> fmt::Result {
                 None => Ok(()),
             }
         }
+        Clause::Braced(query) => write!(f, "{{ {query} }}"),
         Clause::Finish(_) => f.write_str("FINISH"),
     }
 }

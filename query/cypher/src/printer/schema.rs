@@ -141,7 +141,13 @@ fn show(f: &mut Formatter<'_>, show: &Show) -> fmt::Result {
         f.write_str(" RETURN ")?;
         projection(f, returns)?;
     }
-    Ok(())
+    match &show.next {
+        Some(next) => {
+            f.write_char(' ')?;
+            self::show(f, next)
+        }
+        None => Ok(()),
+    }
 }
 
 fn subject(f: &mut Formatter<'_>, subject: &ShowSubject) -> fmt::Result {

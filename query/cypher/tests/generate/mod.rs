@@ -191,11 +191,20 @@ impl<'b> Generator<'b> {
                 span,
             })];
         }
+        if self.below(6) == 5 {
+            let mut braced = self.query(true, false);
+            braced.time = None;
+            query.first.clauses = vec![Clause::Braced(Box::new(braced))];
+        }
         let parts =
             std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
         let mut ends = parts.map(|part| part.clauses.last());
-        if ends.all(|end| matches!(end, Some(Clause::Return(_) | Clause::Conditional(_))))
-            && self.below(4) == 3
+        if ends.all(|end| {
+            matches!(
+                end,
+                Some(Clause::Return(_) | Clause::Conditional(_) | Clause::Braced(_))
+            )
+        }) && self.below(4) == 3
         {
             let mut next = self.query(true, false);
             next.time = None;
@@ -632,12 +641,20 @@ impl<'b> Generator<'b> {
             };
             yields
         });
+        let mut next = None;
+        if yields.as_ref().is_some_and(|yields| !yields.star) && self.below(3) == 2 {
+            let behind = self.show();
+            let is_listed = behind.yields.as_ref().is_some_and(|yields| !yields.star);
+            let ends = behind.next.is_some() || behind.returns.is_some();
+            next = (is_listed && ends).then(|| Box::new(behind));
+        }
         Show {
             predicate: self.maybe(Self::predicate),
-            returns: match yields {
-                Some(_) => self.maybe(Self::projection),
-                None => None,
+            returns: match (&yields, &next) {
+                (Some(_), None) => self.maybe(Self::projection),
+                _ => None,
             },
+            next,
             subject,
             arguments,
             yields,

@@ -98,6 +98,9 @@ impl Evaluator<'_> {
             rows: base,
             places: None,
         };
+        if let [Clause::Braced(query)] = &query.clauses[..] {
+            return self.parts(query, table.rows);
+        }
         for clause in &query.clauses {
             table = self.clause(clause, table.rows)?;
         }
@@ -378,6 +381,7 @@ fn columns_of(query: &ast::Query) -> Option<Vec<Arc<str>>> {
                 })
                 .collect()
         }
+        Clause::Braced(query) => columns_of(query),
         Clause::Conditional(of) => columns_of(&of.branches.first()?.query),
         _ => None,
     }

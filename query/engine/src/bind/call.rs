@@ -22,6 +22,9 @@ impl Binder<'_> {
         if self.vector_property(call, is_standalone, steps)? {
             return Ok(Vec::new());
         }
+        if let Some(columns) = self.merge_procedure(call, is_standalone, steps)? {
+            return Ok(columns);
+        }
         let name = call.name.to_string();
         let Some(procedure) = self.procedures.get(&name).cloned() else {
             let all = self.procedures.all();
@@ -110,6 +113,25 @@ impl Binder<'_> {
             steps.push(Operator::Filter(predicate), self.clause);
         }
         Ok(columns)
+    }
+
+    /// Refuses a call that writes within an expression.
+    pub(super) fn refuse_in_expression(
+        &self,
+        call: &ProcedureCall,
+        procedure: &Procedure,
+    ) -> Bound<()> {
+        if self.expression_queries == 0 {
+            return Ok(());
+        }
+        Err(Diagnostic::error(
+            Detail::InvalidClauseComposition,
+            call.span,
+            format!(
+                "{}() writes, which a query within an expression cannot",
+                procedure.name
+            ),
+        ))
     }
 
     pub(super) fn procedure_arguments(

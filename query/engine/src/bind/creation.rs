@@ -70,6 +70,16 @@ impl Binder<'_> {
     }
 
     pub(super) fn merge(&mut self, clause: &Merge, steps: &mut Steps) -> Bound<()> {
+        self.merge_sought(clause, &clause.pattern, steps)
+    }
+
+    /// MERGE where what is looked for is written otherwise than what is made.
+    pub(super) fn merge_sought(
+        &mut self,
+        clause: &Merge,
+        sought: &PathPattern,
+        steps: &mut Steps,
+    ) -> Bound<()> {
         let bound = self.bound_slots();
         let mut draft = Draft::default();
         self.created_path(&clause.pattern, Verb::Merge, &mut draft)?;
@@ -82,7 +92,7 @@ impl Binder<'_> {
             .help("MERGE one element after the other"));
         }
         // The same pattern once more, to look for it; all its variables have their slots by now.
-        let merged = Merged::new(&clause.pattern, &draft.parts);
+        let merged = Merged::new(sought, &draft.parts);
         let depth = self.scope.depth();
         for (name, slot, ty) in merged.names {
             self.declare_in(&name, slot, ty);

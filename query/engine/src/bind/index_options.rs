@@ -8,10 +8,11 @@ use retrograph_text::Analyzer;
 use super::Bound;
 
 /// Reads the options of an index that is kept by `provider`, and returns the entries of its
-/// `indexConfig`.
+/// `indexConfig`. `of` says in messages what has them.
 pub(super) fn index_config<'o>(
     options: Option<&'o Expression>,
     provider: &str,
+    of: &str,
 ) -> Bound<&'o [MapEntry]> {
     let Some(options) = options else {
         return Ok(&[]);
@@ -36,7 +37,7 @@ pub(super) fn index_config<'o>(
                     format!("option `{key}` cannot have this value here"),
                 )
                 .help(format!(
-                    "these indexes take {{indexProvider: '{provider}', indexConfig: {{…}}}}"
+                    "{of} takes {{indexProvider: '{provider}', indexConfig: {{…}}}}"
                 )));
             }
         }
@@ -47,7 +48,7 @@ pub(super) fn index_config<'o>(
 /// The settings of a full-text index.
 pub(super) fn fulltext(options: Option<&Expression>) -> Bound<Fulltext> {
     let (mut analyzer, mut eventually_consistent) = (None, false);
-    for MapEntry { key, value } in index_config(options, "fulltext-1.0")? {
+    for MapEntry { key, value } in index_config(options, "fulltext-1.0", "a full-text index")? {
         match (&*key.name, &value.kind) {
             ("fulltext.analyzer", ExpressionKind::Literal(Literal::String(name))) => {
                 let Some(found) = Analyzer::named(name) else {

@@ -17,6 +17,7 @@ mod expression;
 mod function;
 mod index_options;
 mod linear;
+mod merge_procedure;
 mod path;
 mod pattern;
 mod pattern_expression;
@@ -268,6 +269,9 @@ impl<'a> Binder<'a> {
         let is_nameless = name.trim().is_empty();
         self.slots.push(if is_nameless {
             Arc::from(format!("_{number}"))
+        } else if name.starts_with(' ') {
+            // Names that no query is to write, as plans show them.
+            Arc::from(name.trim_start())
         } else {
             name
         });

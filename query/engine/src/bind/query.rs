@@ -165,6 +165,9 @@ impl Binder<'_> {
         mut steps: Steps,
         place: Place,
     ) -> Bound<BoundQuery> {
+        if let [Clause::Braced(inner)] = &query.clauses[..] {
+            return self.braced(inner, steps, place);
+        }
         check_end(query, place)?;
         let is_standalone = place == Place::Top && query.clauses.len() == 1;
         let mut columns = Vec::new();
@@ -219,6 +222,16 @@ impl Binder<'_> {
         })
     }
 
+    /// A query in braces means what it means without them.
+    fn braced(&mut self, query: &ast::Query, steps: Steps, place: Place) -> Bound<BoundQuery> {
+        refuse_time(query)?;
+        let place = match place {
+            Place::Top => Place::Call,
+            place => place,
+        };
+        self.query(query, steps, place)
+    }
+
     /// WHEN … THEN … ELSE: each row goes to the first query whose predicate holds for it.
     fn conditional(
         &mut self,
@@ -263,14 +276,7 @@ impl Binder<'_> {
             );
             branch.push(Operator::Filter(test), self.clause);
             let mut bound = self.query(query, branch, place)?;
-            if let Some(time) = &query.time {
-                return Err(Diagnostic::error(
-                    Detail::InvalidTimeClause,
-                    time.span,
-                    "a branch reads what the query around it reads",
-                )
-                .help("read another time in CALL { … }"));
-            }
+            refuse_time(query)?;
             if pipelines.is_empty() {
                 returns = bound.returns;
                 columns = self.union_columns(bound.columns.clone());
@@ -365,6 +371,19 @@ fn align(columns: &[Column], branch: &BoundQuery, span: Span) -> Bound<Vec<(Slot
             .label(format!("this part has {}", names(&branch.columns)))
             .note(format!("the first part has {}", names(columns))))
         }
+    }
+}
+
+/// A part of a query has no time of its own.
+fn refuse_time(query: &ast::Query) -> Bound<()> {
+    match &query.time {
+        None => Ok(()),
+        Some(time) => Err(Diagnostic::error(
+            Detail::InvalidTimeClause,
+            time.span,
+            "a branch reads what the query around it reads",
+        )
+        .help("read another time in CALL { … }")),
     }
 }
 

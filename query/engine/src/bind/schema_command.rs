@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use retrograph_cypher::ast::{
     self, ConstraintRule, CreateConstraint, CreateIndex, ExpressionKind, Identifier, IndexKind,
-    Literal, PropertyType, SchemaCommand, Show,
+    Projection, PropertyType, SchemaCommand, Show, Yield, YieldItem, YieldItems,
 };
 use retrograph_cypher::{Detail, Diagnostic, Span};
 
 use retrograph_graph::{FULLTEXT_KEYS_MAX, IndexSort, PropertyTypes, RuleKind};
 
 use super::call::result_place;
+use super::projection::Column;
 use super::query::Statement;
 use super::{Binder, Bound, Steps, index_options};
 use crate::plan::operator::SchemaChange;
-use crate::plan::{Access, Operator};
+use crate::plan::{Access, Expression, Operator};
 use crate::show;
 
 impl Binder<'_> {
@@ -38,15 +39,74 @@ impl Binder<'_> {
         Ok((steps.finish(), Vec::new(), None, Access::Schema))
     }
 
-    /// SHOW is a call, its YIELD a WITH, its RETURN a RETURN.
+    /// SHOW is a call, its YIELD a WITH, its RETURN a RETURN. One behind another is a call for each of
+    /// the rows.
     fn show(&mut self, show: &Show) -> Bound<Statement> {
+        let mut steps = Steps::new(Operator::Unit, 1.0);
+        let mut columns = self.shown(show, &mut steps)?;
+        let mut last = show;
+        while let Some(next) = &last.next {
+            self.shown_for_each(next, &mut steps)?;
+            last = next;
+        }
+        if let Some(returns) = &last.returns {
+            self.next_clause();
+            columns = self.projection(returns, None, false, &mut steps)?;
+        }
+        let columns = columns
+            .into_iter()
+            .map(|column| (column.name, column.slot))
+            .collect();
+        Ok((steps.finish(), columns, None, Access::Read))
+    }
+
+    /// A command behind another, whose variables it sees and passes on.
+    fn shown_for_each(&mut self, show: &Show, steps: &mut Steps) -> Bound<()> {
         let listing = show::listing(&show.subject, self.procedures);
         self.next_clause();
-        let mut steps = Steps::new(Operator::Unit, 1.0);
-        let mut arguments = Vec::with_capacity(show.arguments.len());
-        for argument in &show.arguments {
-            arguments.push(self.expression(argument)?.expression);
-        }
+        let arguments = self.show_arguments(show)?;
+        let Some(yields) = &show.yields else {
+            return Ok(());
+        };
+        let items = yields
+            .items
+            .iter()
+            .filter_map(|item| match &item.expression.kind {
+                ExpressionKind::Variable(field) => Some(YieldItem {
+                    field: field.clone(),
+                    alias: item.alias.clone(),
+                    span: item.span,
+                }),
+                _ => None,
+            });
+        let fields = Yield {
+            items: YieldItems::Fields(items.collect()),
+            predicate: None,
+            span: yields.span,
+        };
+        self.run_procedure(&listing.procedure, arguments, Some(&fields), false, steps)?;
+        let all = Projection {
+            star: true,
+            items: Vec::new(),
+            ..yields.clone()
+        };
+        self.next_clause();
+        self.projection(&all, show.predicate.as_ref(), true, steps)?;
+        Ok(())
+    }
+
+    fn show_arguments(&mut self, show: &Show) -> Bound<Vec<Expression>> {
+        let arguments = show.arguments.iter();
+        arguments
+            .map(|argument| Ok(self.expression(argument)?.expression))
+            .collect()
+    }
+
+    /// The first command, and the columns it shows.
+    fn shown(&mut self, show: &Show, steps: &mut Steps) -> Bound<Vec<Column>> {
+        let listing = show::listing(&show.subject, self.procedures);
+        self.next_clause();
+        let arguments = self.show_arguments(show)?;
         if let Some(yields) = &show.yields {
             for item in &yields.items {
                 if let ExpressionKind::Variable(field) = &item.expression.kind {
@@ -54,8 +114,7 @@ impl Binder<'_> {
                 }
             }
         }
-        let mut columns =
-            self.run_procedure(&listing.procedure, arguments, None, true, &mut steps)?;
+        let mut columns = self.run_procedure(&listing.procedure, arguments, None, true, steps)?;
         match &show.yields {
             None => {
                 columns.truncate(listing.shown);
@@ -66,18 +125,10 @@ impl Binder<'_> {
             }
             Some(yields) => {
                 self.next_clause();
-                columns = self.projection(yields, show.predicate.as_ref(), true, &mut steps)?;
+                columns = self.projection(yields, show.predicate.as_ref(), true, steps)?;
             }
         }
-        if let Some(returns) = &show.returns {
-            self.next_clause();
-            columns = self.projection(returns, None, false, &mut steps)?;
-        }
-        let columns = columns
-            .into_iter()
-            .map(|column| (column.name, column.slot))
-            .collect();
-        Ok((steps.finish(), columns, None, Access::Read))
+        Ok(columns)
     }
 }
 
@@ -219,33 +270,17 @@ fn property_types(types: &[PropertyType]) -> PropertyTypes {
 /// bounds of spatial indexes elsewhere (`spatial.wgs-84.min` and the like) have no meaning here, as a
 /// point index covers all coordinates.
 fn check_options(options: &ast::Expression, provider: &str, of: &str) -> Bound<()> {
-    let ExpressionKind::Map(entries) = &options.kind else {
-        return Err(Diagnostic::error(
-            Detail::InvalidArgumentType,
-            options.span,
-            "options are given by a map",
-        ));
-    };
-    for ast::MapEntry { key, value, .. } in entries {
-        let is_known = match (&*key.name, &value.kind) {
-            ("indexProvider", ExpressionKind::Literal(Literal::String(name))) => {
-                &**name == provider
-            }
-            ("indexConfig", ExpressionKind::Map(config)) => config.is_empty(),
-            _ => false,
-        };
-        if !is_known {
-            return Err(Diagnostic::error(
-                Detail::UnexpectedSyntax,
-                value.span,
-                format!("option `{key}` cannot have this value here"),
-            )
-            .help(format!(
-                "{of} takes {{indexProvider: '{provider}', indexConfig: {{}}}}"
-            )));
-        }
+    match index_options::index_config(Some(options), provider, of)? {
+        [] => Ok(()),
+        [ast::MapEntry { key, .. }, ..] => Err(Diagnostic::error(
+            Detail::UnexpectedSyntax,
+            key.span,
+            format!("{of} has no setting `{key}`"),
+        )
+        .help(format!(
+            "{of} takes {{indexProvider: '{provider}', indexConfig: {{}}}}"
+        ))),
     }
-    Ok(())
 }
 
 fn name_of(name: Option<&Identifier>) -> Option<Arc<str>> {

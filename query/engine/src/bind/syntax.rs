@@ -6,7 +6,7 @@ use retrograph_cypher::ast::{
 };
 
 use crate::functions;
-use crate::functions::vector;
+use crate::functions::{merging, vector};
 
 /// Whether an expression contains an aggregate that belongs to it; those of a full subquery do not.
 pub fn contains_aggregate(expression: &Expression) -> bool {
@@ -76,7 +76,11 @@ pub fn is_updating(query: &Query) -> bool {
 pub fn clause_is_updating(clause: &Clause) -> bool {
     match clause {
         Clause::Subquery(call) => is_updating(&call.query),
-        Clause::Call(call) => vector::writes_property(&call.name.to_string()),
+        Clause::Call(call) => {
+            let name = call.name.to_string();
+            vector::writes_property(&name) || merging::merges(&name).is_some()
+        }
+        Clause::Braced(query) => is_updating(query),
         Clause::Conditional(clause) => {
             clause
                 .branches

@@ -23,16 +23,7 @@ impl Binder<'_> {
         let Some(procedure) = self.procedures.get(&name).cloned() else {
             return Ok(false);
         };
-        if self.expression_queries > 0 {
-            return Err(Diagnostic::error(
-                Detail::InvalidClauseComposition,
-                call.span,
-                format!(
-                    "{}() writes, which a query within an expression cannot",
-                    procedure.name
-                ),
-            ));
-        }
+        self.refuse_in_expression(call, &procedure)?;
         if let Some(yields) = &call.yields {
             return Err(Diagnostic::error(
                 Detail::UndefinedVariable,

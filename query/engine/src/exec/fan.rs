@@ -87,6 +87,44 @@ impl<'b> Fan<'b> {
         self.limit.saturating_sub(self.origins.len()).max(1)
     }
 
+    /// Collects a row with a node, where nodes are all that is added.
+    pub(crate) fn add_node(&mut self, row: u32, id: NodeId) {
+        if let [Added::Nodes(_, nodes)] = &mut self.added[..] {
+            nodes.push(id);
+            self.origins.push(row);
+        }
+    }
+
+    /// Collects a row with a relationship and its ends, where these are what is added; one more with the
+    /// ends exchanged, if it counts against its direction too.
+    pub(crate) fn add_relationship(
+        &mut self,
+        row: u32,
+        id: RelationshipId,
+        ends: [NodeId; 2],
+        is_directed: bool,
+    ) {
+        let [start, end] = ends;
+        let both = [(start, end), (end, start)];
+        let ways = match is_directed || start == end {
+            true => &both[..1],
+            false => &both[..],
+        };
+        for &(start, end) in ways {
+            if let [
+                Added::Relationships(_, relationships),
+                Added::Nodes(_, starts),
+                Added::Nodes(_, ends),
+            ] = &mut self.added[..]
+            {
+                relationships.push(id);
+                starts.push(start);
+                ends.push(end);
+                self.origins.push(row);
+            }
+        }
+    }
+
     /// Pushes on what was collected, if it is a full batch.
     pub(crate) fn flush_full(
         &mut self,

@@ -1,5 +1,10 @@
-//! Sources: scans, seeks, UNWIND.
+//! Sources: scans and seeks.
+//!
+//! A runtime error belongs to the row whose predicate raises it. What a seek looks for is computed ahead of
+//! the predicates that guard it; if that fails, the seek finds all that it might be about, and the
+//! predicate, which judges what is found in its turn, raises the error or is never asked.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -13,6 +18,7 @@ use super::context::Context;
 use super::expression::eval;
 use super::fan::{Added, Fan};
 use super::pipeline::{Flow, Rest};
+use super::vector::Vector;
 use crate::error::{QueryError, RuntimeError};
 use crate::functions::internal::names_of;
 use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
@@ -89,6 +95,18 @@ fn draw_nodes(
     }
 }
 
+fn draw_every_node(
+    fan: &mut Fan<'_>,
+    row: u32,
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
+        read.scan_nodes(cursor, limit, ids)?;
+        Ok(true)
+    })
+}
+
 /// Draws one page; false if `page` says that it is the end.
 fn draw_page(
     fan: &mut Fan<'_>,
@@ -111,7 +129,7 @@ fn draw_page(
 }
 
 /// Draws the nodes of a label: ranges of them where they lie without gaps, else pages.
-fn draw_label(
+pub(super) fn draw_label(
     fan: &mut Fan<'_>,
     row: u32,
     node: Slot,
@@ -149,6 +167,75 @@ fn draw_label(
     Ok(Flow::More)
 }
 
+/// Draws the relationships of these types, all if there are none, into a fan of relationships and ends.
+pub(super) fn draw_relationships(
+    fan: &mut Fan<'_>,
+    row: u32,
+    types: &[TypeId],
+    is_directed: bool,
+    context: &mut Context<'_>,
+    rest: &mut Rest<'_>,
+) -> Result<Flow, QueryError> {
+    let mut cursor = ScanCursor::default();
+    while !cursor.is_done() {
+        let limit = fan.wanted();
+        let mut found = 0;
+        let read = context.read();
+        read.visit_relationships(types, &mut cursor, limit, |(id, _, start, end)| {
+            found += 1;
+            fan.add_relationship(row, id, [start, end], is_directed);
+        })?;
+        context.tick(found)?;
+        if fan.flush_full(context, rest)? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+    }
+    Ok(Flow::More)
+}
+
+/// What a seek computes; none if a value was wrong.
+pub(super) fn known<T>(computed: Result<T, QueryError>) -> Result<Option<T>, QueryError> {
+    match computed {
+        Ok(value) => Ok(Some(value)),
+        Err(QueryError::Runtime(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The values of an expression for the rows of a batch.
+enum Computed {
+    All(Vector),
+    /// None where a value was wrong.
+    Each(Vec<Option<Value>>),
+}
+
+impl Computed {
+    fn of(
+        expression: &Expression,
+        batch: &Batch,
+        context: &mut Context<'_>,
+    ) -> Result<Self, QueryError> {
+        if let Some(all) = known(eval(expression, batch, context).map(Cow::into_owned))? {
+            return Ok(Self::All(all));
+        }
+        let mut each = Vec::with_capacity(batch.rows);
+        for (_, row) in (0..batch.rows).zip(0u32..) {
+            let one = batch.gather_all(&[row]);
+            let value = eval(expression, &one, context).map(|vector| vector.get(0));
+            each.push(known(value)?);
+        }
+        Ok(Self::Each(each))
+    }
+
+    /// The value for a row; none if one was wrong.
+    fn get(&self, row: usize) -> Option<Value> {
+        match self {
+            Self::All(vector) => Some(vector.get(row)),
+            Self::Each(values) => values[row].clone(),
+        }
+    }
+}
+
 fn node_fan<'b>(node: Slot, batch: &'b Batch, live: &'b [Slot], context: &Context<'_>) -> Fan<'b> {
     Fan::new(
         batch,
@@ -178,10 +265,7 @@ pub(crate) fn nodes(
     for (_, row) in (0..batch.rows).zip(0u32..) {
         let flow = match label {
             Some(label) => draw_label(&mut fan, row, node, label, context, rest)?,
-            None => draw_nodes(&mut fan, row, context, rest, |read, cursor, limit, ids| {
-                read.scan_nodes(cursor, limit, ids)?;
-                Ok(true)
-            })?,
+            None => draw_every_node(&mut fan, row, context, rest)?,
         };
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
@@ -200,16 +284,20 @@ pub(crate) fn labelled(
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
-    let names = eval(names, batch, context)?.into_owned();
+    let names = Computed::of(names, batch, context)?;
     let mut fan = node_fan(node, batch, live, context);
     for (row, number) in (0..batch.rows).zip(0u32..) {
         let flow = match names.get(row) {
             // Whether a node has a label without a name is unknown.
-            Value::Null => Flow::More,
-            names => {
-                let names = names_of(&names)?;
-                draw_labels(&mut fan, number, node, &names, any, context, rest)?
-            }
+            Some(Value::Null) => Flow::More,
+            names => match names
+                .map(|names| known(names_of(&names)))
+                .transpose()?
+                .flatten()
+            {
+                Some(names) => draw_labels(&mut fan, number, node, &names, any, context, rest)?,
+                None => draw_every_node(&mut fan, number, context, rest)?,
+            },
         };
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
@@ -230,10 +318,7 @@ fn draw_labels(
 ) -> Result<Flow, QueryError> {
     if !any && names.is_empty() {
         // Every node has all of no labels.
-        return draw_nodes(fan, row, context, rest, |read, cursor, limit, ids| {
-            read.scan_nodes(cursor, limit, ids)?;
-            Ok(true)
-        });
+        return draw_every_node(fan, row, context, rest);
     }
     let wanted = if any { names.len() } else { 1 };
     let mut labels: Vec<LabelId> = Vec::new();
@@ -299,14 +384,27 @@ pub(crate) fn seek(
 ) -> Result<Flow, QueryError> {
     let mut fan = node_fan(node, batch, live, context);
     for (_, number) in (0..batch.rows).zip(0u32..) {
-        let entry;
+        let gathered;
         let one = if batch.rows == 1 {
             batch
         } else {
-            entry = batch.gather_all(&[number]);
-            &entry
+            gathered = batch.gather_all(&[number]);
+            &gathered
         };
-        let flow = seek_row(&mut fan, number, sought, seek, one, context, rest)?;
+        let entry = entry(seek, one, context);
+        let entry = match seek {
+            // Its predicate counts as one that raises nothing, so nothing judges what is found.
+            Seek::In(Expression::Parameter(_)) => Some(entry?),
+            _ => known(entry)?,
+        };
+        let flow = match entry {
+            Some(Some(entry)) => seek_row(&mut fan, number, sought, &entry, context, rest)?,
+            Some(None) => Flow::More,
+            None => match context.label(sought.label) {
+                Some(label) => draw_label(&mut fan, number, node, label, context, rest)?,
+                None => Flow::More,
+            },
+        };
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
         }
@@ -314,58 +412,76 @@ pub(crate) fn seek(
     fan.flush(context, rest)
 }
 
+/// What the values of one row make of a seek.
+enum Entry {
+    /// Equal to one of these, which differ.
+    Values(Vec<Value>),
+    Range(Bound<Value>, Bound<Value>),
+    Prefix(Arc<str>),
+}
+
+/// How to enter the index; none if nothing can be found.
+fn entry(seek: &Seek, one: &Batch, context: &mut Context<'_>) -> Result<Option<Entry>, QueryError> {
+    Ok(match seek {
+        Seek::Equal(value) => {
+            let value = eval(value, one, context)?.get(0);
+            is_findable(&value).then(|| Entry::Values(vec![value]))
+        }
+        Seek::In(list) => match eval(list, one, context)?.get(0) {
+            Value::List(items) => {
+                // Equal items find the same nodes, which must come once.
+                let mut values: Vec<Value> = items
+                    .iter()
+                    .filter(|item| is_findable(item))
+                    .cloned()
+                    .collect();
+                values.sort_by(Value::cmp_order);
+                values.dedup_by(|next, before| next.equivalent(before));
+                Some(Entry::Values(values))
+            }
+            Value::Null => None,
+            other => {
+                return Err(RuntimeError::type_error(format!(
+                    "IN takes a list, not {}",
+                    other.type_name()
+                ))
+                .into());
+            }
+        },
+        Seek::Range(lower, upper) => {
+            let lower = bound(lower, one, context)?;
+            let upper = bound(upper, one, context)?;
+            let is_open = [&lower, &upper].into_iter().all(|bound| match bound {
+                Bound::Included(value) | Bound::Excluded(value) => is_bound(value),
+                Bound::Unbounded => true,
+            });
+            is_open.then_some(Entry::Range(lower, upper))
+        }
+        Seek::Prefix(prefix) => match eval(prefix, one, context)?.get(0) {
+            Value::String(prefix) => Some(Entry::Prefix(prefix)),
+            _ => None,
+        },
+    })
+}
+
 fn seek_row(
     fan: &mut Fan<'_>,
     row: u32,
     sought: &Sought<'_>,
-    seek: &Seek,
-    one: &Batch,
+    entry: &Entry,
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
-    match seek {
-        Seek::Equal(value) => {
-            let value = eval(value, one, context)?.get(0);
-            seek_value(fan, row, sought, &value, context, rest)
-        }
-        Seek::In(list) => {
-            let list = eval(list, one, context)?.get(0);
-            let items = match list {
-                Value::List(items) => items,
-                Value::Null => return Ok(Flow::More),
-                other => {
-                    return Err(RuntimeError::type_error(format!(
-                        "IN takes a list, not {}",
-                        other.type_name()
-                    ))
-                    .into());
-                }
-            };
-            // Equal items find the same nodes, which must come once.
-            let mut seen: Vec<&Value> = Vec::with_capacity(items.len());
-            let mut order: Vec<&Value> = items.iter().filter(|item| is_findable(item)).collect();
-            order.sort_by(|left, right| left.cmp_order(right));
-            for item in order {
-                if seen.last().is_some_and(|last| last.equivalent(item)) {
-                    continue;
-                }
-                seen.push(item);
-                if seek_value(fan, row, sought, item, context, rest)? == Flow::Stop {
+    match entry {
+        Entry::Values(values) => {
+            for value in values {
+                if seek_value(fan, row, sought, value, context, rest)? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
             }
             Ok(Flow::More)
         }
-        Seek::Range(lower, upper) => {
-            let lower = bound(lower, one, context)?;
-            let upper = bound(upper, one, context)?;
-            for bound in [&lower, &upper] {
-                if let Bound::Included(value) | Bound::Excluded(value) = bound
-                    && !is_bound(value)
-                {
-                    return Ok(Flow::More);
-                }
-            }
+        Entry::Range(lower, upper) => {
             let seek = |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
                 read.seek_range(
                     sought.index,
@@ -377,12 +493,12 @@ fn seek_row(
                 )
             };
             let test = |value: &Value| {
-                let above = match &lower {
+                let above = match lower {
                     Bound::Included(lower) => value.compare(lower).is_ge() == Some(true),
                     Bound::Excluded(lower) => value.compare(lower).is_gt() == Some(true),
                     Bound::Unbounded => !value.is_null(),
                 };
-                let below = match &upper {
+                let below = match upper {
                     Bound::Included(upper) => value.compare(upper).is_le() == Some(true),
                     Bound::Excluded(upper) => value.compare(upper).is_lt() == Some(true),
                     Bound::Unbounded => !value.is_null(),
@@ -391,23 +507,19 @@ fn seek_row(
             };
             sought.draw(fan, row, context, rest, seek, test)
         }
-        Seek::Prefix(prefix) => match eval(prefix, one, context)?.get(0) {
-            Value::String(prefix) => {
-                let seek =
-                    |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
-                        read.seek_prefix(sought.index, &prefix, cursor, limit, ids)
-                    };
-                sought.draw(
-                    fan,
-                    row,
-                    context,
-                    rest,
-                    seek,
-                    |value| matches!(value, Value::String(text) if text.starts_with(&*prefix)),
-                )
-            }
-            _ => Ok(Flow::More),
-        },
+        Entry::Prefix(prefix) => {
+            let seek = |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
+                read.seek_prefix(sought.index, prefix, cursor, limit, ids)
+            };
+            sought.draw(
+                fan,
+                row,
+                context,
+                rest,
+                seek,
+                |value| matches!(value, Value::String(text) if text.starts_with(&**prefix)),
+            )
+        }
     }
 }
 
@@ -431,9 +543,6 @@ fn seek_value(
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
-    if !is_findable(value) {
-        return Ok(Flow::More);
-    }
     let seek = |read: &GraphRead, cursor: &mut ScanCursor, limit, ids: &mut Vec<NodeId>| {
         read.seek_equal(sought.index, value, cursor, limit, ids)
     };
@@ -451,12 +560,18 @@ pub(crate) fn by_id(
     context: &mut Context<'_>,
     rest: &mut Rest<'_>,
 ) -> Result<Flow, QueryError> {
-    let ids = eval(ids, batch, context)?.into_owned();
+    let ids = Computed::of(ids, batch, context)?;
     let mut fan = node_fan(node, batch, live, context);
     for (row, number) in (0..batch.rows).zip(0u32..) {
         let mut wanted: Vec<NodeId> = match ids.get(row) {
-            Value::List(items) => items.iter().filter_map(node_id).collect(),
-            value => node_id(&value).into_iter().collect(),
+            Some(Value::List(items)) => items.iter().filter_map(node_id).collect(),
+            Some(value) => node_id(&value).into_iter().collect(),
+            None => {
+                if draw_every_node(&mut fan, number, context, rest)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+                continue;
+            }
         };
         wanted.sort_unstable();
         wanted.dedup();
@@ -464,10 +579,7 @@ pub(crate) fn by_id(
             if !context.read().node_exists(id)? {
                 continue;
             }
-            if let Some(Added::Nodes(_, ids)) = fan.added.first_mut() {
-                ids.push(id);
-            }
-            fan.origins.push(number);
+            fan.add_node(number, id);
             if fan.flush_full(context, rest)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
@@ -619,7 +731,7 @@ pub(crate) fn relationships_by_id(
     let Some(types): Option<Vec<TypeId>> = context.types(types) else {
         return Ok(Flow::More);
     };
-    let ids = eval(ids, batch, context)?.into_owned();
+    let ids = Computed::of(ids, batch, context)?;
     let added = vec![
         Added::Relationships(scan.relationship, Vec::new()),
         Added::Nodes(scan.start, Vec::new()),
@@ -628,8 +740,16 @@ pub(crate) fn relationships_by_id(
     let mut fan = Fan::new(batch, live, context.view, added);
     for (row, number) in (0..batch.rows).zip(0u32..) {
         let mut wanted: Vec<RelationshipId> = match ids.get(row) {
-            Value::List(items) => items.iter().filter_map(relationship_id).collect(),
-            value => relationship_id(&value).into_iter().collect(),
+            Some(Value::List(items)) => items.iter().filter_map(relationship_id).collect(),
+            Some(value) => relationship_id(&value).into_iter().collect(),
+            None => {
+                let drawn =
+                    draw_relationships(&mut fan, number, &types, scan.is_directed, context, rest);
+                if drawn? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+                continue;
+            }
         };
         wanted.sort_unstable();
         wanted.dedup();
@@ -640,24 +760,7 @@ pub(crate) fn relationships_by_id(
             if !types.is_empty() && !types.contains(&type_id) {
                 continue;
             }
-            let both = [(start, end), (end, start)];
-            let ways = match scan.is_directed || start == end {
-                true => &both[..1],
-                false => &both[..],
-            };
-            for &(start, end) in ways {
-                if let [
-                    Added::Relationships(_, relationships),
-                    Added::Nodes(_, starts),
-                    Added::Nodes(_, ends),
-                ] = &mut fan.added[..]
-                {
-                    relationships.push(id);
-                    starts.push(start);
-                    ends.push(end);
-                }
-                fan.origins.push(number);
-            }
+            fan.add_relationship(number, id, [start, end], scan.is_directed);
             context.tick(1)?;
             if fan.flush_full(context, rest)? == Flow::Stop {
                 return Ok(Flow::Stop);

@@ -1,12 +1,12 @@
 //! Seeks by the rows of indexes and constraints beyond one property of nodes.
 //!
 //! What such a seek finds is judged again by filters behind it, so where the rows do not reach back
-//! to the version of the view, or keep no values of the kind that is sought, all elements of the
-//! label or type are found instead.
+//! to the version of the view, keep no values of the kind that is sought, or what is sought cannot be
+//! computed, all elements of the label or type are found instead.
 
 use std::ops::Bound;
 
-use retrograph_graph::ids::{ElementId, NodeId, RelationshipId};
+use retrograph_graph::ids::ElementId;
 use retrograph_graph::value::Value;
 use retrograph_graph::{GraphError, IndexSort, NextProperty, PointBox, RowsSought, ScanCursor};
 
@@ -15,7 +15,7 @@ use super::context::Context;
 use super::expression::eval;
 use super::fan::{Added, Fan};
 use super::pipeline::{Flow, Rest};
-use super::scan::{bound, is_bound, is_findable};
+use super::scan::{bound, draw_label, draw_relationships, is_bound, is_findable, known};
 use crate::error::{QueryError, RuntimeError};
 use crate::functions::boxes::{boxes_around, boxes_between};
 use crate::plan::expression::{Expression, Slot, StringTest};
@@ -70,7 +70,7 @@ pub(crate) fn seek(
             entry = batch.gather_all(&[row]);
             &entry
         };
-        let wanted = wanted(&operator.seek, one, context)?;
+        let wanted = known(wanted(&operator.seek, one, context))?.unwrap_or(Wanted::Unknown);
         let mut drawing = Drawing {
             operator,
             fan: &mut fan,
@@ -307,48 +307,17 @@ impl Drawing<'_, '_> {
     ) -> Result<Flow, QueryError> {
         for element in std::mem::take(&mut self.page) {
             match element {
-                ElementId::Node(node) => self.add_node(node),
+                ElementId::Node(node) => self.fan.add_node(self.row, node),
                 ElementId::Relationship(id) => {
                     if let Some((_, start, end)) = context.read().ends(id)? {
-                        self.add_relationship(id, start, end);
+                        let is_directed = self.operator.found.is_directed();
+                        self.fan
+                            .add_relationship(self.row, id, [start, end], is_directed);
                     }
                 }
             }
         }
         self.fan.flush_full(context, rest)
-    }
-
-    fn add_node(&mut self, node: NodeId) {
-        if let [Added::Nodes(_, nodes)] = &mut self.fan.added[..] {
-            nodes.push(node);
-            self.fan.origins.push(self.row);
-        }
-    }
-
-    /// A relationship in its own direction, and if both count against it.
-    fn add_relationship(&mut self, id: RelationshipId, start: NodeId, end: NodeId) {
-        let is_directed = match &self.operator.found {
-            Found::Relationship(found) => found.directed,
-            Found::Node(_) => true,
-        };
-        let both = [(start, end), (end, start)];
-        let ways = match is_directed || start == end {
-            true => &both[..1],
-            false => &both[..],
-        };
-        for &(start, end) in ways {
-            if let [
-                Added::Relationships(_, relationships),
-                Added::Nodes(_, starts),
-                Added::Nodes(_, ends),
-            ] = &mut self.fan.added[..]
-            {
-                relationships.push(id);
-                starts.push(start);
-                ends.push(end);
-                self.fan.origins.push(self.row);
-            }
-        }
     }
 
     /// Draws all elements of the label or type.
@@ -357,44 +326,21 @@ impl Drawing<'_, '_> {
         context: &mut Context<'_>,
         rest: &mut Rest<'_>,
     ) -> Result<Flow, QueryError> {
-        let mut cursor = ScanCursor::default();
-        match &self.operator.seek.of {
-            RowsOf::Label(label) => {
-                let Some(label) = context.label(label) else {
-                    return Ok(Flow::More);
-                };
-                while !cursor.is_done() {
-                    let mut page = Vec::new();
-                    let limit = self.fan.wanted();
-                    context
-                        .read()
-                        .scan_label(label, &mut cursor, limit, &mut page)?;
-                    context.tick(page.len())?;
-                    page.into_iter().for_each(|node| self.add_node(node));
-                    if self.fan.flush_full(context, rest)? == Flow::Stop {
-                        return Ok(Flow::Stop);
+        match (&self.operator.seek.of, &self.operator.found) {
+            (RowsOf::Label(label), Found::Node(node)) => match context.label(label) {
+                Some(label) => draw_label(self.fan, self.row, *node, label, context, rest),
+                None => Ok(Flow::More),
+            },
+            (RowsOf::Type(type_token), found) => {
+                match context.types(std::slice::from_ref(type_token)) {
+                    Some(types) => {
+                        let is_directed = found.is_directed();
+                        draw_relationships(self.fan, self.row, &types, is_directed, context, rest)
                     }
+                    None => Ok(Flow::More),
                 }
             }
-            RowsOf::Type(type_token) => {
-                let Some(types) = context.types(std::slice::from_ref(type_token)) else {
-                    return Ok(Flow::More);
-                };
-                while !cursor.is_done() {
-                    let limit = self.fan.wanted();
-                    let mut found = 0;
-                    let read = context.read();
-                    read.visit_relationships(&types, &mut cursor, limit, |(id, _, start, end)| {
-                        found += 1;
-                        self.add_relationship(id, start, end);
-                    })?;
-                    context.tick(found)?;
-                    if self.fan.flush_full(context, rest)? == Flow::Stop {
-                        return Ok(Flow::Stop);
-                    }
-                }
-            }
+            (RowsOf::Label(_), Found::Relationship(_)) => Ok(Flow::More),
         }
-        Ok(Flow::More)
     }
 }

@@ -3,12 +3,14 @@
 //! An element is read in the view its value carries, so that a query over two times sees each
 //! element at its own.
 
+use std::sync::Arc;
+
 use retrograph_graph::ids::{ElementId, SystemTime, Version};
 use retrograph_graph::value::{NodeRef, RelationshipRef, Value};
 
 use super::registry::{function, parameter};
-use super::{CallContext, Function, Parameter, list, property, temporal, wrong_type};
-use crate::error::QueryError;
+use super::{CallContext, Function, Parameter, list, property, temporal, text, wrong_type};
+use crate::error::{QueryError, RuntimeError};
 use crate::output::element_id;
 use crate::types::Type;
 
@@ -27,6 +29,20 @@ pub(super) fn functions() -> Vec<Function> {
             [element()],
             Type::Integer,
             id,
+        ),
+        function(
+            "graph.names",
+            "The names of the graphs that the statement can read: the one it runs on.",
+            [],
+            Type::List(Box::new(Type::String)),
+            |context, _| Ok(list([text(context.caller.origin.database())])),
+        ),
+        function(
+            "graph.propertiesByName",
+            "The properties of a graph by name: the one the statement runs on has none.",
+            [parameter("name", [Type::String])],
+            Type::Map,
+            properties_by_name,
         ),
         function(
             "elementId",
@@ -147,6 +163,18 @@ fn element_of(name: &str, argument: &Value) -> Result<(ElementId, u8), QueryErro
         Value::Node(node) => Ok((node.id.into(), node.view)),
         Value::Relationship(relationship) => Ok((relationship.id.into(), relationship.view)),
         other => Err(wrong_type(name, "a node or a relationship", other)),
+    }
+}
+
+fn properties_by_name(context: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
+    let own = context.caller.origin.database();
+    match &arguments[0] {
+        Value::String(name) if name.eq_ignore_ascii_case(own) => Ok(Value::Map(Arc::default())),
+        Value::String(name) => Err(RuntimeError::argument(format!(
+            "there is no graph `{name}` here: a statement reads the one it runs on, `{own}`"
+        ))
+        .into()),
+        other => Err(wrong_type("graph.propertiesByName", "a string", other)),
     }
 }
 
@@ -355,7 +383,7 @@ mod tests {
 
     #[test]
     fn paths_maps_and_nulls_follow_the_table() {
-        let path = Value::Path(std::sync::Arc::new(Path {
+        let path = Value::Path(Arc::new(Path {
             nodes: vec![NodeId(1), NodeId(2)],
             relationships: vec![(RelationshipId(7), true)],
             view: 0,

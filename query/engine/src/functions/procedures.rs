@@ -5,9 +5,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use retrograph_graph::value::Value;
 
+use super::listing::Listed;
 use super::temporal::instant_utc;
 use super::{
-    CallContext, Procedure, algorithms, awaiting, fulltext, list, meta, nearest, text, vector,
+    CallContext, Procedure, algorithms, awaiting, fulltext, list, listing, merging, meta, nearest,
+    text, vector,
 };
 use crate::error::QueryError;
 use crate::schema_items::{constraint_items, index_items, lookup_items};
@@ -20,6 +22,8 @@ use crate::types::Type;
 pub struct Procedures {
     by_name: HashMap<String, Arc<Procedure>>,
     host: Arc<Host>,
+    /// The same for the procedure that lists them, which copies of the registry share.
+    listed: Listed,
 }
 
 impl std::fmt::Debug for Procedures {
@@ -41,10 +45,13 @@ impl Default for Procedures {
 impl Procedures {
     /// The built-in procedures.
     pub(crate) fn new(host: Arc<Host>) -> Self {
+        let listed = Listed::default();
         let built_in = catalog_procedures()
             .into_iter()
             .chain(server_procedures(&host))
+            .chain(listing::procedures(&listed))
             .chain(awaiting::procedures())
+            .chain(merging::procedures())
             .chain(meta::procedures())
             .chain(algorithms::procedures())
             .chain(fulltext::procedures())
@@ -53,6 +60,7 @@ impl Procedures {
         let mut procedures = Self {
             by_name: HashMap::new(),
             host: Arc::clone(&host),
+            listed,
         };
         for procedure in built_in {
             procedures.register(procedure);
@@ -73,8 +81,9 @@ impl Procedures {
 
     /// Adds a procedure, in place of one of the same name.
     pub fn register(&mut self, procedure: Procedure) {
-        self.by_name
-            .insert(procedure.name.to_ascii_lowercase(), Arc::new(procedure));
+        let name = procedure.name.to_ascii_lowercase();
+        self.listed.add(&name, &procedure);
+        self.by_name.insert(name, Arc::new(procedure));
     }
 
     /// All procedures by name.
@@ -87,6 +96,19 @@ impl Procedures {
 }
 
 impl Procedure {
+    /// `READ`, `WRITE` or `DBMS`, by what its name says.
+    #[must_use]
+    pub fn mode(&self) -> &'static str {
+        let name = self.name.as_str();
+        if name.starts_with("dbms.") {
+            "DBMS"
+        } else if name.starts_with("db.create.") || merging::merges(name).is_some() {
+            "WRITE"
+        } else {
+            "READ"
+        }
+    }
+
     /// The signature as documentation shows it: `db.labels() :: (label :: STRING)`.
     #[must_use]
     pub fn signature(&self) -> String {

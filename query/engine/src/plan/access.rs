@@ -205,8 +205,11 @@ fn index_seek(
     let index = schema.index(label.id?, key.id?)?;
     let count = cost::nodes_with(schema, label);
     let per_value = rows_per_value(&index, count);
-    let mut solved = vec![place];
-    let mut narrowed = Vec::new();
+    let (mut solved, mut narrowed) = (vec![place], Vec::new());
+    if candidates.predicates[place].may_raise {
+        // Its error belongs to the nodes for which it is asked, behind what guards it.
+        std::mem::swap(&mut solved, &mut narrowed);
+    }
     let (seek, rows) = match bounded {
         Bounded::Equal(value) => (Seek::Equal(value.clone()), per_value),
         Bounded::In(list) => {

@@ -71,6 +71,17 @@ pub enum Found {
     Relationship(FoundRelationship),
 }
 
+impl Found {
+    /// Whether each element comes once, rather than a relationship once each way.
+    #[must_use]
+    pub const fn is_directed(&self) -> bool {
+        match self {
+            Self::Node(_) => true,
+            Self::Relationship(found) => found.directed,
+        }
+    }
+}
+
 /// A seek in rows.
 #[derive(Clone, Debug)]
 pub struct SeekRows {

@@ -23,9 +23,6 @@ use super::slots::expression_reads;
 const RANGE_FINDS: f64 = 0.3;
 const BOTH_ENDS_FIND: f64 = 0.1;
 const PREFIX_FINDS: f64 = 0.05;
-/// Looking at a row of an index costs this part of looking at an element: less than reading its
-/// record, more than a value of a read image.
-const ROW_COST: f64 = 1.0;
 /// How many items a list is taken to have that is not known.
 const ITEMS_ESTIMATED: f64 = 10.0;
 
@@ -77,49 +74,39 @@ pub struct RowSeek {
     pub next: Next,
 }
 
-impl RowSeek {
-    /// Calls `f` for each expression.
-    pub fn expressions<'s>(&'s self, f: &mut dyn FnMut(&'s Expression)) {
-        for (_, EqualTo::Value(value) | EqualTo::Item(value)) in &self.equal {
-            f(value);
+/// Calls `$f` for each expression of a seek, borrowed as the seek is.
+macro_rules! each_expression {
+    ($seek:expr, $f:expr, $($kind:tt)+) => {{
+        for (_, EqualTo::Value(value) | EqualTo::Item(value)) in $($kind)+ $seek.equal {
+            $f(value);
         }
-        match &self.next {
+        match $($kind)+ $seek.next {
             Next::Any => {}
             Next::Range(_, lower, upper) => {
                 for bound in [lower, upper] {
                     if let Bound::Included(value) | Bound::Excluded(value) = bound {
-                        f(value);
+                        $f(value);
                     }
                 }
             }
-            Next::Text(_, _, value) => f(value),
+            Next::Text(_, _, value) => $f(value),
             Next::WithinBox(_, one, other) | Next::Near(_, one, other) => {
-                f(one);
-                f(other);
+                $f(one);
+                $f(other);
             }
         }
+    }};
+}
+
+impl RowSeek {
+    /// Calls `f` for each expression.
+    pub fn expressions<'s>(&'s self, f: &mut dyn FnMut(&'s Expression)) {
+        each_expression!(self, f, &);
     }
 
     /// Calls `f` for each expression, which it may change.
     pub fn expressions_mut(&mut self, f: &mut dyn FnMut(&mut Expression)) {
-        for (_, EqualTo::Value(value) | EqualTo::Item(value)) in &mut self.equal {
-            f(value);
-        }
-        match &mut self.next {
-            Next::Any => {}
-            Next::Range(_, lower, upper) => {
-                for bound in [lower, upper] {
-                    if let Bound::Included(value) | Bound::Excluded(value) = bound {
-                        f(value);
-                    }
-                }
-            }
-            Next::Text(_, _, value) => f(value),
-            Next::WithinBox(_, one, other) | Next::Near(_, one, other) => {
-                f(one);
-                f(other);
-            }
-        }
+        each_expression!(self, f, &mut);
     }
 }
 
@@ -343,7 +330,8 @@ impl<'a> Finder<'a> {
             let next = Next::Text(token.clone(), *test, (**wanted).clone());
             let found = (entries * PREFIX_FINDS).max(1.0);
             let mut access = self.access(rows, Vec::new(), next, found, vec![place]);
-            access.cost = (entries * ROW_COST).max(1.0);
+            // All rows are looked at, each taken to cost what looking at an element does.
+            access.cost = entries.max(1.0);
             Some(access)
         })
     }

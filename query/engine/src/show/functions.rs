@@ -103,18 +103,6 @@ pub(super) fn functions(is_built_in: Option<bool>) -> Listing {
     })
 }
 
-/// `READ`, `WRITE` or `DBMS`, by what a procedure's name says.
-fn mode(procedure: &Procedure) -> &'static str {
-    let name = procedure.name.as_str();
-    if name.starts_with("dbms.") {
-        "DBMS"
-    } else if name.starts_with("db.create.") {
-        "WRITE"
-    } else {
-        "READ"
-    }
-}
-
 /// `SHOW PROCEDURES`.
 pub(super) fn procedures(procedures: &Procedures) -> Listing {
     let columns = [
@@ -148,7 +136,7 @@ pub(super) fn procedures(procedures: &Procedures) -> Listing {
                 vec![
                     text(&procedure.name),
                     text(&procedure.description),
-                    text(mode(procedure)),
+                    text(procedure.mode()),
                     Value::Bool(true),
                     text(procedure.signature()),
                     typed(&procedure.parameters),
