@@ -105,8 +105,11 @@ pub fn of_graph(error: &GraphError) -> Failure {
         | GraphError::BeforeHorizon { .. }
         | GraphError::FutureInstant { .. }
         | GraphError::BeforeGraph { .. }
-        | GraphError::IndexedValueTooLong { .. } => code::ARGUMENT_ERROR,
-        GraphError::TransactionTooLarge { .. } => code::TRANSACTION_TOO_LARGE,
+        | GraphError::IndexedValueTooLong { .. }
+        | GraphError::TooManyProperties { .. } => code::ARGUMENT_ERROR,
+        GraphError::TransactionTooLarge { .. } | GraphError::TooManyTerms { .. } => {
+            code::TRANSACTION_TOO_LARGE
+        }
         GraphError::SchemaExists { .. } => code::SCHEMA_EXISTS,
         GraphError::NoSuchSchema { .. } => code::SCHEMA_NOT_FOUND,
         GraphError::SchemaAndData => code::FORBIDDEN,

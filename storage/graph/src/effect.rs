@@ -446,6 +446,7 @@ fn property_salt(commit_salt: &[u8; 32], element: ElementId, key: KeyId) -> [u8;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::{Fulltext, IndexSort, RuleKind, Target};
     use crate::value::Value;
 
     fn node(id: u64, value: i64) -> Effect {
@@ -537,6 +538,42 @@ mod tests {
             assert_eq!(read.to_owned().unwrap(), effect);
         }
         assert!(decode_effect(&mut Reader::new(&[0x11, 3, 1, 2, 4, 1, b'i'])).is_err());
+    }
+
+    #[test]
+    fn rules_keep_their_bytes() {
+        let rule = |kind| RuleDefinition {
+            id: IndexId(300),
+            name: "r".into(),
+            targets: vec![Target::Label(LabelId(1))],
+            keys: vec![KeyId(2)],
+            kind,
+            created: Version::MAX,
+            covers_from: Version::MAX,
+            build: None,
+            dropped: None,
+        };
+        let analyzer = retrograph_text::Analyzer::named("keyword");
+        let texts = IndexSort::Fulltext(Fulltext::new(analyzer, false));
+        for (kind, old) in [
+            (RuleKind::Key, &[0, 1, 1, 2, 1, 1, b'r'][..]),
+            (
+                RuleKind::Index(IndexSort::Point),
+                &[0, 1, 1, 2, 4, 2, 1, b'r'],
+            ),
+            (
+                RuleKind::Index(texts),
+                b"\x00\x01\x01\x02\x04\x03\x01\x00\x07keyword\x01r",
+            ),
+        ] {
+            let old = [&[0x13, 0xac, 0x02][..], old].concat();
+            let effect = Effect::CreateRule(rule(kind));
+            let mut written = Vec::new();
+            encode_effect(&effect, &mut written).unwrap();
+            assert_eq!(written, old);
+            let read = decode_effect(&mut Reader::new(&old)).unwrap();
+            assert_eq!(read.to_owned().unwrap(), effect);
+        }
     }
 
     #[test]

@@ -189,6 +189,25 @@ pub enum GraphError {
         /// The limit.
         limit: usize,
     },
+    /// The texts of one transaction have too many terms for full-text indexes.
+    #[error(
+        "the transaction changes more than {limit} entries of full-text indexes, one for each word of each \
+         text; split it with CALL {{ … }} IN TRANSACTIONS, or divide the text"
+    )]
+    TooManyTerms {
+        /// The limit.
+        limit: usize,
+    },
+    /// An index is asked for on too many properties.
+    #[error("index {index} is on {count} properties; the most is {limit}")]
+    TooManyProperties {
+        /// The index.
+        index: Arc<str>,
+        /// How many.
+        count: usize,
+        /// The most.
+        limit: usize,
+    },
     /// A transaction may change the schema or data, not both.
     #[error("a transaction cannot change both the schema and data")]
     SchemaAndData,

@@ -316,6 +316,7 @@ impl RuleDefinition {
                 offset,
             });
         }
+        let keys_at = offset;
         let offset = reader.offset();
         let kind = match reader.u8("kind of a rule")? {
             UNIQUE => RuleKind::Unique,
@@ -343,6 +344,12 @@ impl RuleDefinition {
                 });
             }
         };
+        if matches!(kind, RuleKind::Index(_)) && keys.len() > FULLTEXT_KEYS_MAX {
+            return Err(DecodeError::Invalid {
+                what: "keys of an index",
+                offset: keys_at,
+            });
+        }
         Ok(Self {
             id,
             name: read_text(reader, "name of a rule")?.into(),
@@ -493,6 +500,40 @@ mod tests {
                 Some(rule)
             );
         }
+        let analyzer = retrograph_text::Analyzer::named("english");
+        let texts = RuleDefinition {
+            id: IndexId(7),
+            name: "t".into(),
+            targets: vec![Target::Type(TypeId(1)), Target::Type(TypeId(300))],
+            keys: vec![KeyId(3), KeyId(4)],
+            kind: RuleKind::Index(IndexSort::Fulltext(Fulltext::new(analyzer, true))),
+            created: Version(5),
+            covers_from: Version(8),
+            build: Some(Build::Complete),
+            dropped: None,
+        };
+        let old = [
+            &[5, 0, 3, 2, 1, 0xac, 2, 2, 3, 4, 4, 3, 1, 1, 7][..],
+            b"english",
+            &[1, b't', 1, 8],
+        ]
+        .concat();
+        assert_eq!(texts.encode_row(), old);
+        assert_eq!(
+            RuleDefinition::decode_row(IndexId(7), &old).ok(),
+            Some(texts.clone())
+        );
+        // Another version of the analysis, an analyzer that there is not.
+        for (at, byte) in [(12, 2), (15, b'E')] {
+            let mut other = old.clone();
+            other[at] = byte;
+            assert!(RuleDefinition::decode_row(IndexId(7), &other).is_err());
+        }
+        let too_many = RuleDefinition {
+            keys: (0..=FULLTEXT_KEYS_MAX as u32).map(KeyId).collect(),
+            ..texts
+        };
+        assert!(RuleDefinition::decode_row(IndexId(7), &too_many.encode_row()).is_err());
         assert!(RuleDefinition::decode_row(IndexId(7), &bytes[..8]).is_err());
         // No target, no key.
         assert!(RuleDefinition::decode_row(IndexId(7), &[5, 0, 2, 0, 1, 3, 0, 0]).is_err());

@@ -15,8 +15,9 @@ use retrograph_graph::rows::meta::{Statistic, read_integer};
 use retrograph_graph::rows::{prefix_end, property_prefix, rule_prefix};
 use retrograph_graph::value::Value;
 use retrograph_graph::{
-    AwaitError, Build, CommitInfo, Fulltext, Graph, GraphError, GraphOptions, GraphRead, IndexSort,
-    Isolation, RuleKind, ScanCursor, Sequence, StepBounds, Target, Transaction,
+    AwaitError, Build, CommitInfo, FULLTEXT_KEYS_MAX, Fulltext, Graph, GraphError, GraphOptions,
+    GraphRead, IndexSort, Isolation, RuleKind, ScanCursor, Sequence, StepBounds, Target,
+    Transaction,
 };
 
 const SEQ: Sequence = Sequence(1);
@@ -377,6 +378,100 @@ fn a_value_too_long_ends_the_build_and_the_index_waits_to_be_dropped() {
     people.drop_index();
     assert!(people.graph.index_builds().is_empty());
     people.graph.verify().unwrap();
+}
+
+#[test]
+fn a_value_that_was_too_long_before_refuses_no_other_write() {
+    let people = People::new(3);
+    let long = people.add(Value::string("x".repeat(20_000))).unwrap();
+    let begin = || people.begin();
+    let other = begin().key_id("other").unwrap();
+    let pet = {
+        let transaction = begin();
+        let pet = transaction.label_id("Pet").unwrap();
+        transaction.add_labels(SEQ, long, &[pet]).unwrap();
+        transaction.commit(CommitInfo::default()).unwrap();
+        pet
+    };
+    people.create_index();
+    let transaction = begin();
+    transaction
+        .create_rule(
+            "by_both",
+            vec![Target::Label(pet)],
+            vec![people.age],
+            RuleKind::Index(IndexSort::Text),
+        )
+        .unwrap();
+    transaction.commit(CommitInfo::default()).unwrap();
+
+    let set = |key, value| {
+        let transaction = begin();
+        transaction.set_property(SEQ, long.into(), key, value)?;
+        transaction.check_statement()?;
+        transaction.commit(CommitInfo::default()).unwrap();
+        Ok(())
+    };
+    // The value stays, so the write is none of the indexes' business.
+    set(other, Value::Int(1)).unwrap();
+    // Another one is, and so is a label that brings the value into an index.
+    let refused: Result<(), GraphError> = set(people.age, Value::string("y".repeat(20_000)));
+    assert!(matches!(
+        refused,
+        Err(GraphError::IndexedValueTooLong { .. } | GraphError::ConstrainedValueTooLong { .. })
+    ));
+    let transaction = begin();
+    let stray = transaction
+        .create_node(
+            SEQ,
+            &[],
+            vec![(people.age, Value::string("z".repeat(20_000)))],
+        )
+        .unwrap();
+    transaction.commit(CommitInfo::default()).unwrap();
+    for label in [people.person, pet] {
+        let transaction = begin();
+        transaction.add_labels(SEQ, stray, &[label]).unwrap();
+        assert!(transaction.check_statement().is_err());
+    }
+    // The builds find the value and fail; then nothing is refused.
+    people.graph.build_indexes(|| true).unwrap();
+    assert!(matches!(people.state(), Build::Failed { element, .. } if element == long.0));
+    set(people.age, Value::string("y".repeat(20_000))).unwrap();
+}
+
+#[test]
+fn an_index_is_on_so_many_properties_at_most() {
+    let people = People::new(1);
+    for (count, fits) in [(FULLTEXT_KEYS_MAX, true), (FULLTEXT_KEYS_MAX + 1, false)] {
+        for sort in [
+            IndexSort::Fulltext(Fulltext::new(None, false)),
+            IndexSort::Range,
+        ] {
+            let transaction = people.begin();
+            let keys = (0..count).map(|key| transaction.key_id(&format!("key{key}")).unwrap());
+            let made = transaction.create_rule(
+                &format!("{} {count}", sort.word()),
+                vec![Target::Label(people.person)],
+                keys.collect(),
+                RuleKind::Index(sort),
+            );
+            match fits {
+                true => {
+                    made.unwrap();
+                    transaction.commit(CommitInfo::default()).unwrap();
+                }
+                false => assert!(matches!(
+                    made,
+                    Err(GraphError::TooManyProperties {
+                        count: 65,
+                        limit: 64,
+                        ..
+                    })
+                )),
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,86 +1,16 @@
 //! Searching gives what its definition says: each document judged by itself, by its words alone.
 
+mod held;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use proptest::prelude::*;
+use retrograph_text::Analyzer;
 use retrograph_text::query::{Bound, Edits, Leaf, Nearness, Occur, Query};
 use retrograph_text::ranking::{FieldStatistics, Ranking, inverse_frequency, step_of_length};
-use retrograph_text::search::{
-    Hit, Index, MemoryIndex, Posting, SearchError, TermRange, best, search,
-};
-use retrograph_text::{Analyzer, Document};
+use retrograph_text::search::{Hit, best, search};
 
-/// The texts of each document by field.
-type Texts = BTreeMap<u64, Vec<String>>;
-
-struct Held {
-    fields: Vec<Arc<str>>,
-    texts: Texts,
-    index: MemoryIndex,
-}
-
-impl Held {
-    fn new(texts: Texts, analyzer: &Analyzer) -> Self {
-        let mut index = MemoryIndex::default();
-        for (document, fields) in &texts {
-            for (field, text) in fields.iter().enumerate() {
-                index.add(*document, field, Document::of(analyzer, [text.as_str()]));
-            }
-        }
-        Self {
-            fields: vec!["x".into(), "y".into()],
-            texts,
-            index,
-        }
-    }
-}
-
-impl Index for Held {
-    type Error = SearchError;
-
-    fn fields(&self) -> &[Arc<str>] {
-        &self.fields
-    }
-
-    fn statistics(&mut self, field: usize) -> Result<FieldStatistics, SearchError> {
-        Ok(self.index.statistics(field))
-    }
-
-    fn postings(
-        &mut self,
-        field: usize,
-        term: &str,
-        out: &mut Vec<Posting>,
-    ) -> Result<(), SearchError> {
-        out.extend_from_slice(self.index.postings(field, term));
-        Ok(())
-    }
-
-    fn matching(
-        &mut self,
-        field: usize,
-        range: &TermRange,
-        takes: &mut dyn FnMut(&str) -> bool,
-        out: &mut Vec<u64>,
-    ) -> Result<(), SearchError> {
-        self.index.matching(field, range, takes, out);
-        Ok(())
-    }
-
-    fn documents(&mut self, field: usize, out: &mut Vec<u64>) -> Result<(), SearchError> {
-        out.extend_from_slice(self.index.documents(field));
-        Ok(())
-    }
-
-    fn texts(&mut self, document: u64, field: usize) -> Result<Vec<Arc<str>>, SearchError> {
-        Ok(vec![self.texts[&document][field].as_str().into()])
-    }
-
-    fn charge(&mut self, _: usize) -> Result<(), SearchError> {
-        Ok(())
-    }
-}
+use held::{Held, Texts};
 
 /// The words of one text.
 type Words = Vec<String>;
@@ -313,8 +243,12 @@ proptest! {
                 })
                 .collect(),
         };
-        let mut held = Held::new(texts, analyzer);
+        let texts = texts.into_iter().map(|(document, fields)| {
+            (document, fields.into_iter().map(|text| vec![text]).collect())
+        });
+        let mut held = Held::new(texts.collect(), analyzer);
         let found = search(&mut held, &query, analyzer, analyzer).expect("known fields");
+        prop_assert_eq!(held.bytes, size_of_val(found.as_slice()), "{}", text);
         let found: BTreeMap<u64, f64> =
             found.iter().map(|hit| (hit.document, hit.score)).collect();
         let expected: BTreeMap<u64, f64> = judge
@@ -367,7 +301,7 @@ fn find(texts: &[&str], query: &str, analyzer: &str) -> Vec<u64> {
     let texts = texts
         .iter()
         .enumerate()
-        .map(|(place, text)| (place as u64, vec![(*text).to_owned(), String::new()]));
+        .map(|(place, text)| (place as u64, vec![vec![(*text).to_owned()], Vec::new()]));
     let mut held = Held::new(texts.collect(), analyzer);
     let query = Query::parse(query).expect("a query");
     let mut hits = search(&mut held, &query, analyzer, analyzer).expect("known fields");
@@ -407,6 +341,37 @@ fn the_keyword_analyzer_finds_whole_texts() {
     assert_eq!(find(&texts, "\"New York\"", "keyword"), [0]);
     assert_eq!(find(&texts, &long, "keyword"), [2]);
     assert_eq!(find(&texts, &long[1..], "keyword"), [0_u64; 0]);
+}
+
+#[test]
+fn what_is_no_longer_needed_is_given_back() {
+    let analyzer = Analyzer::named("whitespace").expect("a known name");
+    let words: Vec<String> = (0..40).map(|word| format!("w{word}")).collect();
+    let texts = (0..100).map(|document| (document, vec![vec![words.join(" ")], Vec::new()]));
+    let texts: Texts = texts.collect();
+    let one = 100 * size_of::<Hit>();
+    for text in [
+        words.join(" OR "),
+        words.join("-"),
+        format!("\"{}\"", words.join(" ")),
+        format!(
+            "({}) AND ({})",
+            words[..20].join(" OR "),
+            words[20..].join(" OR ")
+        ),
+        "w*".to_owned(),
+    ] {
+        let mut held = Held::new(texts.clone(), analyzer);
+        let query = Query::parse(&text).expect("a query");
+        let hits = search(&mut held, &query, analyzer, analyzer).expect("known fields");
+        assert_eq!(held.bytes, size_of_val(hits.as_slice()), "{text}");
+        // Forty lists, of which a boolean query holds each and one more while it merges them.
+        assert!(held.bytes_most <= 82 * one, "{text}: {}", held.bytes_most);
+    }
+    let mut held = Held::new(texts, analyzer);
+    let query = Query::parse(&format!("\"{}\"", words.join(" "))).expect("a query");
+    search(&mut held, &query, analyzer, analyzer).expect("known fields");
+    assert!(held.bytes_most <= 3 * one, "{}", held.bytes_most);
 }
 
 #[test]

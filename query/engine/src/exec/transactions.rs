@@ -408,6 +408,7 @@ fn is_recoverable(error: &QueryError) -> bool {
                 | GraphError::ConstrainedValueTooLong { .. }
                 | GraphError::Encode(_)
                 | GraphError::TransactionTooLarge { .. }
+                | GraphError::TooManyTerms { .. }
         ),
         _ => false,
     }

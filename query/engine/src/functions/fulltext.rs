@@ -182,9 +182,9 @@ fn found(
         skip: options.skip,
         limit: options.limit,
     };
-    let mut held = 0;
-    let hits = read.search_text::<QueryError>(&index, &wanted, &mut |bytes| {
-        held += bytes;
+    let mut held = 0_usize;
+    let hits = read.search_text::<QueryError>(&index, &wanted, &mut |change| {
+        held = held.saturating_add_signed(change);
         (context.check)(held)
     })?;
     let view = context.number;

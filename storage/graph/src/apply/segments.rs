@@ -9,6 +9,12 @@
 //! Counting the live rows takes a scan, so the question is asked only when the size of the segment
 //! passes the least number times a power of two. The answer depends on the rows alone: a member
 //! that replays after a crash decides the same.
+//!
+//! What one commit does for this is bounded: the question is not asked of segments with more than
+//! [`SEALED_ROWS_MAX`] rows, and so no more rows than that are ever looked at or copied at once, nor
+//! counted when a set is met for the first time after a start. The open segment of a set with more live
+//! rows, such as the terms of a large full-text index, only grows: a read of the past that looks for one
+//! value or term finds its rows there by key, one that walks the whole set passes all that ended since.
 
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
@@ -20,6 +26,9 @@ use crate::kv::{Family, OrderedStore, WriteBatch};
 use crate::rows::closed::SetRange;
 use crate::rows::{Key, VERSION_BYTES, prefix_end};
 use crate::stored::segment_at;
+
+/// A segment with more rows is not sealed.
+const SEALED_ROWS_MAX: u64 = 1 << 21;
 
 /// How many open segments are remembered; when there are more, all are forgotten and read again.
 const REMEMBERED_MAX: usize = 1 << 20;
@@ -33,6 +42,7 @@ pub(super) struct Segments {
 #[derive(Clone, Copy)]
 struct Open {
     start: Version,
+    /// Exact up to [`SEALED_ROWS_MAX`]; beyond it, only that there are more.
     rows: u64,
 }
 
@@ -101,31 +111,25 @@ impl Segments {
             let Some(open) = self.open.get_mut(set) else {
                 continue;
             };
-            let before = open.rows - rests.len() as u64;
-            if doublings(before, rows_min) == doublings(open.rows, rows_min) {
+            let before = open.rows.saturating_sub(rests.len() as u64);
+            if doublings(before, rows_min) == doublings(open.rows, rows_min)
+                || open.rows > SEALED_ROWS_MAX
+            {
                 continue;
             }
-            let mut alive = Vec::new();
-            let end = prefix_end(&set.prefix);
-            let mut cursor = store.scan(set.family, &set.prefix, &end, false)?;
-            while cursor.valid() && (alive.len() as u64) < open.rows {
-                let rest = &cursor.key()[set.prefix.len()..];
-                if !rests.contains(rest) {
-                    alive.push((Key::from_slice(rest), Key::from_slice(cursor.value())));
-                }
-                cursor.next();
-            }
-            cursor.status()?;
-            if alive.len() as u64 >= open.rows {
+            let mut alive = 0;
+            visit_alive(store, set, rests, &mut |_, _| {
+                alive += 1;
+                alive < open.rows
+            })?;
+            if alive >= open.rows {
                 continue;
             }
-            for (rest, from) in &alive {
-                batch.put(
-                    Family::Closed,
-                    &set.closed_key(open.start, rest, Version::MAX),
-                    from,
-                );
-            }
+            visit_alive(store, set, rests, &mut |rest, from| {
+                let key = set.closed_key(open.start, rest, Version::MAX);
+                batch.put(Family::Closed, &key, from);
+                true
+            })?;
             batch.put(Family::Closed, &set.segment_prefix(version), &[]);
             *open = Open {
                 start: version,
@@ -139,6 +143,25 @@ impl Segments {
     pub fn forget(&mut self, set: &SetRange) {
         self.open.remove(set);
     }
+}
+
+/// Visits the rows of a set that a commit leaves, with their values, as long as `visit` says so.
+fn visit_alive(
+    store: &dyn OrderedStore,
+    set: &SetRange,
+    ending: &HashSet<Key>,
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+) -> Result<(), GraphError> {
+    let end = prefix_end(&set.prefix);
+    let mut cursor = store.scan(set.family, &set.prefix, &end, false)?;
+    while cursor.valid() {
+        let rest = &cursor.key()[set.prefix.len()..];
+        if !ending.contains(rest) && !visit(rest, cursor.value()) {
+            break;
+        }
+        cursor.next();
+    }
+    Ok(cursor.status()?)
 }
 
 /// How often the least number has been passed and doubled; 0 while it has not been passed.
@@ -171,15 +194,16 @@ fn count(store: &dyn OrderedStore, set: &SetRange) -> Result<Open, GraphError> {
         walked += 1;
         if walked > WALKED_MAX {
             drop(cursor);
-            return count_last(store, set);
+            return count_last(store, set, SEALED_ROWS_MAX);
         }
         cursor.next();
     }
     Ok(open)
 }
 
-/// Does what [`count`] does by going to the last segment first.
-fn count_last(store: &dyn OrderedStore, set: &SetRange) -> Result<Open, GraphError> {
+/// Does what [`count`] does by going to the last segment first. Beyond `most` rows it stops: all larger
+/// segments are treated alike.
+fn count_last(store: &dyn OrderedStore, set: &SetRange, most: u64) -> Result<Open, GraphError> {
     let (first, end) = set.closed_bounds();
     let last = store.scan(Family::Closed, &first, &end, true)?;
     let start = segment_at(last.as_ref(), first.len())?.unwrap_or_default();
@@ -187,7 +211,7 @@ fn count_last(store: &dyn OrderedStore, set: &SetRange) -> Result<Open, GraphErr
     let prefix = set.segment_prefix(start);
     let mut cursor = store.scan(Family::Closed, &prefix, &end, false)?;
     let mut rows = 0;
-    while cursor.valid() {
+    while cursor.valid() && rows <= most {
         rows += u64::from(cursor.key().len() > prefix.len());
         cursor.next();
     }
@@ -197,7 +221,34 @@ fn count_last(store: &dyn OrderedStore, set: &SetRange) -> Result<Open, GraphErr
 
 #[cfg(test)]
 mod tests {
-    use super::doublings;
+    use super::*;
+    use crate::kv::MemoryStore;
+
+    #[test]
+    fn a_large_segment_is_counted_only_so_far() {
+        let store = MemoryStore::new();
+        let set = SetRange::new(Family::Index, Key::from_slice(&[2, 0, 0, 0, 7]));
+        let mut batch = WriteBatch::default();
+        batch.put(Family::Closed, &set.segment_prefix(Version(4)), &[]);
+        for row in 0..300_u64 {
+            let (start, rest) = match row < 100 {
+                true => (Version(0), row),
+                false => (Version(4), row),
+            };
+            let key = set.closed_key(start, &rest.to_be_bytes(), Version(9));
+            batch.put(Family::Closed, &key, &[1]);
+        }
+        store.write(batch).unwrap();
+        let counted = |most| {
+            let open = count_last(&store, &set, most).unwrap();
+            (open.start, open.rows)
+        };
+        assert_eq!(counted(1_000), (Version(4), 200));
+        assert_eq!(counted(200), (Version(4), 200));
+        assert_eq!(counted(50), (Version(4), 51));
+        let open = count(&store, &set).unwrap();
+        assert_eq!((open.start, open.rows), (Version(4), 200));
+    }
 
     #[test]
     fn the_question_is_asked_when_the_least_number_is_passed_and_doubled() {

@@ -61,12 +61,6 @@ impl TextIndex {
     pub fn analyzer(&self) -> &'static Analyzer {
         self.settings.analyzer()
     }
-
-    /// Whether its rows answer for the version of the view; else texts are read and analysed.
-    #[must_use]
-    pub const fn has_rows(&self) -> bool {
-        self.has_rows
-    }
 }
 
 /// What to search for, and how much of it.
@@ -136,12 +130,13 @@ impl GraphRead {
 
     /// The elements that a query finds in an index, the best first; equal ones by their ids.
     ///
-    /// `charge` is told of memory about to be taken and may end the search.
+    /// `charge` is told of memory about to be taken, or given back where negative, and may end the
+    /// search. What it was told adds up to no more than the hits when the search returns.
     pub fn search_text<E: From<GraphError>>(
         &self,
         index: &TextIndex,
         wanted: &TextSearch<'_>,
-        charge: &mut dyn FnMut(usize) -> Result<(), E>,
+        charge: &mut dyn FnMut(isize) -> Result<(), E>,
     ) -> Result<Vec<(ElementId, f64)>, E> {
         let found = self
             .search_rows(index, wanted, charge)
@@ -162,16 +157,22 @@ impl GraphRead {
         &self,
         index: &TextIndex,
         wanted: &TextSearch<'_>,
-        charge: &mut dyn FnMut(usize) -> Result<(), E>,
+        charge: &mut dyn FnMut(isize) -> Result<(), E>,
     ) -> Result<Vec<Hit>, Stop<E>> {
         let mut index = index.clone();
         loop {
             let mut searched = Searched::new(self, &index, charge)?;
             let analyzer = wanted.analyzer.unwrap_or_else(|| index.analyzer());
             let found = search(&mut searched, wanted.query, analyzer, index.analyzer());
+            let is_again = index.has_rows && !self.has_rows_still(&index.definition);
+            let kept = match &found {
+                Ok(hits) if !is_again => size_of_val(hits.as_slice()),
+                _ => 0,
+            };
+            searched.end(kept)?;
             // Dropping an index removes it from the catalog before its rows: if it is still there,
             // what was read was whole.
-            if index.has_rows && !self.has_rows_still(&index.definition) {
+            if is_again {
                 index.has_rows = false;
                 continue;
             }
@@ -202,14 +203,18 @@ struct Searched<'s, E> {
     own: MemoryIndex,
     /// What the hidden ones have in the stored statistics, by field.
     taken: Vec<FieldStatistics>,
-    charge: &'s mut dyn FnMut(usize) -> Result<(), E>,
+    charge: &'s mut dyn FnMut(isize) -> Result<(), E>,
+    /// The bytes charged and not given back.
+    held: usize,
+    /// Those of them that are to be given back with the next charge.
+    released: usize,
 }
 
 impl<'s, E> Searched<'s, E> {
     fn new(
         read: &'s GraphRead,
         index: &'s TextIndex,
-        charge: &'s mut dyn FnMut(usize) -> Result<(), E>,
+        charge: &'s mut dyn FnMut(isize) -> Result<(), E>,
     ) -> Result<Self, Stop<E>> {
         let definition = &*index.definition;
         let names = read.graph.catalog_at(crate::ids::Version::MAX);
@@ -223,6 +228,8 @@ impl<'s, E> Searched<'s, E> {
             own: MemoryIndex::default(),
             taken: vec![FieldStatistics::default(); definition.keys.len()],
             charge,
+            held: 0,
+            released: 0,
         };
         match index.has_rows {
             true => {
@@ -235,7 +242,16 @@ impl<'s, E> Searched<'s, E> {
     }
 
     fn charged(&mut self, bytes: usize) -> Result<(), Stop<E>> {
-        (self.charge)(bytes).map_err(Stop::Caller)
+        let released = std::mem::take(&mut self.released);
+        self.held = (self.held + bytes).saturating_sub(released);
+        let change = bytes as isize - released as isize;
+        (self.charge)(change).map_err(Stop::Caller)
+    }
+
+    /// Gives back all but what is kept of it.
+    fn end(mut self, kept: usize) -> Result<(), Stop<E>> {
+        self.released = self.held.saturating_sub(kept);
+        self.charged(0)
     }
 
     /// Takes out what the transaction changed and adds what it made of it.
@@ -314,12 +330,14 @@ impl<'s, E> Searched<'s, E> {
         }
         ids.sort_unstable();
         ids.dedup();
+        let bytes = size_of_val(ids.as_slice());
         for id in ids {
             for (field, key) in self.definition.keys.iter().enumerate() {
                 let value = self.read.property(self.element(id), *key)?;
                 self.add(id, field, analyzer, &value)?;
             }
         }
+        self.released += bytes;
         Ok(())
     }
 
@@ -355,13 +373,12 @@ impl<'s, E> Searched<'s, E> {
             return Ok(());
         }
         let (mut passed, mut stopped) = (0, None);
-        let charge = &mut *self.charge;
-        let set = self.definition.set();
-        let stored = self.read.stored();
+        let (set, read) = (self.definition.set(), self.read);
+        let stored = read.stored();
         stored.scan_set(&set, lower, Some(upper), &mut |rest| {
             passed += 1;
             if passed % ROWS_PER_CHECK == 0
-                && let Err(error) = charge(kept.take())
+                && let Err(error) = self.charged(kept.take())
             {
                 stopped = Some(error);
                 return Ok(ControlFlow::Break(()));
@@ -369,7 +386,7 @@ impl<'s, E> Searched<'s, E> {
             visit(rest)
         })?;
         match stopped {
-            Some(error) => Err(Stop::Caller(error)),
+            Some(error) => Err(error),
             None => self.charged(kept.take()),
         }
     }
@@ -424,6 +441,7 @@ impl<E> Index for Searched<'_, E> {
         });
         self.hidden = hidden;
         read?;
+        self.charged(size_of_val(self.own.postings(field, term)))?;
         out.extend_from_slice(self.own.postings(field, term));
         out[first..].sort_unstable_by_key(|posting| posting.document);
         Ok(())
@@ -479,8 +497,9 @@ impl<E> Index for Searched<'_, E> {
             }
         }
         self.hidden = hidden;
+        let before = out.len();
         self.own.matching(field, range, takes, out);
-        Ok(())
+        self.charged(size_of::<u64>() * (out.len() - before))
     }
 
     fn documents(&mut self, field: usize, out: &mut Vec<u64>) -> Result<(), Stop<E>> {
@@ -497,6 +516,7 @@ impl<E> Index for Searched<'_, E> {
         });
         self.hidden = hidden;
         read?;
+        self.charged(size_of_val(self.own.documents(field)))?;
         out.extend_from_slice(self.own.documents(field));
         Ok(())
     }
@@ -521,5 +541,9 @@ impl<E> Index for Searched<'_, E> {
 
     fn charge(&mut self, bytes: usize) -> Result<(), Stop<E>> {
         self.charged(bytes)
+    }
+
+    fn release(&mut self, bytes: usize) {
+        self.released += bytes;
     }
 }

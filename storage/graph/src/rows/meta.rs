@@ -570,6 +570,21 @@ mod tests {
             Statistic::Label(LabelId(7)).key(Version(2)).as_slice(),
             [5, 2, 0, 0, 0, 7, 0, 0, 0, 0, 0, 2]
         );
+        for (statistic, kind) in [
+            (Statistic::Index(IndexId(7)), 4),
+            (Statistic::Texts(IndexId(7), 0), 64),
+            (Statistic::Texts(IndexId(7), 63), 127),
+            (Statistic::TextLength(IndexId(7), 0), 128),
+            (Statistic::TextLength(IndexId(7), 63), 191),
+        ] {
+            let key = statistic.key(Version(2));
+            assert_eq!(key.as_slice(), [5, kind, 0, 0, 0, 7, 0, 0, 0, 0, 0, 2]);
+            assert_eq!(
+                Statistic::read_key(&key).ok(),
+                Some((statistic, Version(2)))
+            );
+        }
+        assert!(Statistic::read_key(&[5, 192, 0, 0, 0, 7, 0, 0, 0, 0, 0, 2]).is_err());
         assert_eq!(block_key(1, 2).as_slice(), [6, 1, 0, 0, 0, 0, 0, 0, 0, 2]);
         assert_eq!(part_key(1).as_slice(), [9, 0, 0, 0, 1]);
         let tile = TileId { level: 1, index: 2 };

@@ -36,21 +36,24 @@ impl Transaction {
         let read = self.read();
         let catalog = self.state.graph.catalog.load_full();
         for element in elements {
-            let (state, is_new) = {
+            let (state, before) = {
                 let overlay = self.state.overlay.read();
                 match overlay.written(element) {
-                    Some(written) => (written.latest().cloned(), written.before().is_none()),
+                    Some(written) => (
+                        written.latest().cloned(),
+                        written.before().map(|(_, state)| Arc::clone(state)),
+                    ),
                     None => continue,
                 }
             };
             if let Some(state) = &state {
-                self.check_rules(element, state)?;
+                self.check_rules(element, before.as_deref(), state)?;
             }
             let ElementId::Node(id) = element else {
                 continue;
             };
             let Some(state) = state else {
-                self.check_disconnected(&read, id, is_new)?;
+                self.check_disconnected(&read, id, before.is_none())?;
                 continue;
             };
             if catalog.has_no_index() {
@@ -59,7 +62,12 @@ impl Transaction {
             for label in state.labels() {
                 for index in catalog.indexes_of(*label) {
                     if let Some(value) = state.property(index.key) {
-                        self.check_value(index, id, value)?;
+                        let unchanged = before
+                            .as_deref()
+                            .filter(|before| before.labels().contains(label))
+                            .and_then(|before| before.property(index.key))
+                            .filter(|before| *before == value);
+                        self.check_value(index, id, value, unchanged.is_some())?;
                     }
                 }
             }
@@ -93,17 +101,24 @@ impl Transaction {
         )
     }
 
+    /// Checks one value against one index. A value that was there before the transaction is not refused
+    /// for its length.
     pub(super) fn check_value(
         &self,
         index: &IndexDefinition,
         node: NodeId,
         value: &Value,
+        is_unchanged: bool,
     ) -> Result<()> {
         let row = property_key(index.label, index.key, value, node);
         let set = SetRange::new(Family::Index, property_prefix(index.label, index.key));
         let start = &row[..row.len() - 8];
         let bytes = start.len() - set.prefix.len();
         if bytes > VALUE_KEY_BYTES_MAX {
+            if is_unchanged {
+                // It was there before the index, whose build will find it and fail.
+                return Ok(());
+            }
             let (label, key) = self.names(index);
             return Err(GraphError::IndexedValueTooLong {
                 index: Arc::clone(&index.name),

@@ -101,6 +101,7 @@ impl Transaction {
     /// What there is to commit; none if nothing.
     fn proposal(&self, info: CommitInfo) -> std::result::Result<Option<Proposal>, CommitError> {
         self.check_statement()?;
+        self.check_texts()?;
         let graph = &self.state.graph;
         let (effects, keys) = self.effects()?;
         if effects.is_empty() && info.job.is_none() {

@@ -81,7 +81,7 @@ impl Transaction {
                 return Ok(ControlFlow::Continue(()));
             };
             let value = record.property(index.key)?.unwrap_or_default();
-            self.check_value(&plain, node, &value)?;
+            self.check_value(&plain, node, &value, false)?;
             let of_value = &row[..row.len() - 8];
             if hashes.note(of_value, go_on)?
                 && let Some(ElementId::Node(existing)) =

@@ -29,9 +29,11 @@ mod constraints;
 mod effects;
 mod existing;
 pub(crate) mod rules;
+mod texts;
 
 pub use effects::CommitAhead;
 pub use existing::GoOn;
+pub use texts::TERM_ROWS_MAX;
 
 type Result<T> = std::result::Result<T, GraphError>;
 

@@ -17,7 +17,7 @@ use crate::error::GraphError;
 use crate::footprint::fact;
 use crate::ids::{ElementId, IndexId, KeyId};
 use crate::rows::{Key, VALUE_KEY_BYTES_MAX, prefix_end};
-use crate::rule::{IndexSort, RuleDefinition, RuleKind, Target};
+use crate::rule::{FULLTEXT_KEYS_MAX, IndexSort, RuleDefinition, RuleKind, Target};
 use crate::value::Value;
 use crate::value::text::to_text;
 
@@ -129,7 +129,12 @@ pub(crate) fn check_length(
 
 impl Transaction {
     /// Checks the rules about an element as the transaction leaves it.
-    pub(super) fn check_rules(&self, element: ElementId, state: &ElementState) -> Result<()> {
+    pub(super) fn check_rules(
+        &self,
+        element: ElementId,
+        before: Option<&ElementState>,
+        state: &ElementState,
+    ) -> Result<()> {
         let catalog = self.state.graph.catalog.load_full();
         if catalog.has_no_rule() {
             return Ok(());
@@ -142,7 +147,16 @@ impl Transaction {
                 continue;
             }
             for row in rule.rows_of_state(element, state) {
-                check_length(rule, element, &names, &row)?;
+                if let Err(error) = check_length(rule, element, &names, &row) {
+                    // It was there before the index, whose build will find it and fail.
+                    let was_there = before.is_some_and(|before| {
+                        rule.is_about(before) && rule.rows_of_state(element, before).contains(&row)
+                    });
+                    match was_there && !rule.kind.is_constraint() {
+                        true => continue,
+                        false => return Err(error),
+                    }
+                }
                 if rule.kind.is_unique() {
                     self.check_row(rule, element, &row, state)?;
                 }
@@ -233,6 +247,13 @@ impl Transaction {
     ) -> Result<IndexId> {
         if self.state.has_writes.load(Ordering::Relaxed) {
             return Err(GraphError::SchemaAndData);
+        }
+        if !kind.is_constraint() && keys.len() > FULLTEXT_KEYS_MAX {
+            return Err(GraphError::TooManyProperties {
+                index: name.into(),
+                count: keys.len(),
+                limit: FULLTEXT_KEYS_MAX,
+            });
         }
         let rule = RuleDefinition {
             id: self.state.graph.sequencer.index_id(),

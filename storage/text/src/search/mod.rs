@@ -133,6 +133,10 @@ pub trait Index {
 
     /// Called with the bytes that the search is about to hold; may end it.
     fn charge(&mut self, bytes: usize) -> Result<(), Self::Error>;
+
+    /// Called with bytes that the search was charged, or answered for by the index, and holds no longer.
+    /// In the end it holds the hits that it returns.
+    fn release(&mut self, bytes: usize);
 }
 
 /// The documents that a query matches, in order of documents. Words of the query are read by `analyzer`;
@@ -211,13 +215,23 @@ impl<I: Index> Search<'_, I> {
                     if let Some(hits) = self.leaf(field, leaf, boost)? {
                         all = Some(match all {
                             None => hits,
-                            Some(before) => combine::either(before, &hits),
+                            Some(before) => self.either(before, hits)?,
                         });
                     }
                 }
                 Ok(all)
             }
         }
+    }
+
+    /// The documents of one list or the other, which it holds no longer.
+    fn either(&mut self, left: Vec<Hit>, right: Vec<Hit>) -> Result<Vec<Hit>, I::Error> {
+        let bytes = size_of_val(left.as_slice()) + size_of_val(right.as_slice());
+        self.index.charge(bytes)?;
+        let mut both = combine::either(left, &right);
+        both.shrink_to_fit();
+        self.index.release(2 * bytes - size_of_val(both.as_slice()));
+        Ok(both)
     }
 
     fn place(&self, name: &str) -> Result<usize, SearchError> {
@@ -238,7 +252,17 @@ impl<I: Index> Search<'_, I> {
                 parts.push((clause.occur, hits));
             }
         }
-        Ok((!parts.is_empty()).then(|| combine::boolean(parts)))
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        // Merging holds each list once more at most.
+        let parts_bytes = parts.iter().map(|(_, hits)| size_of_val(hits.as_slice()));
+        let bytes: usize = parts_bytes.sum();
+        self.index.charge(bytes)?;
+        let mut hits = combine::boolean(parts);
+        hits.shrink_to_fit();
+        self.index.release(2 * bytes - size_of_val(hits.as_slice()));
+        Ok(Some(hits))
     }
 
     fn leaf(&mut self, field: usize, leaf: &Leaf, boost: f64) -> Found<I::Error> {
@@ -249,7 +273,7 @@ impl<I: Index> Search<'_, I> {
                     let hits = self.term(field, &term, boost)?;
                     all = Some(match all {
                         None => hits,
-                        Some(before) => combine::either(before, &hits),
+                        Some(before) => self.either(before, hits)?,
                     });
                 }
                 Ok(all)
@@ -280,35 +304,44 @@ impl<I: Index> Search<'_, I> {
         let postings = self.postings(field, term)?;
         let statistics = self.index.statistics(field)?;
         let weight = boost * inverse_frequency(postings.len() as u64, statistics.documents);
-        self.ranked(&postings, statistics, weight)
+        self.ranked(postings, statistics, weight)
+    }
+
+    fn forget(&mut self, postings: Vec<Posting>) {
+        self.index.release(size_of_val(postings.as_slice()));
     }
 
     fn ranked(
         &mut self,
-        postings: &[Posting],
+        postings: Vec<Posting>,
         statistics: FieldStatistics,
         weight: f64,
     ) -> Result<Vec<Hit>, I::Error> {
-        self.index.charge(size_of_val(postings))?;
+        self.index.charge(size_of::<Hit>() * postings.len())?;
         let ranking = Ranking::new(statistics);
-        Ok(postings
-            .iter()
-            .map(|posting| Hit {
-                document: posting.document,
-                score: ranking.score(weight, f64::from(posting.frequency), posting.length),
-            })
-            .collect())
+        let hit = |posting: &Posting| Hit {
+            document: posting.document,
+            score: ranking.score(weight, f64::from(posting.frequency), posting.length),
+        };
+        let hits = postings.iter().map(hit).collect();
+        self.forget(postings);
+        Ok(hits)
     }
 
     /// The documents with the same score each.
     fn equally(&mut self, mut documents: Vec<u64>, score: f64) -> Result<Vec<Hit>, I::Error> {
-        self.index.charge(2 * size_of_val(documents.as_slice()))?;
+        let bytes = size_of_val(documents.as_slice());
         documents.sort_unstable();
         documents.dedup();
-        Ok(documents
-            .into_iter()
-            .map(|document| Hit { document, score })
-            .collect())
+        self.index.charge(size_of::<Hit>() * documents.len())?;
+        let hit = |document: &u64| Hit {
+            document: *document,
+            score,
+        };
+        let hits = documents.iter().map(hit).collect();
+        drop(documents);
+        self.index.release(bytes);
+        Ok(hits)
     }
 
     fn pattern(
@@ -415,9 +448,9 @@ impl<I: Index> Search<'_, I> {
         let most = lists.iter().map(|(_, list)| list.len()).max().unwrap_or(0);
         let weight = boost * inverse_frequency(most as u64, statistics.documents);
         let mut all = Vec::new();
-        for (share, postings) in &lists {
+        for (share, postings) in lists {
             let hits = self.ranked(postings, statistics, weight * share)?;
-            all = combine::either(all, &hits);
+            all = self.either(all, hits)?;
         }
         Ok(all)
     }
@@ -435,24 +468,31 @@ impl<I: Index> Search<'_, I> {
         for (term, _) in rest {
             let postings = self.postings(field, term)?;
             weight += inverse_frequency(postings.len() as u64, statistics.documents);
+            let before = size_of_val(candidates.as_slice());
             combine::retain_common(&mut candidates, &postings);
+            candidates.shrink_to_fit();
+            self.index
+                .release(before - size_of_val(candidates.as_slice()));
+            self.forget(postings);
         }
         let phrase = phrase::Phrase::new(&terms, slop);
         let ranking = Ranking::new(statistics);
         let mut hits = Vec::new();
-        for candidate in candidates {
+        for candidate in &candidates {
             self.index.charge(0)?;
             let texts = self.index.texts(candidate.document, field)?;
             let texts = texts.iter().map(|text| &**text);
             let index = &mut *self.index;
             let frequency = phrase.frequency(self.of_texts, texts, &mut || index.charge(0))?;
             if frequency > 0.0 {
+                self.index.charge(size_of::<Hit>())?;
                 hits.push(Hit {
                     document: candidate.document,
                     score: ranking.score(boost * weight, frequency, candidate.length),
                 });
             }
         }
+        self.forget(candidates);
         Ok(Some(hits))
     }
 }
