@@ -53,9 +53,10 @@ drivers: setup ## Run the official Python, JavaScript and Go drivers against a s
 crash: setup ## Long crash tests: kill, power cut and full disk (as root), bit rot
 	$(CARGO) run --release -p retrograph-jepsen
 
-check-data: build ## Import real data under DATA_DIR and check answers against a script (GIT_REPO=path adds one)
+check-data: build ## Check answers on real data under DATA_DIR against scripts (GIT_REPO=path adds a history)
 	python3 scripts/check_real_data.py --binary $(TARGET)/release/retrograph --data $(DATA_DIR) \
 		$(if $(GIT_REPO),--git $(GIT_REPO))
+	python3 scripts/check_algorithms.py --binary $(TARGET)/release/retrograph --data $(DATA_DIR)
 
 bench: setup ## Micro-benchmarks, then the macro benchmark beside its limits
 	$(CARGO) bench --workspace

@@ -239,6 +239,96 @@ impl RowSink for Canceller {
     }
 }
 
+/// People who all know each other: more simple paths between two of them than anybody can list.
+fn acquaintances() -> Fixture {
+    Fixture::new(&[
+        "UNWIND range(1, 40) AS i CREATE (:P {i: i})",
+        "MATCH (a:P), (b:P) WHERE a.i < b.i CREATE (a)-[:KNOWS]->(b)",
+    ])
+}
+
+#[test]
+fn a_running_algorithm_is_cancelled() {
+    let fixture = acquaintances();
+    let cancel = CancelToken::new();
+    let options = RunOptions {
+        cancel: Some(cancel.clone()),
+        memory_bytes_max: Some(usize::MAX),
+        timeout: Some(std::time::Duration::from_secs(86_400)),
+        ..RunOptions::default()
+    };
+    let endless = "MATCH (a:P {i: 1}), (b:P {i: 2}) \
+                   CALL algo.kShortestPaths(a, b, 1000000000, {direction: 'both'}) YIELD index \
+                   RETURN count(*) AS n";
+    let running = "SHOW TRANSACTIONS YIELD currentQuery WHERE currentQuery CONTAINS 'kShortestPaths(' \
+                   AND NOT currentQuery STARTS WITH 'SHOW' RETURN count(*) AS n";
+    std::thread::scope(|scope| {
+        let query = scope.spawn(|| fixture.run_with(endless, &options));
+        while fixture.int(running) == 0 && !query.is_finished() {
+            std::thread::yield_now();
+        }
+        // It never ends by itself, so whatever it is doing now is cut short.
+        assert!(!query.is_finished());
+        cancel.cancel();
+        let result = query.join().unwrap();
+        assert!(matches!(result, Err(QueryError::Cancelled)));
+    });
+}
+
+#[test]
+fn algorithms_keep_to_the_memory_of_their_query() {
+    // Many nodes with few relationships: what is held while they are copied is little beside what the
+    // algorithms keep of each node.
+    let fixture = Fixture::new(&[
+        "UNWIND range(1, 2000) AS i CREATE (:P {i: i})",
+        "MATCH (a:P), (b:P {i: a.i + 1}) WHERE a.i < 10 CREATE (a)-[:KNOWS]->(b)",
+    ]);
+    let least = |call: &str| {
+        let text = format!("CALL {call} YIELD node RETURN count(*) AS n");
+        let fits = |bytes| {
+            let options = RunOptions {
+                memory_bytes_max: Some(bytes),
+                ..RunOptions::default()
+            };
+            match fixture.run_with(&text, &options) {
+                Ok((_, found)) => {
+                    assert_eq!(int(&found), 2000);
+                    true
+                }
+                Err(QueryError::OutOfMemory { limit_bytes, .. }) => {
+                    assert_eq!(limit_bytes, bytes);
+                    false
+                }
+                Err(other) => panic!("{call}: {other}"),
+            }
+        };
+        let (mut too_few, mut enough) = (0, 1 << 24);
+        assert!(fits(enough));
+        while enough - too_few > 1 {
+            let middle = usize::midpoint(too_few, enough);
+            match fits(middle) {
+                true => enough = middle,
+                false => too_few = middle,
+            }
+        }
+        enough
+    };
+    // Bytes a node, as docs/reference/algorithms.md tells them.
+    for (call, bytes) in [
+        ("algo.wcc()", 8),
+        ("algo.scc()", 24),
+        ("algo.pageRank()", 32),
+        ("algo.betweenness()", 36),
+        ("algo.louvain()", 48),
+        ("algo.labelPropagation()", 28),
+        ("algo.kCore()", 20),
+        ("algo.triangles()", 12),
+    ] {
+        let needed = least(call);
+        assert!(needed >= 2000 * bytes, "{call}: {needed}");
+    }
+}
+
 #[test]
 fn a_running_query_notices_that_it_is_cancelled() {
     let fixture = Fixture::new(&[]);
