@@ -10,6 +10,7 @@ DATA ?= ./demo-data
 SIZE ?= small
 SEED ?= 1
 COUNT ?= 100000
+MINUTES ?= 30
 TCK_DIR ?= ../shared/tck
 DATA_DIR ?= ../shared/data
 export TCK_DIR DATA_DIR
@@ -21,7 +22,7 @@ export CC := ccache gcc
 export CXX := ccache g++
 endif
 
-.PHONY: help setup build demo test test-rust tck differential drivers crash check-data bench lint fmt fuzz clean
+.PHONY: help setup build demo test test-rust tck differential drivers crash soak check-data bench lint fmt fuzz clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +54,10 @@ drivers: setup ## Run the official Python, JavaScript and Go drivers against a s
 crash: setup ## Long crash tests: kill, power cut and full disk (as root), bit rot
 	$(CARGO) run --release -p retrograph-jepsen
 
+soak: setup ## Clients against a server that is killed and started again, for MINUTES
+	$(CARGO) build --release -p retrograph-cli -p retrograph-jepsen
+	$(TARGET)/release/retrograph-jepsen soak --minutes $(MINUTES)
+
 check-data: build ## Check answers on real data under DATA_DIR against scripts (GIT_REPO=path adds a history)
 	python3 scripts/check_real_data.py --binary $(TARGET)/release/retrograph --data $(DATA_DIR) \
 		$(if $(GIT_REPO),--git $(GIT_REPO))
@@ -61,6 +66,7 @@ check-data: build ## Check answers on real data under DATA_DIR against scripts (
 bench: setup ## Micro-benchmarks, then the macro benchmark beside its limits
 	$(CARGO) bench --workspace
 	$(CARGO) run --release -p retrograph-bench --bin retrograph-bench
+	$(CARGO) run --release -p retrograph-bench --bin retrograph-bench-bolt
 
 lint: setup ## Formatting and clippy with warnings denied
 	$(CARGO) fmt --all --check

@@ -15,8 +15,10 @@
 //! | [`limit`] | the loops |
 //! | [`measure`], [`resources`] | times; memory and disk |
 //! | [`write`] | the families that write |
+//! | [`bolt`] | what a server over Bolt costs, beside the same in the process |
 //! | [`run`], [`report`], [`settings`] | the whole run, and what it prints |
 
+pub mod bolt;
 pub mod churn;
 pub mod draw;
 pub mod family;

@@ -10,6 +10,8 @@
 //! - an index finds what a scan finds, and a constraint holds or is not there ([`schema`]);
 //! - a version answers now what it answered when it was acknowledged.
 //!
+//! [`soak`] does the same through a server: clients over Bolt, kills, and memory that has to stay flat.
+//!
 //! SIGKILL alone proves little about durability, because the page cache survives it; the power cut on a
 //! loop-mounted file system is the test of the fsyncs. It needs root, loop devices and `xfs_io`, and is
 //! reported as not run elsewhere.
@@ -19,5 +21,6 @@ pub mod history;
 pub mod import;
 pub mod scenario;
 pub mod schema;
+pub mod soak;
 pub mod violation;
 pub mod worker;

@@ -3,11 +3,13 @@
 use std::io::BufRead;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use retrograph_jepsen::history::{self, History};
 use retrograph_jepsen::scenario::{Outcome, Tester};
+use retrograph_jepsen::soak::Soak;
 use retrograph_jepsen::violation::Violation;
 use retrograph_jepsen::{import, schema, worker};
 
@@ -27,6 +29,19 @@ struct Arguments {
 /// What the tester starts itself.
 #[derive(Subcommand)]
 enum Command {
+    /// Many clients against a server that is killed and started again, then left alone.
+    Soak {
+        #[arg(long, default_value_t = 30.0)]
+        minutes: f64,
+        #[arg(long, default_value_t = 64)]
+        clients: usize,
+        /// Seconds until the server is killed again.
+        #[arg(long, default_value_t = 30.0)]
+        kill_seconds: f64,
+        /// The program `retrograph`; by default the one beside this one.
+        #[arg(long)]
+        retrograph: Option<PathBuf>,
+    },
     /// Commits until it is killed.
     #[command(hide = true)]
     Worker {
@@ -110,6 +125,25 @@ fn run(arguments: &Arguments) -> Result<bool> {
                 history.record(&line?);
             }
             history::check(data, &history)?;
+        }
+        Some(Command::Soak {
+            minutes,
+            clients,
+            kill_seconds,
+            retrograph,
+        }) => {
+            let beside = || std::env::current_exe().map(|it| it.with_file_name("retrograph"));
+            let soak = Soak {
+                program: retrograph.clone().map_or_else(beside, Ok)?,
+                time: Duration::from_secs_f64(minutes * 60.0),
+                clients: *clients,
+                kill_period: Duration::from_secs_f64(*kill_seconds),
+                seed: arguments.seed,
+            };
+            #[allow(clippy::print_stdout, reason = "the report of a command")]
+            {
+                println!("{}", soak.run()?);
+            }
         }
         None => return scenarios(arguments.seed, arguments.cycles),
     }

@@ -3,10 +3,11 @@
 #![allow(missing_docs, reason = "made by criterion's macros")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use retrograph_engine::{
-    Control, Engine, EngineSettings, Parameters, QueryError, RowSink, RunOptions, Views,
+    Control, Engine, EngineSettings, Parameters, QueryError, RowSink, RunOptions, Summary, Views,
 };
 use retrograph_graph::Graph;
 use retrograph_graph::value::Value;
@@ -27,13 +28,12 @@ impl RowSink for Rows {
     }
 }
 
-fn run(engine: &Engine, graph: &Arc<Graph>, text: &str, id: i64) -> u64 {
+fn run(engine: &Engine, graph: &Arc<Graph>, text: &str, id: i64) -> Summary {
     let parameters = Parameters::from([("id".to_owned(), Value::Int(id))]);
     let mut rows = Rows(0);
     engine
         .run(graph, text, &parameters, &RunOptions::default(), &mut rows)
-        .expect("a query that runs");
-    rows.0
+        .expect("a query that runs")
 }
 
 fn reads(criterion: &mut Criterion) {
@@ -68,6 +68,19 @@ fn reads(criterion: &mut Criterion) {
     ];
     for (name, text) in queries {
         let mut id = 0;
+        // What it takes to find the plan, of all that a query takes.
+        criterion.bench_function(&format!("{name}, its plan alone"), |bencher| {
+            bencher.iter_custom(|turns| {
+                let mut total = Duration::ZERO;
+                for _ in 0..turns {
+                    id = (id + 4_711) % PEOPLE;
+                    let summary = run(&engine, &graph, text, id);
+                    assert!(summary.is_plan_cached || total.is_zero(), "planned again");
+                    total += summary.compile_time;
+                }
+                total
+            });
+        });
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 id = (id + 4_711) % PEOPLE;

@@ -1,6 +1,6 @@
 //! The server's side of the Bolt protocol, versions 4.4, 5.0 to 5.4 and 5.6 to 5.8.
 //!
-//! The crate does no input and output, starts no thread and knows no engine. It turns bytes into
+//! The crate opens no socket, starts no thread and knows no engine. It turns bytes into
 //! things to do, and what came of them into bytes:
 //!
 //! ```text
@@ -14,7 +14,7 @@
 //! [`Connection`] holds it together: [`handshake`] agrees on a version, [`chunk`] cuts the stream into
 //! messages, [`message`] reads and writes them, [`machine`] decides what each means in the state that
 //! the connection is in. [`pack`] is PackStream, the encoding of values; [`value`] and [`structure`]
-//! are the values.
+//! are the values. [`client`] is the other side, for tests and measurements.
 //!
 //! Invariants:
 //!
@@ -25,6 +25,7 @@
 //!   connection is closed.
 
 pub mod chunk;
+pub mod client;
 pub mod connection;
 pub mod failure;
 pub mod handshake;

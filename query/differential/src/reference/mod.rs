@@ -225,21 +225,44 @@ impl Evaluator<'_> {
         self.state(self.view)
     }
 
-    /// Brings things into an order that the seed decides.
+    /// Brings things into an order that the seed decides: one of all, or one that a plan is more likely to
+    /// give, with the loops over parts of a pattern the other way round.
     fn arranged<T>(&mut self, mut things: Vec<T>) -> Vec<T> {
-        if self.order != 0 {
+        if self.order == 0 {
+            return things;
+        }
+        if self.draw(2) == 0 {
             for place in (1..things.len()).rev() {
-                // A linear congruential generator; its upper bits are good enough to shuffle.
-                self.order = self
-                    .order
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                #[allow(clippy::cast_possible_truncation)]
-                let other = (self.order >> 33) as usize % (place + 1);
+                let other = self.draw(place + 1);
                 things.swap(place, other);
             }
+            return things;
+        }
+        let divisors: Vec<usize> = (1..=things.len())
+            .filter(|rows| things.len() % rows == 0)
+            .collect();
+        if !divisors.is_empty() {
+            let inner = divisors[self.draw(divisors.len())];
+            let mut placed: Vec<_> = things.into_iter().enumerate().collect();
+            placed.sort_by_key(|(place, _)| place % inner);
+            things = placed.into_iter().map(|(_, thing)| thing).collect();
+        }
+        if self.draw(2) == 0 {
+            things.reverse();
         }
         things
+    }
+
+    /// A number below `below`, which is not 0, that the seed decides.
+    fn draw(&mut self, below: usize) -> usize {
+        // A linear congruential generator; its upper bits are good enough.
+        self.order = self
+            .order
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        #[allow(clippy::cast_possible_truncation)]
+        let drawn = (self.order >> 33) as usize % below;
+        drawn
     }
 
     /// The state that a time clause names; none if an error took its place.

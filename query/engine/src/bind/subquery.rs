@@ -37,8 +37,11 @@ impl Binder<'_> {
         );
         self.scope = outside;
         self.csv = csv;
-        let bound = bound?;
+        let mut bound = bound?;
         let clause = own_clause;
+        if call.optional || call.transactions.is_some() {
+            self.copy_imported(&mut bound, clause);
+        }
         if let Some(transactions) = &call.transactions {
             return self.in_transactions(transactions, bound, steps, clause);
         }
@@ -73,6 +76,22 @@ impl Binder<'_> {
             steps.push(apply, clause);
         }
         Ok(())
+    }
+
+    /// Gives columns that are variables from outside slots of their own: where the subquery finds nothing
+    /// or fails, its columns are null, and the variables are not.
+    fn copy_imported(&mut self, bound: &mut BoundQuery, clause: u16) {
+        let mut copies = Vec::new();
+        for column in &mut bound.columns {
+            if self.scope.visible().any(|known| known.slot == column.slot) {
+                let copy = self.slot(column.name.clone());
+                copies.push((copy, Expression::Slot(column.slot)));
+                column.slot = copy;
+            }
+        }
+        if !copies.is_empty() {
+            bound.steps.push(Operator::Project(copies), clause);
+        }
     }
 
     /// Brings what a subquery returns into scope.
