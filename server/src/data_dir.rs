@@ -111,6 +111,27 @@ impl DataDir {
         })
     }
 
+    /// Whether [`Self::open`] would make or open the directory; leaves nothing behind.
+    pub(crate) fn check(path: &Path) -> Result<(), DataDirError> {
+        if path.join(FORMAT_FILE).exists() {
+            drop(Self::open(path, false)?);
+        } else if path.is_dir() && holds_something_else(path)? {
+            return Err(DataDirError::Foreign {
+                path: path.to_owned(),
+            });
+        }
+        let is_there = |path: &&Path| path.exists();
+        let absolute =
+            std::path::absolute(path).map_err(|source| io_error("find", path, source))?;
+        let Some(nearest) = absolute.ancestors().find(is_there) else {
+            return Ok(());
+        };
+        let probe = nearest.join(format!(".retrograph-probe-{}", std::process::id()));
+        let written = File::create(&probe).and_then(|file| file.sync_all());
+        let removed = written.and_then(|()| fs::remove_file(&probe));
+        removed.map_err(|source| io_error("write into", nearest, source))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -231,6 +252,28 @@ mod tests {
         );
         drop(first);
         DataDir::open(&path, false).unwrap();
+    }
+
+    #[test]
+    fn a_check_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/data");
+        DataDir::check(&path).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let open = DataDir::open(&path, true).unwrap();
+        assert!(matches!(
+            DataDir::check(&path),
+            Err(DataDirError::InUse { .. })
+        ));
+        drop(open);
+        DataDir::check(&path).unwrap();
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(
+            DataDir::check(&file.join("data")),
+            Err(DataDirError::Io { .. })
+        ));
     }
 
     #[test]

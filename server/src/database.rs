@@ -231,6 +231,15 @@ impl Database {
         }))
     }
 
+    /// Whether a data directory could be opened, or made if there is none: its place, format and lock.
+    /// Does not look at what it holds, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn check(path: &Path) -> Result<(), DatabaseError> {
+        Ok(DataDir::check(path)?)
+    }
+
     /// The data directory.
     #[must_use]
     pub fn path(&self) -> &Path {

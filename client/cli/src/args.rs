@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::demo::Size;
 use crate::moment::Moment;
 use crate::output::Format;
+use crate::settings::SettingArguments;
 
 /// Where data is when neither the command line nor the environment says so.
 const DATA_DEFAULT: &str = "retrograph-data";
@@ -21,7 +22,7 @@ const DATA_VARIABLE: &str = "RETROGRAPH_DATA";
     name = "retrograph",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 success, 1 a query or another request failed, 2 wrong usage, 3 the \
+    after_help = "Exit codes: 0 success, 1 a query or another request failed, 2 wrong usage or configuration, 3 the \
         data directory cannot be used, 4 an import was stopped by its rejects, 130 interrupted.\n\n\
         Example: retrograph demo --data ./demo-data && retrograph shell --data ./demo-data"
 )]
@@ -35,7 +36,12 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// The data directory.
+    /// What `--data` says.
+    pub fn data_flag(&self) -> Option<&std::path::Path> {
+        self.data.as_deref()
+    }
+
+    /// The data directory of commands that have no configuration file.
     pub fn data(&self) -> PathBuf {
         self.data
             .clone()
@@ -67,6 +73,11 @@ pub enum Command {
         #[command(subcommand)]
         action: GraphAction,
     },
+    /// Check and show the configuration of a server
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
     /// Serve graphs to Bolt drivers
     #[command(visible_alias = "start")]
     Serve(ServeArguments),
@@ -75,42 +86,34 @@ pub enum Command {
 /// `retrograph serve`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Users log in. At the first start there is one, admin, whose password is in the file \
-    admin.credential of the data directory, readable by its owner only.\n\n\
+    after_help = "Every setting has a flag, a variable of the environment and a key in the file: see \
+    docs/reference/configuration.md. Users log in. At the first start there is one, admin, whose password \
+    is in the file admin.credential of the data directory, readable by its owner only.\n\n\
     Example: retrograph serve --data ./demo-data --graph harbor"
 )]
 pub struct ServeArguments {
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7687")]
-    pub listen: std::net::SocketAddr,
-    /// The graph of clients that name none; made if there is none of that name [default: the only
-    /// graph there is]
-    #[arg(long, value_name = "GRAPH")]
-    pub graph: Option<String>,
-    /// Where drivers are told to find the server [default: where they found it]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub advertise: Option<String>,
-    /// Go by a server name that starts with `Neo4j/`, which some drivers insist on, such as Java's
-    #[arg(long)]
-    pub compatible_agent: bool,
-    /// The folder whose files LOAD CSV may read, as file:///name.csv
-    #[arg(long, value_name = "DIR")]
-    pub import_dir: Option<PathBuf>,
-    /// Ask nobody who they are: whoever can connect may do everything. On loopback addresses only
-    #[arg(long)]
-    pub no_auth: bool,
-    /// With --no-auth: who commits, as recorded with commits [default: the user of the system]
-    #[arg(long, value_name = "NAME", requires = "no_auth")]
-    pub actor: Option<String>,
-    /// Encrypt all connections: the server's certificate chain, in PEM. A new one is noticed
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub tls_certificate: Option<PathBuf>,
-    /// The private key of the certificate, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
-    pub tls_key: Option<PathBuf>,
-    /// Let other machines connect without TLS, passwords crossing the network as they are
-    #[arg(long, conflicts_with = "no_auth")]
-    pub allow_plaintext: bool,
+    #[command(flatten)]
+    pub settings: SettingArguments,
+}
+
+/// `retrograph config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Find what is wrong with the configuration of a server, before it starts
+    #[command(after_help = "Example: retrograph config check --config retrograph.toml")]
+    Check {
+        /// The server runs: leave its data directory and its addresses alone
+        #[arg(long)]
+        running: bool,
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
+    /// Print the settings in effect, as TOML, and where each comes from
+    #[command(after_help = "Example: retrograph config show --config retrograph.toml")]
+    Show {
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
 }
 
 /// The moment a command reads.
@@ -166,7 +169,7 @@ pub struct QueryArguments {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub output: Format,
     /// Give up after a time such as 500ms, 10s or 2m
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = retrograph_config::parse_duration)]
     pub timeout: Option<Duration>,
     /// Who runs the query, as recorded with commits [default: the user of the system]
     #[arg(long, value_name = "NAME")]
@@ -374,24 +377,6 @@ pub enum GraphAction {
     },
 }
 
-/// Reads `500ms`, `10s`, `2m`, `1h`; a number alone is seconds.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time; write a number with ms, s, m or h, such as 10s");
-    let unit_at = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit.trim() {
-        "ms" => number / 1_000.0,
-        "" | "s" => number,
-        "m" => number * 60.0,
-        "h" => number * 3_600.0,
-        _ => return Err(wrong()),
-    };
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
-}
-
 fn parse_byte(text: &str) -> Result<u8, String> {
     match text {
         "tab" | "\\t" => Ok(b'\t'),
@@ -432,14 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_units() {
-        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1_500)));
-        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(parse_duration("3"), Ok(Duration::from_secs(3)));
-        for wrong in ["", "s", "ten", "5 parsecs", "-1s", "1e400h"] {
-            assert!(parse_duration(wrong).is_err(), "{wrong}");
-        }
+    fn delimiters_are_one_character() {
         assert_eq!((parse_byte("tab"), parse_byte("|")), (Ok(b'\t'), Ok(b'|')));
         assert!(parse_byte("||").is_err() && parse_byte("é").is_err());
     }

@@ -9,12 +9,14 @@ use retrograph_server::DatabaseError;
 
 use crate::moment::format_instant;
 
-/// A kind of failure, as the exit code tells it. Wrong usage (2) is reported by the parser of the
-/// command line.
+/// A kind of failure, as the exit code tells it. Wrong usage (2) of the command line is reported by
+/// its parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A query or another request failed.
     Request = 1,
+    /// The configuration is wrong.
+    Usage = 2,
     /// The data directory cannot be used.
     Data = 3,
     /// An import was stopped by its rejects.

@@ -16,6 +16,7 @@ mod output;
 mod parameters;
 mod progress;
 mod session;
+mod settings;
 mod shell;
 mod terminal;
 
@@ -28,6 +29,7 @@ use args::{Arguments, Command};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let data = arguments.data();
+    let data_flag = arguments.data_flag().map(ToOwned::to_owned);
     let result = match arguments.command {
         Command::Query(arguments) => commands::query::run(&data, arguments),
         Command::Shell(arguments) => shell::run(&data, arguments),
@@ -36,7 +38,8 @@ fn main() -> ExitCode {
         Command::Info(arguments) => commands::info::run(&data, &arguments),
         Command::Demo(arguments) => demo::run(&data, &arguments),
         Command::Graph { action } => commands::graph::run(&data, &action),
-        Command::Serve(arguments) => commands::serve::run(&data, arguments),
+        Command::Config { action } => commands::config::run(data_flag.as_deref(), &action),
+        Command::Serve(arguments) => commands::serve::run(data_flag.as_deref(), &arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

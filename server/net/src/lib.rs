@@ -21,4 +21,4 @@ pub mod tls;
 mod workers;
 
 pub use identity::Access;
-pub use server::{ListenError, Options, Server, Stop};
+pub use server::{ListenError, Options, Protection, Server, Stop};

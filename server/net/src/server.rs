@@ -70,18 +70,41 @@ impl Options {
         }
     }
 
+    const fn protection(&self) -> Protection {
+        Protection {
+            asks_nobody: matches!(self.access, Access::Open { .. }),
+            has_tls: self.tls.is_some(),
+            is_plaintext_exposed: self.is_plaintext_exposed,
+        }
+    }
+}
+
+/// How addresses are protected from whoever can connect to them.
+#[derive(Clone, Copy, Debug)]
+pub struct Protection {
+    /// Whether nobody is asked who they are.
+    pub asks_nobody: bool,
+    /// Whether connections are encrypted.
+    pub has_tls: bool,
+    /// Whether other machines may connect without TLS.
+    pub is_plaintext_exposed: bool,
+}
+
+impl Protection {
     /// Whether an address may be listened on: nothing is told or heard in plain text beyond this machine
     /// unless that was said, and nobody is let in there unasked.
-    fn check_exposure(&self, address: SocketAddr) -> Result<(), ListenError> {
+    ///
+    /// # Errors
+    /// If not.
+    pub fn check(self, address: SocketAddr) -> Result<(), ListenError> {
         if address.ip().is_loopback() {
-            return Ok(());
-        }
-        match self.access {
-            Access::Open { .. } => Err(ListenError::Exposed(address)),
-            Access::Users(_) if self.tls.is_none() && !self.is_plaintext_exposed => {
-                Err(ListenError::Plaintext(address))
-            }
-            Access::Users(_) => Ok(()),
+            Ok(())
+        } else if self.asks_nobody {
+            Err(ListenError::Exposed(address))
+        } else if !self.has_tls && !self.is_plaintext_exposed {
+            Err(ListenError::Plaintext(address))
+        } else {
+            Ok(())
         }
     }
 }
@@ -170,7 +193,7 @@ impl Server {
             return Err(ListenError::Nowhere);
         }
         for address in addresses.into_iter().flatten() {
-            options.check_exposure(address)?;
+            options.protection().check(address)?;
         }
         let certificate = options.tls.map(Certificate::load).transpose()?;
         database.set_default_graph(options.default_graph.as_deref());

@@ -16,6 +16,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
 
 /// Where the certificate is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,24 @@ pub enum TlsError {
         /// What is wrong.
         #[source]
         source: rustls::Error,
+    },
+    /// The certificate is none that X.509 knows.
+    #[error("{} holds something else than certificates of X.509", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate of the chain is not valid now.
+    #[error("the certificate {} in {} is valid from {from} to {until} only", subject, path.display())]
+    NotValidNow {
+        /// The file.
+        path: PathBuf,
+        /// Whom it is for.
+        subject: String,
+        /// From when on.
+        from: String,
+        /// Until when.
+        until: String,
     },
     /// The library refuses its own defaults.
     #[error("TLS cannot be set up")]
@@ -123,6 +143,29 @@ impl ResolvesServerCert for Certificate {
 impl TlsFiles {
     fn written(&self) -> [Written; 2] {
         [&self.certificate, &self.key].map(|path| std::fs::metadata(path).ok()?.modified().ok())
+    }
+
+    /// Whether certificate and key can be read, go together, and every certificate of the chain is valid
+    /// now.
+    ///
+    /// # Errors
+    /// If not; the error names the file and what is wrong.
+    pub fn check(&self) -> Result<(), TlsError> {
+        for certificate in &self.read()?.cert {
+            let path = || self.certificate.clone();
+            let (_, parsed) = X509Certificate::from_der(certificate)
+                .map_err(|_| TlsError::Malformed { path: path() })?;
+            let validity = parsed.validity();
+            if !validity.is_valid() {
+                return Err(TlsError::NotValidNow {
+                    path: path(),
+                    subject: parsed.subject().to_string(),
+                    from: validity.not_before.to_string(),
+                    until: validity.not_after.to_string(),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn read(&self) -> Result<CertifiedKey, TlsError> {

@@ -1,5 +1,6 @@
 //! The subcommands, one module each.
 
+pub mod config;
 pub mod export;
 pub mod graph;
 pub mod import;

@@ -3,22 +3,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use retrograph_bolt::limits::{Limits, MessageLimits};
+use retrograph_config::Settings;
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures};
-use retrograph_net::tls::TlsFiles;
 use retrograph_net::{Access, Options, Server, bolt};
 use retrograph_server::{Database, DatabaseError};
 
 use crate::args::ServeArguments;
+use crate::commands::config::tls_files;
 use crate::failure::{Failure, chain};
 use crate::interrupt::interruptible;
 use crate::session::{actor, open_or_create, read_csv_from};
 use crate::terminal;
 
 /// Serves until interrupted; then everything is made durable, so that the next start is quick.
-pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
-    let database = open_or_create(data)?;
-    read_csv_from(&database, arguments.import_dir.as_deref())?;
-    if let Some(graph) = &arguments.graph {
+pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failure> {
+    let settings = arguments.settings.settings(data)?;
+    let database = open_or_create(&settings.general.data)?;
+    read_csv_from(&database, settings.general.import_dir.as_deref())?;
+    if let Some(graph) = &settings.general.default_graph {
         match database.graph(graph) {
             Err(DatabaseError::NoSuchGraph { .. }) => {
                 database.create_graph(graph)?;
@@ -28,9 +31,9 @@ pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
             }
         }
     }
-    let access = match arguments.no_auth {
+    let access = match settings.access.open {
         true => Access::Open {
-            actor: actor(arguments.actor.as_deref()),
+            actor: actor(settings.access.actor.as_deref()),
         },
         false => users(&database)?,
     };
@@ -38,23 +41,11 @@ pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
         Access::Open { .. } => " without authentication",
         Access::Users(_) => "",
     };
-    let mut bolt = bolt::Options::new(arguments.listen);
-    bolt.advertised = arguments.advertise;
-    if arguments.compatible_agent {
-        bolt = bolt.with_compatible_agent();
-    }
-    let mut options = Options::new(access);
-    options.bolt = Some(bolt);
-    options.is_plaintext_exposed = arguments.allow_plaintext;
-    options.tls = arguments
-        .tls_certificate
-        .zip(arguments.tls_key)
-        .map(|(certificate, key)| TlsFiles { certificate, key });
+    let options = options(&settings, access);
     let scheme = match options.tls {
         Some(_) => "bolt+s",
         None => "bolt",
     };
-    options.default_graph = arguments.graph;
     let server =
         Server::listen(database.clone(), options).map_err(|error| Failure::new(chain(&error)))?;
     let stop = server.stop();
@@ -65,6 +56,45 @@ pub fn run(data: &Path, arguments: ServeArguments) -> Result<(), Failure> {
     server.run();
     database.flush()?;
     Ok(())
+}
+
+/// What the settings say about serving.
+fn options(settings: &Settings, access: Access) -> Options {
+    Options {
+        bolt: Some(bolt_options(&settings.bolt)),
+        default_graph: settings.general.default_graph.clone(),
+        tls: tls_files(settings),
+        is_plaintext_exposed: settings.access.plaintext,
+        connections_max: settings.server.connections_max,
+        workers_max: settings.server.workers_max,
+        ..Options::new(access)
+    }
+}
+
+fn bolt_options(settings: &retrograph_config::settings::Bolt) -> bolt::Options {
+    let mut options = bolt::Options::new(settings.listen);
+    if settings.compatible_agent {
+        options = options.with_compatible_agent();
+    }
+    let limits = Limits {
+        authenticated: MessageLimits {
+            bytes_max: settings.message_bytes_max.size(),
+            depth_max: settings.message_depth_max,
+            memory_bytes_max: settings.message_memory_max.size(),
+        },
+        authentication_time: settings.authentication_time,
+        queued_messages_max: settings.queued_messages_max,
+        queued_bytes_max: settings.queued_bytes_max.size(),
+        open_results_max: settings.open_results_max,
+        ..options.limits
+    };
+    bolt::Options {
+        advertised: settings.advertise.clone(),
+        worker_idle: settings.worker_idle,
+        kept_bytes_max: settings.kept_bytes_max.size(),
+        limits,
+        ..options
+    }
 }
 
 /// Lets the users of the database in; makes the first one if there is none.

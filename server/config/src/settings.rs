@@ -1,0 +1,108 @@
+//! The settings there are.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::declaration::{Declaration, Section, settings};
+use crate::load::Reader;
+use crate::value::{Bytes, Value};
+
+settings! {
+    /// The data and what clients find in it.
+    [""] general: General {
+        /// The data directory.
+        data: PathBuf = "retrograph-data";
+        /// The graph of clients that name none; made if there is none of that name. Not set: the only
+        /// graph there is.
+        default_graph: Option<String>, flag "graph";
+        /// The folder whose files LOAD CSV may read, as file:///name.csv. Not set: none may be read.
+        import_dir: Option<PathBuf>;
+    }
+
+    /// Who may connect.
+    ["access"] access: Access {
+        /// Ask nobody who they are: whoever can connect may do everything. On loopback addresses only.
+        open: bool = "false", flag "no-auth";
+        /// With open access: who commits, as recorded with commits. Not set: the user of the system.
+        actor: Option<String>, flag "actor";
+        /// Let other machines connect without TLS, passwords crossing the network as they are.
+        plaintext: bool = "false", flag "allow-plaintext";
+    }
+
+    /// The certificate with which connections of clients are encrypted. New files are noticed within
+    /// seconds.
+    ["tls"] tls: Tls {
+        /// The chain in PEM, the server's own certificate first. Not set: connections are not encrypted.
+        certificate: Option<PathBuf>;
+        /// The private key of the certificate, in PEM.
+        key: Option<PathBuf>;
+    }
+
+    /// What all listeners share.
+    ["server"] server: Server {
+        /// Connections there may be; further ones are closed at once.
+        connections_max: usize = "10000", from "1" to "1000000";
+        /// Queries and open transactions there may be at the same time, each with a thread of its own.
+        workers_max: usize = "1000", from "1" to "100000";
+    }
+
+    /// Drivers that speak Bolt.
+    ["bolt"] bolt: Bolt {
+        /// Where drivers connect; port 0 takes a free one.
+        listen: SocketAddr = "127.0.0.1:7687", flag "listen";
+        /// Where drivers are told to find the server, as HOST:PORT. Not set: where they found it.
+        advertise: Option<String>, flag "advertise";
+        /// Go by a server name that starts with `Neo4j/`, which some drivers insist on, such as Java's.
+        compatible_agent: bool = "false", flag "compatible-agent";
+        /// A connection that has nothing open for this long gives its thread back.
+        worker_idle: Duration = "10s", from "10ms" to "24h";
+        /// What the rows may take that are kept of unread results of a transaction while its next query
+        /// runs.
+        kept_bytes_max: Bytes = "64MiB", from "64KiB" to "1TiB";
+        /// The longest message of a client that has logged in.
+        message_bytes_max: Bytes = "64MiB", from "64KiB" to "1GiB";
+        /// How deep lists and maps of a message may be nested.
+        message_depth_max: usize = "100", from "8" to "1000";
+        /// The memory that the values of a message may take.
+        message_memory_max: Bytes = "256MiB", from "1MiB" to "1TiB";
+        /// How long a client may take to log in.
+        authentication_time: Duration = "30s", from "100ms" to "1h";
+        /// Messages of a connection that may wait while one is executed.
+        queued_messages_max: usize = "1000", from "1" to "100000";
+        /// Bytes of those messages.
+        queued_bytes_max: Bytes = "1MiB", from "4KiB" to "1GiB";
+        /// Results of one transaction that may be open.
+        open_results_max: usize = "1000", from "1" to "100000";
+    }
+}
+
+impl Settings {
+    /// Settings that do not go together: the key of the one to change, and what is wrong.
+    pub(crate) fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
+        let mut found = Vec::new();
+        match (&self.tls.certificate, &self.tls.key) {
+            (Some(_), None) => found.push(("tls.certificate", "needs `tls.key` beside it")),
+            (None, Some(_)) => found.push(("tls.key", "needs `tls.certificate` beside it")),
+            _ => {}
+        }
+        if self.access.open && self.access.plaintext {
+            found.push((
+                "access.plaintext",
+                "means nothing beside `access.open`, which serves this machine alone",
+            ));
+        }
+        if !self.access.open && self.access.actor.is_some() {
+            found.push((
+                "access.actor",
+                "needs `access.open`: users that log in are recorded by their names",
+            ));
+        }
+        found
+    }
+}
+
+/// All settings as they are declared.
+pub fn declarations() -> impl Iterator<Item = &'static Declaration> {
+    SECTIONS.iter().flat_map(|section| section.settings)
+}
