@@ -234,6 +234,12 @@ impl<M: StateMachine> SingleMember<M> {
         &self.applier.machine
     }
 
+    /// How many entries were proposed and are not applied yet.
+    pub fn unapplied_entries(&self) -> u64 {
+        let next = self.next.lock().0;
+        next.saturating_sub(self.applied_index().0 + 1)
+    }
+
     /// Saves the closed time of the group; see [`LogStore::save_closed`].
     pub fn save_closed(&self, micros: i64) -> Result<(), LogError> {
         self.log.save_closed(self.group, micros)

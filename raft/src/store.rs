@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -69,6 +70,8 @@ pub struct LogStats {
     pub synced_rounds: u64,
     /// Rounds written without, because nobody waited for them to be durable.
     pub unsynced_rounds: u64,
+    /// Microseconds that the rounds with an fsync took, all together.
+    pub synced_micros: u64,
 }
 
 /// The logs of all groups of a member.
@@ -281,13 +284,20 @@ impl LogStore {
             entries,
             synced_rounds,
             unsynced_rounds,
+            synced_micros,
         } = &self.shared.counters;
         LogStats {
             requests: requests.load(Ordering::Relaxed),
             entries: entries.load(Ordering::Relaxed),
             synced_rounds: synced_rounds.load(Ordering::Relaxed),
             unsynced_rounds: unsynced_rounds.load(Ordering::Relaxed),
+            synced_micros: synced_micros.load(Ordering::Relaxed),
         }
+    }
+
+    /// Why the store takes nothing any more, if it does not: after a failed write it never does.
+    pub fn failure(&self) -> Option<LogError> {
+        self.shared.state.lock().stopped.clone()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -375,6 +385,7 @@ struct Counters {
     entries: AtomicU64,
     synced_rounds: AtomicU64,
     unsynced_rounds: AtomicU64,
+    synced_micros: AtomicU64,
 }
 
 impl State {
@@ -488,7 +499,9 @@ impl Shared {
         if round.is_empty() {
             return false;
         }
+        let started = Instant::now();
         let written = self.rows.write(&round);
+        let time = started.elapsed();
         let mut refused = Vec::new();
         let result = {
             let mut state = self.state.lock();
@@ -506,7 +519,7 @@ impl Shared {
                 }
             }
         };
-        self.count(&round);
+        self.count(&round, time);
         let answers = self.answers.lock();
         drop(io);
         for Request { done, .. } in round.into_iter().chain(refused) {
@@ -516,7 +529,7 @@ impl Shared {
         true
     }
 
-    fn count(&self, round: &[Request]) {
+    fn count(&self, round: &[Request], time: Duration) {
         let entries = round.iter().map(|request| match &request.change {
             Change::Append(entries) => entries.len(),
             _ => 0,
@@ -527,10 +540,17 @@ impl Shared {
         self.counters
             .requests
             .fetch_add(round.len() as u64, Ordering::Relaxed);
-        let rounds = match round.iter().any(|request| request.change.needs_sync()) {
+        let is_synced = round.iter().any(|request| request.change.needs_sync());
+        let rounds = match is_synced {
             true => &self.counters.synced_rounds,
             false => &self.counters.unsynced_rounds,
         };
+        if is_synced {
+            let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+            self.counters
+                .synced_micros
+                .fetch_add(micros, Ordering::Relaxed);
+        }
         rounds.fetch_add(1, Ordering::Relaxed);
     }
 }

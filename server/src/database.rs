@@ -335,6 +335,37 @@ impl Database {
         Ok(())
     }
 
+    pub(crate) fn log(&self) -> &LogStore {
+        &self.log
+    }
+
+    pub(crate) fn resources_usage(&self) -> (usize, usize) {
+        self.resources.usage()
+    }
+
+    /// The open groups with the names of their graphs.
+    pub(crate) fn open_groups(&self) -> Vec<(Arc<str>, Arc<Group>)> {
+        let groups: Vec<_> = self
+            .groups
+            .lock()
+            .iter()
+            .map(|(&id, group)| (id, Arc::clone(group)))
+            .collect();
+        // A graph that cannot be named any more is none that is told of.
+        let known = self.graphs().unwrap_or_default();
+        let name = |id: GroupId| match id {
+            SYSTEM_GROUP => Some(SYSTEM.into()),
+            id => {
+                let found = known.iter().find(|graph| graph.group == id.0);
+                found.map(|graph| Arc::clone(&graph.name))
+            }
+        };
+        let named = groups
+            .into_iter()
+            .filter_map(|(id, group)| Some((name(id)?, group)));
+        named.collect()
+    }
+
     fn open_graph(&self, info: &GraphInfo) -> Result<Arc<Graph>, DatabaseError> {
         let id = GroupId(info.group);
         if let Some(group) = self.groups.lock().get(&id) {

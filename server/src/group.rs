@@ -78,6 +78,11 @@ impl Group {
         &self.graph
     }
 
+    /// Entries of the log that are not applied yet.
+    pub(crate) fn unapplied_entries(&self) -> u64 {
+        self.driver.unapplied_entries()
+    }
+
     pub(crate) fn unflushed_bytes(&self) -> u64 {
         self.unflushed_bytes.load(Ordering::Relaxed)
     }

@@ -17,8 +17,10 @@ mod group;
 mod index_builder;
 mod maintenance;
 mod registry;
+mod statistics;
 
 pub use data_dir::DataDirError;
 pub use database::{Database, DatabaseError, GroupError, OpenOptions};
 pub use group::FlushError;
 pub use registry::{GraphInfo, RegistryError};
+pub use statistics::{GraphStatistics, Statistics};

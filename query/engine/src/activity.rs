@@ -100,6 +100,12 @@ impl Activity {
         }
     }
 
+    /// How many are running.
+    pub(crate) fn count(&self) -> usize {
+        let all = self.slots.lock();
+        all.slots.len() - all.free.len()
+    }
+
     /// The running transactions, oldest first.
     pub(crate) fn running(&self) -> Vec<RunningTransaction> {
         let all = self.slots.lock();

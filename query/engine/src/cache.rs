@@ -27,12 +27,26 @@ struct Entry {
     plan: Mutex<Option<Arc<Prepared>>>,
 }
 
+/// What the plan cache has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanStatistics {
+    /// How often a plan was asked for.
+    pub lookups: u64,
+    /// How often one was made, because there was none or the schema had changed.
+    pub compiled: u64,
+    /// About how many bytes the plans take that are kept.
+    pub bytes: usize,
+}
+
 /// Plans by graph and text.
 pub(crate) struct PlanCache {
     entries: RwLock<Entries>,
     bytes_max: usize,
     hasher: foldhash::fast::RandomState,
+    /// How often a plan was asked for.
     clock: AtomicU64,
+    /// How often one was made.
+    compiled: AtomicU64,
 }
 
 #[derive(Default)]
@@ -56,6 +70,16 @@ impl PlanCache {
             bytes_max,
             hasher: foldhash::fast::RandomState::default(),
             clock: AtomicU64::new(0),
+            compiled: AtomicU64::new(0),
+        }
+    }
+
+    /// How often a plan was asked for and how often one was made, and the bytes of those kept.
+    pub(crate) fn statistics(&self) -> PlanStatistics {
+        PlanStatistics {
+            lookups: self.clock.load(Ordering::Relaxed),
+            compiled: self.compiled.load(Ordering::Relaxed),
+            bytes: self.entries.read().bytes,
         }
     }
 
@@ -101,6 +125,7 @@ impl PlanCache {
         {
             return Ok((Arc::clone(plan), true));
         }
+        self.compiled.fetch_add(1, Ordering::Relaxed);
         let plan = match compile() {
             Ok(plan) => Arc::new(plan),
             Err(error) => {

@@ -22,7 +22,7 @@ use retrograph_graph::{Committed, Graph, GraphRead, Transaction};
 
 use crate::activity::Registration;
 use crate::admission::Demand;
-use crate::cache::PlanCache;
+use crate::cache::{PlanCache, PlanStatistics};
 use crate::csv::CsvSource;
 use crate::error::{QueryError, RuntimeError};
 use crate::exec::batch::Batch;
@@ -203,6 +203,18 @@ impl Engine {
             csv: RwLock::default(),
             host,
         }
+    }
+
+    /// What the plan cache has done.
+    #[must_use]
+    pub fn plan_statistics(&self) -> PlanStatistics {
+        self.cache.statistics()
+    }
+
+    /// How many transactions are open or running.
+    #[must_use]
+    pub fn open_transactions(&self) -> usize {
+        self.host.activity.count()
     }
 
     /// Lets LOAD CSV read the files of a source; none before.

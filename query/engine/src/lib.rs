@@ -24,6 +24,7 @@ pub mod types;
 
 pub use admission::{Admission, Demand, Refusal, Rights, Shape};
 pub use bind::{Compiled, compile, compile_with};
+pub use cache::PlanStatistics;
 pub use csv::{CsvFile, CsvSource};
 pub use engine::{Engine, EngineSettings, OpenTransaction};
 pub use error::{QueryError, RuntimeError, RuntimeKind};

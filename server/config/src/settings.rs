@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::declaration::{Declaration, Section, settings};
 use crate::load::Reader;
-use crate::value::{Bytes, Value};
+use crate::value::{Bytes, LogFormat, LogLevel, Value};
 
 settings! {
     /// The data and what clients find in it.
@@ -74,6 +74,24 @@ settings! {
         queued_bytes_max: Bytes = "1MiB", from "4KiB" to "1GiB";
         /// Results of one transaction that may be open.
         open_results_max: usize = "1000", from "1" to "100000";
+    }
+
+    /// What the server says of itself on standard error. Never what users write or send: no statements, no
+    /// values, no passwords, tokens or keys.
+    ["log"] log: Log {
+        /// From which level on: `error`, `warn`, `info` or `debug`.
+        level: LogLevel = "info";
+        /// How lines are written: `text`, or `json`, one object a line.
+        format: LogFormat = "text";
+    }
+
+    /// Health for probes, metrics for scrapers. In plain text and without logins, as neither has a user: on
+    /// addresses that only they can reach.
+    ["http"] http: Http {
+        /// Where /health/live, /health/ready and /build are told. Not set: nowhere.
+        listen: Option<SocketAddr>;
+        /// Where /metrics is told; may be the same address. Not set: nowhere.
+        metrics: Option<SocketAddr>;
     }
 }
 

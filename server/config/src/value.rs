@@ -220,6 +220,58 @@ impl Value for Bytes {
     }
 }
 
+/// Declares a type of few values, each with the word it is written as.
+macro_rules! choice {
+    ($(#[doc = $doc:literal])+ $name:ident, $expected:literal,
+     $($(#[doc = $value_doc:literal])+ $value:ident = $word:literal,)+) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[doc = $value_doc])+ $value,)+
+        }
+
+        impl Value for $name {
+            const TYPE: &'static str = "word";
+            const EXPECTED: &'static str = $expected;
+
+            fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$value),)+
+                    _ => None,
+                }
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(quoted(match self {
+                    $(Self::$value => $word,)+
+                }))
+            }
+        }
+    };
+}
+
+choice! {
+    /// What is worth a line in the log.
+    LogLevel, "`error`, `warn`, `info` or `debug`",
+    /// What needs somebody to act.
+    Error = "error",
+    /// What may need it.
+    Warn = "warn",
+    /// What happens seldom: starts, stops, new certificates.
+    Info = "info",
+    /// Also each connection.
+    Debug = "debug",
+}
+
+choice! {
+    /// How a line of the log is written.
+    LogFormat, "`text` or `json`",
+    /// For people.
+    Text = "text",
+    /// One object a line, for programs.
+    Json = "json",
+}
+
 fn integer(value: &DeValue<'_>) -> Option<u64> {
     let integer = value.as_integer()?;
     u64::from_str_radix(integer.as_str(), integer.radix()).ok()

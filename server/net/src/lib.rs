@@ -13,7 +13,9 @@
 pub mod bolt;
 mod bookmark;
 mod failures;
+pub mod http;
 mod identity;
+mod metrics;
 mod server;
 mod socket;
 mod target;

@@ -14,12 +14,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tracing::{debug, error, info, warn};
 
-use crate::bolt;
 use crate::identity::Access;
+use crate::metrics::{Metrics, Open};
 use crate::socket::Socket;
 use crate::tls::{Certificate, TlsError, TlsFiles};
 use crate::workers::{STACK_BYTES, Workers};
+use crate::{bolt, http};
 
 /// How long connections may take to end when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -41,6 +43,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Options {
     /// Bolt, if it is to be spoken.
     pub bolt: Option<bolt::Options>,
+    /// Where health and metrics are told.
+    pub http: http::Options,
     /// The graph of clients that name none; if absent, the only one there is.
     pub default_graph: Option<String>,
     /// Who may connect.
@@ -61,6 +65,10 @@ impl Options {
     pub const fn new(access: Access) -> Self {
         Self {
             bolt: None,
+            http: http::Options {
+                listen: None,
+                metrics: None,
+            },
             default_graph: None,
             access,
             tls: None,
@@ -152,6 +160,7 @@ pub(crate) struct Shared {
     pub(crate) default_graph: Option<String>,
     pub(crate) access: Access,
     pub(crate) workers: Arc<Workers>,
+    pub(crate) metrics: Metrics,
 }
 
 /// Where connections come in.
@@ -168,6 +177,7 @@ pub struct Server {
     certificate: Option<Arc<Certificate>>,
     connections: Arc<Connections>,
     bolt: Option<(Listener, Arc<bolt::Service>)>,
+    http: Vec<(Listener, Arc<http::Service>)>,
     stop: watch::Sender<bool>,
 }
 
@@ -203,18 +213,24 @@ impl Server {
             .enable_all()
             .build()
             .map_err(ListenError::Runtime)?;
-        let listen = |address, protocols: &[&[u8]]| -> Result<Listener, ListenError> {
+        let listen_plainly = |address| -> Result<Listener, ListenError> {
             let unusable = |source| ListenError::Address { address, source };
             let socket = runtime
                 .block_on(TcpListener::bind(address))
                 .map_err(unusable)?;
+            Ok(Listener {
+                address: socket.local_addr().map_err(unusable)?,
+                socket,
+                tls: None,
+            })
+        };
+        let listen = |address, protocols: &[&[u8]]| -> Result<Listener, ListenError> {
             let tls = certificate
                 .as_ref()
                 .map(|certificate| certificate.acceptor(protocols));
             Ok(Listener {
-                address: socket.local_addr().map_err(unusable)?,
-                socket,
                 tls: tls.transpose()?,
+                ..listen_plainly(address)?
             })
         };
         let shared = Arc::new(Shared {
@@ -222,6 +238,11 @@ impl Server {
             default_graph: options.default_graph,
             access: options.access,
             workers: Workers::new(options.workers_max),
+            metrics: Metrics::new(),
+        });
+        let connections = Arc::new(Connections {
+            open: AtomicUsize::new(0),
+            max: options.connections_max,
         });
         let bolt = match options.bolt {
             None => None,
@@ -231,15 +252,25 @@ impl Server {
                 Some((listener, Arc::new(service)))
             }
         };
+        let mut http = Vec::new();
+        for (address, topics) in options.http.listeners() {
+            // In plain text, whoever asks: see the module.
+            let listener = listen_plainly(address)?;
+            let (workers, connections) = (Arc::clone(&shared.workers), Arc::clone(&connections));
+            let open = move || Open {
+                connections: connections.count(),
+                workers: workers.count(),
+            };
+            let service = http::Service::new(Arc::clone(&shared), topics, open);
+            http.push((listener, Arc::new(service)));
+        }
         Ok(Self {
             runtime,
             shared,
             certificate,
-            connections: Arc::new(Connections {
-                open: AtomicUsize::new(0),
-                max: options.connections_max,
-            }),
+            connections,
             bolt,
+            http,
             stop: watch::channel(false).0,
         })
     }
@@ -248,6 +279,13 @@ impl Server {
     #[must_use]
     pub fn bolt_address(&self) -> Option<SocketAddr> {
         self.bolt.as_ref().map(|(listener, _)| listener.address)
+    }
+
+    /// Where it listens for HTTP: health first, then metrics, one address if they share it.
+    #[must_use]
+    pub fn http_addresses(&self) -> Vec<SocketAddr> {
+        let listeners = self.http.iter();
+        listeners.map(|(listener, _)| listener.address).collect()
     }
 
     /// How it is stopped.
@@ -264,9 +302,21 @@ impl Server {
             certificate,
             connections,
             bolt,
+            http,
             stop,
         } = self;
         let stopped = || stop.subscribe();
+        let probes = Arc::new(Connections {
+            open: AtomicUsize::new(0),
+            max: http::CONNECTIONS_MAX,
+        });
+        for (listener, service) in http {
+            let (probes, stopped, stopping) = (Arc::clone(&probes), stopped(), stopped());
+            runtime.spawn(async move {
+                let serve = move |socket, _| Arc::clone(&service).serve(socket, stopping.clone());
+                listener.accept(&probes, stopped, serve).await;
+            });
+        }
         runtime.block_on(async {
             let bolt = async {
                 let Some((listener, service)) = bolt else {
@@ -319,6 +369,7 @@ impl Listener {
             };
             // Closed at once if there are too many: nothing is agreed yet in which to say why.
             let Some(place) = connections.place() else {
+                debug!(%peer, "a connection was closed, as there are too many");
                 continue;
             };
             let (tls, serve) = (self.tls.clone(), serve.clone());
@@ -363,16 +414,8 @@ async fn record_failed_logins(access: &Access) {
 /// Nobody waits for the record: what cannot be written is kept and tried again.
 fn report(recorded: Result<(), DirectoryError>) {
     if let Err(error) = recorded {
-        remark(&format!("failed logins cannot be recorded: {error}"));
+        error!(%error, "failed logins cannot be recorded");
     }
-}
-
-#[allow(
-    clippy::print_stderr,
-    reason = "the server has no log of its own to write to"
-)]
-fn remark(text: &str) {
-    eprintln!("retrograph: {text}");
 }
 
 /// Looks for a new certificate every few seconds. Does not end.
@@ -388,11 +431,15 @@ async fn follow(certificate: Option<&Arc<Certificate>>) {
         let reloaded = tokio::task::spawn_blocking(move || certificate.reload()).await;
         let problem = match reloaded {
             Ok(Err(error)) => error.to_string(),
+            Ok(Ok(true)) => {
+                info!("a new certificate is in use");
+                String::new()
+            }
             _ => String::new(),
         };
         // Once for each: the files may stay as they are for long.
         if !problem.is_empty() && problem != told {
-            remark(&format!("{problem}; the certificate so far stays in use"));
+            warn!(problem, "the certificate so far stays in use");
         }
         told = problem;
     }
@@ -409,6 +456,11 @@ impl Connections {
         let place = OpenConnection(Arc::clone(self));
         let before = self.open.fetch_add(1, Ordering::AcqRel);
         (before < self.max).then_some(place)
+    }
+
+    /// How many are open, and how many there may be.
+    fn count(&self) -> (usize, usize) {
+        (self.open.load(Ordering::Relaxed), self.max)
     }
 
     fn are_open(&self) -> bool {

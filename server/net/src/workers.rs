@@ -29,6 +29,11 @@ impl Workers {
         (before < self.max).then_some(place)
     }
 
+    /// How many work, and how many there may be.
+    pub fn count(&self) -> (usize, usize) {
+        (self.busy.load(Ordering::Relaxed), self.max)
+    }
+
     /// Whether any works.
     pub fn are_busy(&self) -> bool {
         self.busy.load(Ordering::Acquire) > 0

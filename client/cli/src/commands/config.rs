@@ -37,7 +37,10 @@ fn check(data: Option<&Path>, arguments: &SettingArguments, running: bool) -> Re
         terminal::complain(&format!("error: {problem}"));
     }
     match problems.len() {
-        0 => Ok(writeln!(terminal::results(), "nothing is wrong")?),
+        0 => {
+            writeln!(terminal::results(), "nothing is wrong")?;
+            Ok(())
+        }
         count => {
             let found = terminal::count(count as u64, "problem");
             Err(Failure::of(
@@ -80,6 +83,13 @@ fn surroundings(settings: &Settings, loaded: &Loaded, running: bool) -> Vec<Prob
     );
     if !running {
         judge("bolt.listen", can_be_had(address));
+        let http = [
+            ("http.listen", settings.http.listen),
+            ("http.metrics", settings.http.metrics),
+        ];
+        for (key, address) in http {
+            judge(key, address.map_or(Ok(()), can_be_had));
+        }
         let usable = Database::check(&settings.general.data);
         judge("data", usable.map_err(|error| chain(&error)));
     }

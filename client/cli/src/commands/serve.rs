@@ -6,19 +6,21 @@ use std::sync::Arc;
 use retrograph_bolt::limits::{Limits, MessageLimits};
 use retrograph_config::Settings;
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures};
-use retrograph_net::{Access, Options, Server, bolt};
+use retrograph_net::{Access, Options, Server, bolt, http};
 use retrograph_server::{Database, DatabaseError};
+use tracing::info;
 
 use crate::args::ServeArguments;
 use crate::commands::config::tls_files;
 use crate::failure::{Failure, chain};
 use crate::interrupt::interruptible;
 use crate::session::{actor, open_or_create, read_csv_from};
-use crate::terminal;
+use crate::{log, terminal};
 
 /// Serves until interrupted; then everything is made durable, so that the next start is quick.
 pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failure> {
     let settings = arguments.settings.settings(data)?;
+    log::start(&settings.log);
     let database = open_or_create(&settings.general.data)?;
     read_csv_from(&database, settings.general.import_dir.as_deref())?;
     if let Some(graph) = &settings.general.default_graph {
@@ -53,8 +55,14 @@ pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failur
     if let Some(address) = server.bolt_address() {
         terminal::remark(&format!("listening on {scheme}://{address}{asks}"));
     }
+    for address in server.http_addresses() {
+        terminal::remark(&format!("listening on http://{address}"));
+    }
+    info!(version = env!("CARGO_PKG_VERSION"), "serving");
     server.run();
+    info!("stopping: making everything durable");
     database.flush()?;
+    info!("stopped");
     Ok(())
 }
 
@@ -62,6 +70,10 @@ pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failur
 fn options(settings: &Settings, access: Access) -> Options {
     Options {
         bolt: Some(bolt_options(&settings.bolt)),
+        http: http::Options {
+            listen: settings.http.listen,
+            metrics: settings.http.metrics,
+        },
         default_graph: settings.general.default_graph.clone(),
         tls: tls_files(settings),
         is_plaintext_exposed: settings.access.plaintext,

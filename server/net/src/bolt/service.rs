@@ -9,6 +9,7 @@ use retrograph_bolt::Limits;
 use tokio::sync::watch;
 
 use super::session::Session;
+use super::worker::Counters;
 use crate::server::Shared;
 use crate::socket::Socket;
 
@@ -57,14 +58,16 @@ pub(crate) struct Service {
     pub(super) shared: Arc<Shared>,
     pub(super) options: Options,
     pub(super) address: SocketAddr,
+    pub(super) counters: Arc<Counters>,
     /// How many connections there have been.
     count: AtomicU64,
 }
 
 impl Service {
     /// Speaks Bolt on connections that were made to an address.
-    pub(crate) const fn new(shared: Arc<Shared>, options: Options, address: SocketAddr) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, options: Options, address: SocketAddr) -> Self {
         Self {
+            counters: Counters::new(&shared.metrics.requests),
             shared,
             options,
             address,

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -17,10 +18,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc as replies, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, warn};
 
 use super::service::Service;
 use super::worker::{Client, Command, Reply, Worker};
 use crate::identity::{Access, Identity};
+use crate::metrics::End;
 use crate::target::Caller;
 use crate::workers::STACK_BYTES;
 
@@ -57,6 +60,7 @@ pub struct Session {
     identity: Option<Identity>,
     /// Finds out whom it acts for.
     login: Option<JoinHandle<Result<Identity, Failure>>>,
+    login_began: Instant,
     worker: Option<Handle>,
     /// Stops the query that is running, if any.
     cancel: CancelToken,
@@ -92,6 +96,7 @@ impl Session {
             peer,
             identity: None,
             login: None,
+            login_began: Instant::now(),
             worker: None,
             cancel: CancelToken::new(),
             authentication_ends: None,
@@ -104,6 +109,7 @@ impl Session {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
+        debug!(connection = &*self.name, peer = %self.peer, "connected");
         let mut input = vec![0; READ_BYTES];
         let mut unsent: Vec<u8> = Vec::new();
         let mut sent = 0;
@@ -218,11 +224,13 @@ impl Session {
                         }
                         Err(failure) => Outcome::Failed(failure),
                     };
+                    self.count_login(&outcome);
                     self.connection.complete(outcome);
                 }
                 Event::Idle => self.worker = None,
             }
         }
+        debug!(connection = &*self.name, "over");
         // The worker sees that nobody waits any more, and rolls back.
         self.cancel.cancel();
         self.worker = None;
@@ -246,6 +254,7 @@ impl Session {
                     let shared = Arc::clone(&self.service.shared);
                     let address = self.peer.ip();
                     // A password takes its time on purpose.
+                    self.login_began = Instant::now();
                     self.login = Some(tokio::task::spawn_blocking(move || {
                         log_in(&shared.access, &token, address)
                     }));
@@ -290,6 +299,20 @@ impl Session {
             };
             self.command(command);
         }
+    }
+
+    fn count_login(&self, outcome: &Outcome) {
+        let end = match outcome {
+            Outcome::Failed(failure) => End::of_code(&failure.code),
+            _ => End::Done,
+        };
+        if end != End::Done {
+            let metrics = &self.service.shared.metrics;
+            metrics.failed_logins.fetch_add(1, Ordering::Relaxed);
+            warn!(connection = &*self.name, peer = %self.peer, "a login failed");
+        }
+        let login = &self.service.counters.login;
+        login.count(self.login_began.elapsed(), end);
     }
 
     fn logged_in(&self) -> Map {
@@ -344,6 +367,7 @@ impl Session {
         let worker = Worker::new(
             Arc::clone(&self.service.shared),
             client,
+            Arc::clone(&self.service.counters),
             commands,
             reply_sender,
         );

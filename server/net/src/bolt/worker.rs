@@ -1,5 +1,6 @@
 //! The thread on which the queries of a connection run, one after the other.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::stream::{self, Ended, Finished, Stream};
 use super::{extra, parameters, summaries};
+use crate::metrics::{End, Register, Requests};
 use crate::server::Shared;
 use crate::target::{Caller, Target, Targets};
 use crate::{bookmark, failures};
@@ -54,6 +56,8 @@ pub struct Reply {
 pub struct Inbox {
     commands: Receiver<Command>,
     next: Option<Command>,
+    /// How long it was waited for commands.
+    waited: Duration,
 }
 
 /// What came of waiting for a command.
@@ -69,6 +73,7 @@ impl Inbox {
         if let Some(command) = self.next.take() {
             return Waited::Command(command);
         }
+        let started = Instant::now();
         let received = match deadline {
             None => self
                 .commands
@@ -78,6 +83,7 @@ impl Inbox {
                 .commands
                 .recv_timeout(at.saturating_duration_since(Instant::now())),
         };
+        self.waited += started.elapsed();
         match received {
             Ok(command) => Waited::Command(command),
             Err(RecvTimeoutError::Timeout) => Waited::TimedOut,
@@ -99,14 +105,63 @@ impl Inbox {
 }
 
 /// Where replies go. Sending waits while the client does not read.
-pub struct Outbox(pub Sender<Reply>);
+pub struct Outbox {
+    replies: Sender<Reply>,
+    /// How the last command that failed did so.
+    failed: Cell<Option<End>>,
+}
 
 impl Outbox {
     pub fn send(&self, records: Vec<u8>, outcome: Option<Outcome>) -> Result<(), QueryError> {
+        if let Some(Outcome::Failed(failure)) = &outcome {
+            self.failed.set(Some(End::of_code(&failure.code)));
+        }
         let reply = Reply { records, outcome };
-        self.0
+        self.replies
             .blocking_send(reply)
             .map_err(|_| QueryError::Cancelled)
+    }
+}
+
+/// What is counted of the requests of drivers.
+pub struct Counters {
+    run: Arc<Requests>,
+    pull: Arc<Requests>,
+    begin: Arc<Requests>,
+    commit: Arc<Requests>,
+    rollback: Arc<Requests>,
+    route: Arc<Requests>,
+    reset: Arc<Requests>,
+    /// Logins, which need no worker.
+    pub login: Arc<Requests>,
+}
+
+impl Counters {
+    /// Those of a server.
+    pub fn new(register: &Register) -> Arc<Self> {
+        let requests = |name| register.requests("bolt", name);
+        Arc::new(Self {
+            run: requests("run"),
+            pull: requests("pull"),
+            begin: requests("begin"),
+            commit: requests("commit"),
+            rollback: requests("rollback"),
+            route: requests("route"),
+            reset: requests("reset"),
+            login: requests("login"),
+        })
+    }
+
+    const fn of(&self, command: &Command) -> &Arc<Requests> {
+        match command {
+            Command::Run { .. } => &self.run,
+            Command::Pull { .. } | Command::Discard { .. } => &self.pull,
+            Command::Begin(_) => &self.begin,
+            Command::Commit => &self.commit,
+            Command::Rollback => &self.rollback,
+            Command::Route(_) => &self.route,
+            Command::Reset => &self.reset,
+        }
     }
 }
 
@@ -141,6 +196,7 @@ pub struct Worker {
     shared: Arc<Shared>,
     targets: Targets,
     client: Client,
+    counters: Arc<Counters>,
     inbox: Inbox,
     outbox: Outbox,
     transaction: Option<Transaction>,
@@ -153,6 +209,7 @@ impl Worker {
     pub fn new(
         shared: Arc<Shared>,
         client: Client,
+        counters: Arc<Counters>,
         commands: Receiver<Command>,
         replies: Sender<Reply>,
     ) -> Self {
@@ -163,8 +220,13 @@ impl Worker {
             inbox: Inbox {
                 commands,
                 next: None,
+                waited: Duration::ZERO,
             },
-            outbox: Outbox(replies),
+            outbox: Outbox {
+                replies,
+                failed: Cell::new(None),
+            },
+            counters,
             transaction: None,
             untold: None,
             finished: Finished::new(),
@@ -182,7 +244,14 @@ impl Worker {
                     self.untold = deadline.map(|(_, limit)| timed_out(limit));
                 }
                 Waited::Command(command) => {
-                    if self.execute(command).is_err() {
+                    let requests = Arc::clone(self.counters.of(&command));
+                    let started = Instant::now();
+                    self.inbox.waited = Duration::ZERO;
+                    let executed = self.execute(command);
+                    let time = started.elapsed().saturating_sub(self.inbox.waited);
+                    let failed = self.outbox.failed.take();
+                    requests.count(time, failed.unwrap_or(End::Done));
+                    if executed.is_err() {
                         return;
                     }
                 }

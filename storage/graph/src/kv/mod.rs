@@ -318,4 +318,28 @@ pub trait OrderedStore: Send + Sync {
 
     /// The directory of the store, if it has one.
     fn directory(&self) -> Option<&Path>;
+
+    /// What the store takes and has to do, if it can tell. Cheap enough to be asked every few seconds.
+    fn statistics(&self) -> Option<StoreStatistics> {
+        None
+    }
+}
+
+/// What a store takes, and what it has still to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStatistics {
+    /// Bytes of rows in memory that are not in files yet.
+    pub memtable_bytes: u64,
+    /// Bytes of files.
+    pub file_bytes: u64,
+    /// About how many rows there are.
+    pub rows: u64,
+    /// About how many bytes compactions have still to rewrite.
+    pub pending_compaction_bytes: u64,
+    /// Compactions that are running.
+    pub running_compactions: u64,
+    /// Errors in the background so far, such as of a full disk.
+    pub background_errors: u64,
+    /// Whether no rows can be written at the moment.
+    pub is_write_stopped: bool,
 }

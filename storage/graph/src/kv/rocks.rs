@@ -10,12 +10,12 @@ use rocksdb::{
     BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor,
     CompactOptions, DB, DBCompressionType, DBRawIterator, ErrorKind, FlushOptions,
     IngestExternalFileOptions, LogLevel, Options, Range, ReadOptions, SstFileWriter,
-    WriteBufferManager, WriteOptions,
+    WriteBufferManager, WriteOptions, properties,
 };
 
 use super::{
     BatchStep, Family, OrderedStore, RowCursor, SortedFile, SortedFileWriter, StoreError,
-    WriteBatch,
+    StoreStatistics, WriteBatch,
 };
 
 const BLOCK_BYTES: usize = 16 << 10;
@@ -41,6 +41,12 @@ pub struct RocksResources {
 }
 
 impl RocksResources {
+    /// The bytes of blocks in the cache, and those of write buffers.
+    #[must_use]
+    pub fn usage(&self) -> (usize, usize) {
+        (self.cache.get_usage(), self.write_buffers.get_usage())
+    }
+
     /// Resources of this many bytes for blocks and for write buffers.
     #[must_use]
     pub fn new(block_cache_bytes: usize, write_buffer_bytes: usize) -> Self {
@@ -320,6 +326,26 @@ impl OrderedStore for RocksStore {
 
     fn directory(&self) -> Option<&Path> {
         Some(&self.path)
+    }
+
+    fn statistics(&self) -> Option<StoreStatistics> {
+        let of_store = |name| self.db.property_int_value(name).ok().flatten();
+        let of_families = |name| -> u64 {
+            let values = Family::ALL.iter().map(|family| {
+                let value = self.db.property_int_value_cf(self.family(*family), name);
+                value.ok().flatten().unwrap_or(0)
+            });
+            values.sum()
+        };
+        Some(StoreStatistics {
+            memtable_bytes: of_families(properties::CUR_SIZE_ALL_MEM_TABLES),
+            file_bytes: of_families(properties::TOTAL_SST_FILES_SIZE),
+            rows: of_families(properties::ESTIMATE_NUM_KEYS),
+            pending_compaction_bytes: of_families(properties::ESTIMATE_PENDING_COMPACTION_BYTES),
+            running_compactions: of_store(properties::NUM_RUNNING_COMPACTIONS).unwrap_or(0),
+            background_errors: of_store(properties::BACKGROUND_ERRORS).unwrap_or(0),
+            is_write_stopped: of_store(properties::IS_WRITE_STOPPED).unwrap_or(0) > 0,
+        })
     }
 }
 
