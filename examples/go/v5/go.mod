@@ -1,4 +1,4 @@
-module retrograph/drivers
+module retrograph/examples/v5
 
 go 1.22
 
