@@ -47,7 +47,7 @@ tck: setup ## Run the openCypher TCK scenarios under TCK_DIR with the strict com
 differential: setup ## Compare the engine with a naive evaluator on COUNT random queries from SEED
 	$(CARGO) run --release -p retrograph-differential -- --seed $(SEED) --count $(COUNT)
 
-drivers: setup ## Run the official Python, JavaScript and Go drivers against a server
+drivers: setup ## Run the drivers and tools of examples/ against a server
 	$(CARGO) build -p retrograph-cli
 	scripts/test_drivers.sh $(TARGET)/debug/retrograph
 
