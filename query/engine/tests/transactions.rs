@@ -632,6 +632,24 @@ fn an_open_transaction_that_is_ended_neither_runs_nor_commits() {
     assert!(found.rows.is_empty());
 }
 
+#[test]
+fn transactions_are_found_and_ended_in_one_statement() {
+    let fixture = Fixture::new(&[]);
+    let open = fixture.engine.begin(&fixture.graph, as_ada()).unwrap();
+    let (_, found) = fixture
+        .run(
+            "SHOW TRANSACTIONS YIELD transactionId AS id, username, status \
+             WHERE username = 'ada' AND status = 'Idle' \
+             TERMINATE TRANSACTIONS id YIELD transactionId AS ended, message \
+             RETURN id = ended AS same, message",
+        )
+        .unwrap();
+    let same = Output::Value(Value::Bool(true));
+    let message = Output::Value(Value::string("Transaction terminated."));
+    assert_eq!(found.rows, [[same, message]]);
+    assert!(matches!(open.commit(), Err(QueryError::Terminated)));
+}
+
 /// A procedure that writes what the statement calling it has read, so often.
 fn interfering(graph: &Arc<Graph>, times: usize) -> Procedure {
     let graph = Arc::clone(graph);

@@ -22,21 +22,30 @@ pub(crate) fn change(change: &SchemaChange, context: &mut Context<'_>) -> Result
     };
     let (transaction, _) = context.writer(0)?;
     if let SchemaChange::CreateIndex {
-        name: Some(name), ..
+        name: Some(name),
+        if_not_exists,
+        ..
     }
     | SchemaChange::CreateUnique {
-        name: Some(name), ..
+        name: Some(name),
+        if_not_exists,
+        ..
     }
     | SchemaChange::CreateRule {
-        name: Some(name), ..
+        name: Some(name),
+        if_not_exists,
+        ..
     }
     | SchemaChange::CreateVectorIndex {
-        name: Some(name), ..
+        name: Some(name),
+        if_not_exists,
+        ..
     } = change
         && LOOKUPS.contains(&&**name)
     {
         let existing = Arc::clone(name);
-        return Err(GraphError::SchemaExists { existing }.into());
+        was_made(Err(GraphError::SchemaExists { existing }), *if_not_exists)?;
+        return Ok(());
     }
     match change {
         SchemaChange::CreateLookup {
