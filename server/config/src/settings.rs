@@ -26,6 +26,8 @@ settings! {
         open: bool = "false", flag "no-auth";
         /// With open access: who commits, as recorded with commits. Not set: the user of the system.
         actor: Option<String>, flag "actor";
+        /// The identity providers whose tokens (JWT) are accepted, in a JSON file. Not set: none are.
+        token_issuers: Option<PathBuf>, flag "token-issuers";
         /// Let other machines connect without TLS, passwords crossing the network as they are.
         plaintext: bool = "false", flag "allow-plaintext";
     }
@@ -108,6 +110,12 @@ impl Settings {
             found.push((
                 "access.plaintext",
                 "means nothing beside `access.open`, which serves this machine alone",
+            ));
+        }
+        if self.access.open && self.access.token_issuers.is_some() {
+            found.push((
+                "access.token_issuers",
+                "means nothing beside `access.open`, which asks nobody for a token",
             ));
         }
         if !self.access.open && self.access.actor.is_some() {

@@ -8,8 +8,17 @@ use retrograph_graph::ids::SystemTime;
 
 use crate::failures::FailureLog;
 use crate::throttle::Throttle;
+use crate::token::Tokens;
 use crate::turns::{Turn, Turns};
-use crate::{Author, Directory, DirectoryError, Principal, Proof, Secret, api_key, password};
+use crate::{
+    Author, DEFAULT_TENANT, Directory, DirectoryError, IssuerError, IssuerSettings, Principal,
+    Proof, Secret, TokenError, api_key, password,
+};
+
+/// Passwords that are looked at side by side: each takes a core and 19 MiB meanwhile.
+const HASHING_MAX: usize = 2;
+/// Those that may wait for that; at some tens of milliseconds each, about two seconds.
+const WAITING_MAX: usize = 64;
 
 /// What a client shows.
 #[derive(Clone, Debug)]
@@ -21,7 +30,7 @@ pub enum Credentials {
         /// The password or the key.
         secret: Secret,
     },
-    /// An API key alone.
+    /// An API key alone, or a token of an issuer.
     Bearer(Secret),
 }
 
@@ -32,6 +41,9 @@ pub enum LoginError {
     /// Name and secret do not belong together. It is not told which of them is wrong.
     #[error("the user or the secret is wrong, or the user may not log in")]
     Refused,
+    /// The token is not accepted.
+    #[error("the token is not accepted: {0}")]
+    Token(#[from] TokenError),
     /// There were too many failures, or too many log in at the same time.
     #[error("too many attempts to log in; try again in {} s", wait.as_secs().max(1))]
     TooOften {
@@ -51,6 +63,7 @@ pub struct Authenticator {
     /// Checked where there is no such user, so that this takes as long as a wrong password.
     decoy: String,
     failures: FailureLog,
+    tokens: Tokens,
 }
 
 impl Authenticator {
@@ -62,10 +75,20 @@ impl Authenticator {
         Ok(Self {
             directory,
             throttle: Throttle::default(),
-            hashing: Turns::default(),
+            hashing: Turns::new(HASHING_MAX, WAITING_MAX),
             decoy: password::hash(&"nobody's password".into())?,
             failures: FailureLog::new(Instant::now()),
+            tokens: Tokens::default(),
         })
+    }
+
+    /// Recognises the tokens of issuers too.
+    ///
+    /// # Errors
+    /// If an issuer cannot be configured so.
+    pub fn with_issuers(mut self, issuers: Vec<IssuerSettings>) -> Result<Self, IssuerError> {
+        self.tokens = Tokens::new(issuers)?;
+        Ok(self)
     }
 
     /// Where the users are.
@@ -92,6 +115,18 @@ impl Authenticator {
         // program whose key has ended is not kept out by it.
         let recognised = match api_key::split(secret.expose()) {
             Some((id, key)) => self.by_key(user, id, key, now)?,
+            None if user.is_empty() && self.tokens.take(secret) => {
+                return match self.by_token(secret, now) {
+                    Err(LoginError::Token(error)) => {
+                        // What is over, or cannot be told now, was tried by nobody who does not belong.
+                        if !matches!(error, TokenError::Expired | TokenError::KeysUnavailable) {
+                            self.remember(user, address, now)?;
+                        }
+                        Err(error.into())
+                    }
+                    told => told,
+                };
+            }
             None if user.is_empty() => None,
             None => self.by_guessable(user, secret, address)?,
         };
@@ -183,6 +218,41 @@ impl Authenticator {
             return Err(DirectoryError::SamePassword);
         }
         self.directory.set_password(author, name, new, false)
+    }
+
+    /// Recognises whom an issuer vouches for. A user of the name is needed where issuers do not say what their
+    /// users may do; where they do, there must be none, so that names stay those of one.
+    fn by_token(&self, token: &Secret, now: SystemTime) -> Result<Principal, LoginError> {
+        let vouched = self.tokens.verify(token, now)?;
+        let snapshot = self.directory.snapshot()?;
+        let user = snapshot.users.get(&vouched.user);
+        let expires = Some(vouched.expires);
+        let principal = match (user, &vouched.roles) {
+            (Some(user), None) if !user.is_suspended => snapshot.principal(user, expires),
+            (None, Some(roles)) => {
+                let (grants, is_operator) = snapshot.granted(roles);
+                Principal {
+                    id: vouched.id,
+                    name: vouched.user,
+                    tenant: DEFAULT_TENANT.into(),
+                    grants: grants.into(),
+                    is_operator,
+                    proof: Proof::Password,
+                    must_change_password: false,
+                    expires,
+                }
+            }
+            _ => return Err(TokenError::User.into()),
+        };
+        Ok(Principal {
+            proof: Proof::Token {
+                issuer: vouched.issuer,
+                roles: vouched.roles.map(Into::into),
+            },
+            // Whoever has a token need not change a password that they do not use.
+            must_change_password: false,
+            ..principal
+        })
     }
 
     fn by_key(

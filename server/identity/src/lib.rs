@@ -28,6 +28,7 @@ mod role;
 mod secret;
 mod snapshot;
 mod throttle;
+mod token;
 mod turns;
 
 pub use api_key::NewApiKey;
@@ -42,6 +43,7 @@ pub use principal::{Principal, Proof};
 pub use procedures::{CHANGE_PASSWORD, procedures};
 pub use role::{Action, Actions, EVERY_GRAPH, Grant, ROLES};
 pub use secret::Secret;
+pub use token::{Algorithm, IssuerError, IssuerSettings, KeySource, TokenError, read_issuers};
 
 /// The tenant of users and graphs that name none.
 pub const DEFAULT_TENANT: &str = "main";

@@ -13,6 +13,13 @@ pub enum Proof {
     Password,
     /// The API key of this id, for as long as it is there.
     ApiKey(Arc<str>),
+    /// A token of an issuer.
+    Token {
+        /// Who vouches for them.
+        issuer: Arc<str>,
+        /// Their roles; none if those count that the user of the name has.
+        roles: Option<Arc<[Arc<str>]>>,
+    },
     /// This administrator acts for them, for as long as they may.
     Impersonated(Arc<Principal>),
 }

@@ -118,11 +118,11 @@ impl Snapshot {
         built_in(name).is_some() || self.roles.contains_key(name)
     }
 
-    /// The user as one who was recognised.
-    pub(crate) fn principal(&self, user: &User, expires: Option<SystemTime>) -> Principal {
+    /// What roles allow together, and whether beyond the tenant. Roles that are not there allow nothing.
+    pub(crate) fn granted(&self, roles: &[Arc<str>]) -> (Vec<Grant>, bool) {
         let mut grants = Vec::new();
         let mut is_operator = false;
-        for role in &user.roles {
+        for role in roles {
             if let Some(role) = built_in(role) {
                 is_operator |= role.is_operator;
                 grants.push(Grant {
@@ -132,6 +132,12 @@ impl Snapshot {
             }
             grants.extend(self.roles.get(role).into_iter().flatten().cloned());
         }
+        (grants, is_operator)
+    }
+
+    /// The user as one who was recognised.
+    pub(crate) fn principal(&self, user: &User, expires: Option<SystemTime>) -> Principal {
+        let (grants, is_operator) = self.granted(&user.roles);
         Principal {
             id: Arc::clone(&user.id),
             name: Arc::clone(&user.name),

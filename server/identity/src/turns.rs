@@ -2,29 +2,34 @@
 
 use parking_lot::{Condvar, Mutex};
 
-/// Passwords that are looked at side by side: each takes a core and 19 MiB meanwhile.
-const HASHING_MAX: usize = 2;
-/// Those that may wait for that; at some tens of milliseconds each, about two seconds.
-const WAITING_MAX: usize = 64;
-
 /// Lets a few through at a time and a few more wait.
-#[derive(Default)]
 pub(crate) struct Turns {
+    at_once: usize,
+    waiting_max: usize,
     /// How many are through, and how many wait.
     counts: Mutex<(usize, usize)>,
     freed: Condvar,
 }
 
 impl Turns {
+    pub(crate) fn new(at_once: usize, waiting_max: usize) -> Self {
+        Self {
+            at_once,
+            waiting_max,
+            counts: Mutex::default(),
+            freed: Condvar::new(),
+        }
+    }
+
     /// Waits for a turn; none if too many wait already.
     pub(crate) fn take(&self) -> Option<Turn<'_>> {
         let mut counts = self.counts.lock();
-        if counts.0 >= HASHING_MAX {
-            if counts.1 >= WAITING_MAX {
+        if counts.0 >= self.at_once {
+            if counts.1 >= self.waiting_max {
                 return None;
             }
             counts.1 += 1;
-            while counts.0 >= HASHING_MAX {
+            while counts.0 >= self.at_once {
                 self.freed.wait(&mut counts);
             }
             counts.1 -= 1;
@@ -56,10 +61,10 @@ mod tests {
 
     #[test]
     fn only_so_many_wait_for_their_turn() {
-        let turns = Turns::default();
+        let turns = Turns::new(2, 3);
         let first = turns.take().expect("free");
         let _second = turns.take().expect("free");
-        turns.counts.lock().1 = WAITING_MAX;
+        turns.counts.lock().1 = 3;
         assert!(turns.take().is_none());
         turns.counts.lock().1 = 0;
         std::thread::scope(|scope| {

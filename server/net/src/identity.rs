@@ -10,7 +10,7 @@ use retrograph_engine::{Admission, Demand, Refusal, Rights, Shape};
 use retrograph_graph::clock::{Clock, MachineClock};
 use retrograph_identity::{
     Action, Authenticator, CHANGE_PASSWORD, Context, Credentials, Decision, Directory,
-    DirectoryError, EVERY_GRAPH, LoginError, Principal, Proof, Resource, decide,
+    DirectoryError, EVERY_GRAPH, LoginError, Principal, Proof, Resource, TokenError, decide,
 };
 
 /// Who may connect.
@@ -168,6 +168,10 @@ fn of_login(error: &LoginError) -> Failure {
     let code = match error {
         LoginError::Refused => code::UNAUTHORIZED,
         LoginError::TooOften { .. } => code::AUTHENTICATION_RATE_LIMIT,
+        // By which clients know to get another one.
+        LoginError::Token(TokenError::Expired) => code::TOKEN_EXPIRED,
+        LoginError::Token(TokenError::KeysUnavailable) => code::DATABASE_UNAVAILABLE,
+        LoginError::Token(_) => code::UNAUTHORIZED,
         _ => code::DATABASE_UNAVAILABLE,
     };
     Failure::new(code, error.to_string())

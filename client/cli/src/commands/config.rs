@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use retrograph_config::{Loaded, Origin, Problem, Settings};
+use retrograph_identity::read_issuers;
 use retrograph_ingest::ImportFolder;
 use retrograph_net::Protection;
 use retrograph_net::tls::TlsFiles;
@@ -70,6 +71,13 @@ fn surroundings(settings: &Settings, loaded: &Loaded, running: bool) -> Vec<Prob
         let readable = ImportFolder::new(folder).map(drop);
         let unusable = |error| format!("cannot use {} as import folder: {error}", folder.display());
         judge("import_dir", readable.map_err(unusable));
+    }
+    if let Some(path) = &settings.access.token_issuers {
+        let described = read_issuers(path).map(drop);
+        judge(
+            "access.token_issuers",
+            described.map_err(|error| chain(&error)),
+        );
     }
     let protection = Protection {
         asks_nobody: settings.access.open,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use retrograph_bolt::limits::{Limits, MessageLimits};
 use retrograph_config::Settings;
-use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures};
+use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures, read_issuers};
 use retrograph_net::{Access, Options, Server, bolt, http};
 use retrograph_server::{Database, DatabaseError};
 use tracing::info;
@@ -37,7 +37,7 @@ pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failur
         true => Access::Open {
             actor: actor(settings.access.actor.as_deref()),
         },
-        false => users(&database)?,
+        false => users(&database, settings.access.token_issuers.as_deref())?,
     };
     let asks = match access {
         Access::Open { .. } => " without authentication",
@@ -110,7 +110,7 @@ fn bolt_options(settings: &retrograph_config::settings::Bolt) -> bolt::Options {
 }
 
 /// Lets the users of the database in; makes the first one if there is none.
-fn users(database: &Arc<Database>) -> Result<Access, Failure> {
+fn users(database: &Arc<Database>, issuers: Option<&Path>) -> Result<Access, Failure> {
     let directory =
         Directory::open(Arc::clone(database)).map_err(|error| Failure::new(chain(&error)))?;
     let directory = Arc::new(directory);
@@ -122,8 +122,13 @@ fn users(database: &Arc<Database>) -> Result<Access, Failure> {
             path.display()
         ));
     }
-    let authenticator =
+    let mut authenticator =
         Authenticator::new(directory).map_err(|error| Failure::new(chain(&error)))?;
+    if let Some(path) = issuers {
+        authenticator = read_issuers(path)
+            .and_then(|issuers| authenticator.with_issuers(issuers))
+            .map_err(|error| Failure::new(chain(&error)))?;
+    }
     let authenticator = Arc::new(authenticator);
     for procedure in procedures(&authenticator) {
         database.engine().register_procedure(procedure);

@@ -182,10 +182,22 @@ impl Directory {
         }
         let snapshot = self.snapshot()?;
         let user = snapshot.users.get(&principal.name);
+        if let Proof::Token {
+            roles: Some(roles), ..
+        } = &principal.proof
+        {
+            // A user who was made since has the name now.
+            let (grants, is_operator) = snapshot.granted(roles);
+            return Ok(user.is_none().then(|| Principal {
+                grants: grants.into(),
+                is_operator,
+                ..principal.clone()
+            }));
+        }
         let same = user.filter(|user| user.id == principal.id && !user.is_suspended);
         let is_proven = match &principal.proof {
             Proof::ApiKey(id) => snapshot.keys.contains_key(id),
-            Proof::Password | Proof::Impersonated(_) => true,
+            Proof::Password | Proof::Impersonated(_) | Proof::Token { .. } => true,
         };
         Ok(same.filter(|_| is_proven).map(|user| {
             let now = snapshot.principal(user, principal.expires);
