@@ -5,7 +5,9 @@
 
 import os
 
+from langchain_core.documents import Document
 from langchain_neo4j import Neo4jGraph
+from langchain_neo4j.graphs.graph_document import GraphDocument, Node, Relationship
 from neo4j.exceptions import CypherSyntaxError
 
 SERVER = {
@@ -18,7 +20,7 @@ GRAPH = os.environ["GRAPH"]
 
 def main():
     graph = Neo4jGraph(**SERVER, database=GRAPH, refresh_schema=False)
-    graph.query("MATCH (n:Author|Paper) DETACH DELETE n")
+    graph.query("MATCH (n:Author|Paper|Document) DETACH DELETE n")
     graph.query(
         "CREATE (:Author {name: 'Mara', born: 1980})-[:WROTE {on: date('2026-01-10')}]->"
         "(:Paper {title: 'Tides', pages: 10})"
@@ -41,6 +43,20 @@ def main():
     now, then = (side.query(pages, {"title": "Tides"})[0]["pages"] for side in (graph, past))
     print(f"Tides has {now} pages, and had {then} at {moment}")
     assert (now, then) == (12, 10)
+
+    # What a language model has read out of a document. Once more: everything is there already.
+    waves = GraphDocument(
+        nodes=[mara := Node(id="Mara", type="Author"), paper := Node(id="Waves", type="Paper")],
+        relationships=[Relationship(source=mara, target=paper, type="WROTE")],
+        source=Document(page_content="Mara wrote Waves.", metadata={"id": "page 1"}),
+    )
+    for _ in range(2):
+        graph.add_graph_documents([waves], include_source=True)
+    rows = graph.query(
+        "MATCH (:Document)-[:MENTIONS]->(a:Author)-[:WROTE]->(p:Paper) RETURN a.id AS author, p.id AS paper"
+    )
+    print(f"read out of a document: {rows}")
+    assert rows == [{"author": "Mara", "paper": "Waves"}]
 
     try:
         graph.query("MATCH (p:Paper RETURN p")
