@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::declaration::{Declaration, Section, settings};
 use crate::load::Reader;
-use crate::value::{Bytes, LogFormat, LogLevel, Value};
+use crate::value::{Bytes, CertificateName, LogFormat, LogLevel, Presence, Value};
 
 settings! {
     /// The data and what clients find in it.
@@ -39,6 +39,12 @@ settings! {
         certificate: Option<PathBuf>;
         /// The private key of the certificate, in PEM.
         key: Option<PathBuf>;
+        /// The authorities of clients' certificates, in PEM. Not set: clients are not asked for certificates.
+        client_authorities: Option<PathBuf>;
+        /// Whether clients have to show a certificate: `optional` or `required`.
+        client_certificates: Presence = "optional";
+        /// What of a client's certificate names the user: `common-name`, `email`, `dns` or `uri`.
+        client_user: CertificateName = "common-name";
     }
 
     /// What all listeners share.
@@ -105,6 +111,20 @@ impl Settings {
             (Some(_), None) => found.push(("tls.certificate", "needs `tls.key` beside it")),
             (None, Some(_)) => found.push(("tls.key", "needs `tls.certificate` beside it")),
             _ => {}
+        }
+        if self.tls.client_authorities.is_some() && self.tls.certificate.is_none() {
+            found.push((
+                "tls.client_authorities",
+                "needs `tls.certificate`: clients show certificates within TLS only",
+            ));
+        }
+        if self.tls.client_authorities.is_none()
+            && self.tls.client_certificates == Presence::Required
+        {
+            found.push((
+                "tls.client_certificates",
+                "needs `tls.client_authorities`, by which certificates are verified",
+            ));
         }
         if self.access.open && self.access.plaintext {
             found.push((

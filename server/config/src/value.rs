@@ -272,6 +272,28 @@ choice! {
     Json = "json",
 }
 
+choice! {
+    /// Whether something has to be there.
+    Presence, "`optional` or `required`",
+    /// It may.
+    Optional = "optional",
+    /// It has to.
+    Required = "required",
+}
+
+choice! {
+    /// What of a certificate names the user.
+    CertificateName, "`common-name`, `email`, `dns` or `uri`",
+    /// The common name of the subject.
+    CommonName = "common-name",
+    /// The mail address among the alternative names.
+    Email = "email",
+    /// The DNS name among the alternative names.
+    Dns = "dns",
+    /// The URI among the alternative names.
+    Uri = "uri",
+}
+
 fn integer(value: &DeValue<'_>) -> Option<u64> {
     let integer = value.as_integer()?;
     u64::from_str_radix(integer.as_str(), integer.radix()).ok()

@@ -30,6 +30,13 @@ pub enum Credentials {
         /// The password or the key.
         secret: Secret,
     },
+    /// A certificate that was verified by whoever speaks TLS with the client.
+    Certificate {
+        /// The user that it names.
+        user: Arc<str>,
+        /// When it ends.
+        expires: SystemTime,
+    },
     /// An API key alone, or a token of an issuer.
     Bearer(Secret),
 }
@@ -110,6 +117,13 @@ impl Authenticator {
         let (user, secret) = match credentials {
             Credentials::Basic { user, secret } => (user.as_str(), secret),
             Credentials::Bearer(secret) => ("", secret),
+            Credentials::Certificate { user, expires } => {
+                let recognised = self.by_certificate(user, *expires, now)?;
+                if recognised.is_none() {
+                    self.remember(user, address, now)?;
+                }
+                return recognised.ok_or(LoginError::Refused);
+            }
         };
         // Of what cannot be guessed, guesses need not be slowed; and whoever shares an address with a
         // program whose key has ended is not kept out by it.
@@ -253,6 +267,23 @@ impl Authenticator {
             must_change_password: false,
             ..principal
         })
+    }
+
+    fn by_certificate(
+        &self,
+        user: &str,
+        expires: SystemTime,
+        now: SystemTime,
+    ) -> Result<Option<Principal>, LoginError> {
+        let snapshot = self.directory.snapshot()?;
+        let user = snapshot.users.get(user);
+        let user = user.filter(|user| !user.is_suspended && now < expires);
+        // Whoever has a certificate need not change a password that they do not use.
+        Ok(user.map(|user| Principal {
+            proof: Proof::Certificate,
+            must_change_password: false,
+            ..snapshot.principal(user, Some(expires))
+        }))
     }
 
     fn by_key(

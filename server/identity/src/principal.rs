@@ -13,6 +13,8 @@ pub enum Proof {
     Password,
     /// The API key of this id, for as long as it is there.
     ApiKey(Arc<str>),
+    /// A certificate within TLS.
+    Certificate,
     /// A token of an issuer.
     Token {
         /// Who vouches for them.

@@ -12,6 +12,7 @@
 
 pub mod bolt;
 mod bookmark;
+pub mod client_certificate;
 mod failures;
 pub mod http;
 mod identity;

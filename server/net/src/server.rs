@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, error, info, warn};
 
+use crate::client_certificate::ClientCertificates;
 use crate::identity::Access;
 use crate::metrics::{Metrics, Open};
 use crate::socket::Socket;
@@ -51,6 +52,8 @@ pub struct Options {
     pub access: Access,
     /// The certificate with which all connections are encrypted; none are if absent.
     pub tls: Option<TlsFiles>,
+    /// Whether clients are asked for certificates of their own; for that, [`Self::tls`] has to be there.
+    pub client_certificates: Option<ClientCertificates>,
     /// Whether other machines may connect without TLS, so that passwords cross the network as they are.
     pub is_plaintext_exposed: bool,
     /// How many connections there may be.
@@ -72,6 +75,7 @@ impl Options {
             default_graph: None,
             access,
             tls: None,
+            client_certificates: None,
             is_plaintext_exposed: false,
             connections_max: 10_000,
             workers_max: 1_000,
@@ -146,7 +150,12 @@ pub enum ListenError {
         #[source]
         source: io::Error,
     },
-    /// The certificate cannot be used.
+    /// Clients show certificates within TLS only.
+    #[error(
+        "clients can be asked for certificates only where the server has one: give it --tls-certificate and --tls-key"
+    )]
+    ClientsWithoutTls,
+    /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// No threads can be started.
@@ -167,7 +176,7 @@ pub(crate) struct Shared {
 struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<(TlsAcceptor, Arc<Certificate>)>,
 }
 
 /// A server that listens.
@@ -205,7 +214,12 @@ impl Server {
         for address in addresses.into_iter().flatten() {
             options.protection().check(address)?;
         }
-        let certificate = options.tls.map(Certificate::load).transpose()?;
+        if options.client_certificates.is_some() && options.tls.is_none() {
+            return Err(ListenError::ClientsWithoutTls);
+        }
+        let clients = options.client_certificates;
+        let certificate = options.tls.map(|files| Certificate::load(files, clients));
+        let certificate = certificate.transpose()?;
         database.set_default_graph(options.default_graph.as_deref());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("retrograph-net")
@@ -225,11 +239,14 @@ impl Server {
             })
         };
         let listen = |address, protocols: &[&[u8]]| -> Result<Listener, ListenError> {
-            let tls = certificate
-                .as_ref()
-                .map(|certificate| certificate.acceptor(protocols));
+            let tls = match &certificate {
+                None => None,
+                Some(certificate) => {
+                    Some((certificate.acceptor(protocols)?, Arc::clone(certificate)))
+                }
+            };
             Ok(Listener {
-                tls: tls.transpose()?,
+                tls,
                 ..listen_plainly(address)?
             })
         };
@@ -385,14 +402,20 @@ impl Listener {
 
 /// Agrees on TLS, where there is any. A client that speaks none, or not in time, is told by the library if
 /// at all.
-async fn encrypt(socket: TcpStream, tls: Option<TlsAcceptor>) -> Option<Socket> {
+async fn encrypt(
+    socket: TcpStream,
+    tls: Option<(TlsAcceptor, Arc<Certificate>)>,
+) -> Option<Socket> {
     // Answers are short and waited for.
     let _ = socket.set_nodelay(true);
-    let Some(tls) = tls else {
+    let Some((tls, certificate)) = tls else {
         return Some(Socket::Plain(socket));
     };
     let agreed = timeout(HANDSHAKE_TIME, tls.accept(socket)).await;
-    Some(Socket::Tls(Box::new(agreed.ok()?.ok()?)))
+    let socket = Box::new(agreed.ok()?.ok()?);
+    let chain = socket.get_ref().1.peer_certificates();
+    let certified = chain.and_then(|chain| certificate.certified(chain));
+    Some(Socket::Tls { socket, certified })
 }
 
 /// Writes down failed logins every few seconds. Does not end.

@@ -8,12 +8,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use crate::client_certificate::Certified;
+
 /// A connection that is open, TLS agreed on where there is any.
-pub enum Socket {
+pub(crate) enum Socket {
     /// In plain text.
     Plain(TcpStream),
     /// Encrypted.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls {
+        /// The connection.
+        socket: Box<TlsStream<TcpStream>>,
+        /// Whom the certificate of the client is of, if it has shown one.
+        certified: Option<Certified>,
+    },
 }
 
 impl AsyncRead for Socket {
@@ -24,7 +31,7 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
-            Self::Tls(socket) => Pin::new(socket).poll_read(context, buffer),
+            Self::Tls { socket, .. } => Pin::new(socket).poll_read(context, buffer),
         }
     }
 }
@@ -37,7 +44,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
-            Self::Tls(socket) => Pin::new(socket).poll_write(context, bytes),
+            Self::Tls { socket, .. } => Pin::new(socket).poll_write(context, bytes),
         }
     }
 
@@ -48,28 +55,28 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write_vectored(context, buffers),
-            Self::Tls(socket) => Pin::new(socket).poll_write_vectored(context, buffers),
+            Self::Tls { socket, .. } => Pin::new(socket).poll_write_vectored(context, buffers),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(socket) => socket.is_write_vectored(),
-            Self::Tls(socket) => socket.is_write_vectored(),
+            Self::Tls { socket, .. } => socket.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_flush(context),
-            Self::Tls(socket) => Pin::new(socket).poll_flush(context),
+            Self::Tls { socket, .. } => Pin::new(socket).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
-            Self::Tls(socket) => Pin::new(socket).poll_shutdown(context),
+            Self::Tls { socket, .. } => Pin::new(socket).poll_shutdown(context),
         }
     }
 }

@@ -13,11 +13,14 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
+
+use crate::client_certificate::{Authorities, Certified, ClientCertificates};
 
 /// Where the certificate is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// The certificate cannot be used.
+/// A certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -76,13 +79,26 @@ pub enum TlsError {
         /// Until when.
         until: String,
     },
+    /// A certificate cannot be that of an authority.
+    #[error("{} holds a certificate that cannot be that of an authority", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: rustls::Error,
+    },
     /// The library refuses its own defaults.
     #[error("TLS cannot be set up")]
     Setup(#[source] rustls::Error),
 }
 
 /// When a file was last written, if that can be told.
-type Written = Option<SystemTime>;
+pub(crate) type Written = Option<SystemTime>;
+
+pub(crate) fn written(path: &Path) -> Written {
+    std::fs::metadata(path).ok()?.modified().ok()
+}
 
 #[derive(Debug)]
 struct Loaded {
@@ -95,22 +111,35 @@ struct Loaded {
 pub(crate) struct Certificate {
     files: TlsFiles,
     loaded: Mutex<Loaded>,
+    /// Who certifies clients, where they are asked for certificates.
+    clients: Option<Arc<Authorities>>,
 }
 
 impl Certificate {
     /// Reads the files.
-    pub(crate) fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+    pub(crate) fn load(
+        files: TlsFiles,
+        clients: Option<ClientCertificates>,
+    ) -> Result<Arc<Self>, TlsError> {
         // Before they are read: what is written meanwhile is read again.
         let written = files.written();
         let key = Arc::new(files.read()?);
         Ok(Arc::new(Self {
             files,
             loaded: Mutex::new(Loaded { key, written }),
+            clients: clients.map(Authorities::load).transpose()?,
         }))
     }
 
-    /// Reads the files again if they were written since; whether there is a new certificate.
+    /// Reads the files again if they were written since; whether there is something new.
     pub(crate) fn reload(&self) -> Result<bool, TlsError> {
+        // Each by itself: one that cannot be used does not keep the other from being exchanged.
+        let own = self.reload_own();
+        let authorities = self.clients.as_ref().map(|clients| clients.reload());
+        Ok(own? | authorities.transpose()?.unwrap_or_default())
+    }
+
+    fn reload_own(&self) -> Result<bool, TlsError> {
         let written = self.files.written();
         if self.loaded.lock().written == written {
             return Ok(false);
@@ -123,14 +152,32 @@ impl Certificate {
     /// What speaks TLS with clients, and the protocols they may ask for in it; none are talked about if there
     /// are none.
     pub(crate) fn acceptor(self: &Arc<Self>, protocols: &[&[u8]]) -> Result<TlsAcceptor, TlsError> {
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(TlsError::Setup)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+            .map_err(TlsError::Setup)?;
+        let resolver = Arc::clone(self) as Arc<dyn ResolvesServerCert>;
+        let mut config = match &self.clients {
+            None => config.with_no_client_auth().with_cert_resolver(resolver),
+            Some(clients) => {
+                let verifier = Arc::clone(clients) as Arc<dyn ClientCertVerifier>;
+                let config = config.with_client_cert_verifier(verifier);
+                let mut config = config.with_cert_resolver(resolver);
+                // A session that is taken up again would be one of a certificate that was verified long ago.
+                config.session_storage = Arc::new(NoServerSessionStorage {});
+                config.send_tls13_tickets = 0;
+                config
+            }
+        };
         config.max_early_data_size = 0;
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+impl Certificate {
+    /// Whom the chain is of that a client has shown.
+    pub(crate) fn certified(&self, chain: &[CertificateDer<'_>]) -> Option<Certified> {
+        self.clients.as_ref()?.certified(chain)
     }
 }
 
@@ -142,7 +189,7 @@ impl ResolvesServerCert for Certificate {
 
 impl TlsFiles {
     fn written(&self) -> [Written; 2] {
-        [&self.certificate, &self.key].map(|path| std::fs::metadata(path).ok()?.modified().ok())
+        [&self.certificate, &self.key].map(|path| written(path))
     }
 
     /// Whether certificate and key can be read, go together, and every certificate of the chain is valid

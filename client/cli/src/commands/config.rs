@@ -4,10 +4,11 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
-use retrograph_config::{Loaded, Origin, Problem, Settings};
+use retrograph_config::{CertificateName, Loaded, Origin, Presence, Problem, Settings};
 use retrograph_identity::read_issuers;
 use retrograph_ingest::ImportFolder;
 use retrograph_net::Protection;
+use retrograph_net::client_certificate::{ClientCertificates, UserName};
 use retrograph_net::tls::TlsFiles;
 use retrograph_server::Database;
 
@@ -67,6 +68,12 @@ fn surroundings(settings: &Settings, loaded: &Loaded, running: bool) -> Vec<Prob
             files.check().map_err(|error| chain(&error)),
         );
     }
+    if let Some(clients) = client_certificates(settings) {
+        judge(
+            "tls.client_authorities",
+            clients.check().map_err(|error| chain(&error)),
+        );
+    }
     if let Some(folder) = &settings.general.import_dir {
         let readable = ImportFolder::new(folder).map(drop);
         let unusable = |error| format!("cannot use {} as import folder: {error}", folder.display());
@@ -117,6 +124,22 @@ pub fn tls_files(settings: &Settings) -> Option<TlsFiles> {
     certificate
         .zip(key)
         .map(|(certificate, key)| TlsFiles { certificate, key })
+}
+
+/// How clients are asked for certificates, if they are.
+pub fn client_certificates(settings: &Settings) -> Option<ClientCertificates> {
+    let tls = &settings.tls;
+    let authorities = tls.client_authorities.clone()?;
+    Some(ClientCertificates {
+        authorities,
+        is_required: tls.client_certificates == Presence::Required,
+        user: match tls.client_user {
+            CertificateName::CommonName => UserName::CommonName,
+            CertificateName::Email => UserName::Email,
+            CertificateName::Dns => UserName::Dns,
+            CertificateName::Uri => UserName::Uri,
+        },
+    })
 }
 
 /// Prints the settings in effect as a file that says the same.

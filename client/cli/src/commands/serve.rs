@@ -11,7 +11,7 @@ use retrograph_server::{Database, DatabaseError};
 use tracing::info;
 
 use crate::args::ServeArguments;
-use crate::commands::config::tls_files;
+use crate::commands::config::{client_certificates, tls_files};
 use crate::failure::{Failure, chain};
 use crate::interrupt::interruptible;
 use crate::session::{actor, open_or_create, read_csv_from};
@@ -76,6 +76,7 @@ fn options(settings: &Settings, access: Access) -> Options {
         },
         default_graph: settings.general.default_graph.clone(),
         tls: tls_files(settings),
+        client_certificates: client_certificates(settings),
         is_plaintext_exposed: settings.access.plaintext,
         connections_max: settings.server.connections_max,
         workers_max: settings.server.workers_max,

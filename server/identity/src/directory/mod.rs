@@ -197,7 +197,9 @@ impl Directory {
         let same = user.filter(|user| user.id == principal.id && !user.is_suspended);
         let is_proven = match &principal.proof {
             Proof::ApiKey(id) => snapshot.keys.contains_key(id),
-            Proof::Password | Proof::Impersonated(_) | Proof::Token { .. } => true,
+            Proof::Password | Proof::Certificate | Proof::Impersonated(_) | Proof::Token { .. } => {
+                true
+            }
         };
         Ok(same.filter(|_| is_proven).map(|user| {
             let now = snapshot.principal(user, principal.expires);

@@ -83,13 +83,15 @@ impl Service {
         stop: watch::Receiver<bool>,
     ) {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        let session = Session::new(self, format!("bolt-{number}"), peer);
+        let name = format!("bolt-{number}");
         match socket {
             Socket::Plain(mut socket) => {
+                let session = Session::new(self, name, peer, None);
                 let (reader, writer) = socket.split();
                 session.run(reader, writer, stop).await;
             }
-            Socket::Tls(socket) => {
+            Socket::Tls { socket, certified } => {
+                let session = Session::new(self, name, peer, certified);
                 let (reader, writer) = tokio::io::split(socket);
                 session.run(reader, writer, stop).await;
             }

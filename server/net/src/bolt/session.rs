@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 
 use super::service::Service;
 use super::worker::{Client, Command, Reply, Worker};
+use crate::client_certificate::Certified;
 use crate::identity::{Access, Identity};
 use crate::metrics::End;
 use crate::target::Caller;
@@ -56,6 +57,8 @@ pub struct Session {
     /// Its name, and where the client is.
     name: Arc<str>,
     peer: SocketAddr,
+    /// Whom its certificate is of, if it has shown one.
+    certified: Option<Certified>,
     /// Whom it acts for, once that is known.
     identity: Option<Identity>,
     /// Finds out whom it acts for.
@@ -81,7 +84,12 @@ enum Event {
 }
 
 impl Session {
-    pub fn new(service: Arc<Service>, connection_id: String, peer: SocketAddr) -> Self {
+    pub fn new(
+        service: Arc<Service>,
+        connection_id: String,
+        peer: SocketAddr,
+        certified: Option<Certified>,
+    ) -> Self {
         let name = connection_id.as_str().into();
         let connection = Connection::new(Settings {
             agent: service.options.agent.clone(),
@@ -94,6 +102,7 @@ impl Session {
             connection,
             name,
             peer,
+            certified,
             identity: None,
             login: None,
             login_began: Instant::now(),
@@ -253,10 +262,11 @@ impl Session {
                 Action::Authenticate(token) => {
                     let shared = Arc::clone(&self.service.shared);
                     let address = self.peer.ip();
+                    let certified = self.certified.clone();
                     // A password takes its time on purpose.
                     self.login_began = Instant::now();
                     self.login = Some(tokio::task::spawn_blocking(move || {
-                        log_in(&shared.access, &token, address)
+                        log_in(&shared.access, &token, certified.as_ref(), address)
                     }));
                     continue;
                 }
@@ -402,12 +412,20 @@ impl Session {
 }
 
 /// Whom a token belongs to.
-fn log_in(access: &Access, token: &AuthToken, address: IpAddr) -> Result<Identity, Failure> {
-    Identity::of(access, || credentials(token), address)
+fn log_in(
+    access: &Access,
+    token: &AuthToken,
+    certified: Option<&Certified>,
+    address: IpAddr,
+) -> Result<Identity, Failure> {
+    Identity::of(access, || credentials(token, certified), address)
 }
 
-fn credentials(token: &AuthToken) -> Result<Credentials, Failure> {
+fn credentials(token: &AuthToken, certified: Option<&Certified>) -> Result<Credentials, Failure> {
     let secret = || Secret::from(token.credentials.clone().unwrap_or_default());
+    if let ("none", Some(certified)) = (token.scheme.as_str(), certified) {
+        return Ok(certified.credentials());
+    }
     match (token.scheme.as_str(), &token.principal) {
         ("basic", Some(user)) => Ok(Credentials::Basic {
             user: user.clone(),
@@ -416,7 +434,8 @@ fn credentials(token: &AuthToken) -> Result<Credentials, Failure> {
         ("bearer", _) => Ok(Credentials::Bearer(secret())),
         ("none", _) => Err(Failure::new(
             code::UNAUTHORIZED,
-            "this server asks who you are: log in with a user and a password, or with an API key",
+            "this server asks who you are: log in with a user and a password, an API key, or a \
+             certificate that names a user",
         )),
         (scheme, _) => Err(Failure::new(
             code::UNAUTHORIZED,
