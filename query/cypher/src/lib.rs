@@ -23,11 +23,13 @@ mod keyword;
 mod lexer;
 mod parser;
 mod printer;
+mod redact;
 mod span;
 mod suggest;
 
 pub use diagnostic::{Detail, Diagnostic, ErrorKind, Label, Phase, Position, Report, Severity};
 pub use lexer::split_statements;
 pub use parser::{HEIGHT_MAX, NESTING_MAX, parse};
+pub use redact::redact;
 pub use span::Span;
 pub use suggest::closest;

@@ -35,6 +35,8 @@ pub(crate) struct RunningTransaction {
     pub(crate) statement: Option<RunningStatement>,
     /// Whether it has been asked to end.
     pub(crate) is_terminated: bool,
+    /// Whether its statement waits for its turn.
+    pub(crate) is_waiting: bool,
 }
 
 impl RunningTransaction {
@@ -90,6 +92,7 @@ impl Activity {
             started_us,
             statement: None,
             is_terminated: false,
+            is_waiting: false,
         });
         let token = place.token.clone();
         drop(all);
@@ -156,6 +159,14 @@ impl Registration {
                 text: Arc::clone(text),
                 started_us,
             });
+        }
+    }
+
+    /// Says whether the statement waits for its turn.
+    pub(crate) fn set_waiting(&self, is_waiting: bool) {
+        let mut all = self.activity.slots.lock();
+        if let Some(running) = &mut all.slots[self.slot].running {
+            running.is_waiting = is_waiting;
         }
     }
 

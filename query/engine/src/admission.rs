@@ -161,6 +161,9 @@ pub trait Admission: Debug + Send + Sync {
     /// If not, and why.
     fn admit(&self, demand: &Demand<'_>) -> Result<(), Refusal>;
 
+    /// Whether the caller is told that there is a database.
+    fn may_see(&self, database: &str) -> bool;
+
     /// What the caller may do beside.
     fn rights(&self) -> Rights;
 }

@@ -39,6 +39,7 @@ use crate::prepared::Prepared;
 use crate::show::Host;
 use crate::summary::{Counters, StepProfile, Summary};
 use crate::surroundings::{Caller, Setting, Surroundings};
+use crate::turn::{self, Account};
 
 /// The limits and surroundings of an engine.
 #[derive(Clone)]
@@ -261,7 +262,8 @@ impl Engine {
         let now = self.settings.clock.now().0;
         let registration = self.host.activity.enter(&caller, now);
         registration.begin_statement(&prepared.text, now);
-        let limits = self.limits(options, &registration, compiled);
+        let mut limits = self.limits(options, &registration, compiled);
+        begin_turn(options, &mut limits, &prepared, &registration, sink)?;
         let run = Run {
             engine: self,
             prepared: &prepared,
@@ -269,50 +271,12 @@ impl Engine {
             limits: &limits,
             commits: prepared.plan.commits.then_some(options),
             caller: &caller,
+            is_plan_cached,
+            times: [started, compiled],
         };
-        if prepared.mode == Some(StatementMode::Explain) {
-            sink.columns(&[])?;
-            return Ok(run.summary(None, None, is_plan_cached, [started, compiled]));
-        }
-        sink.columns(&prepared.columns)?;
-        if prepared.plan.commits {
-            if options.as_of.is_some() || options.is_read_only {
-                return Err(read_only());
-            }
-            check_commit(&options.commit)?;
-            let read = graph.read_latest();
-            let read_at = prepared.moment(&read)?;
-            let outcome = run.execute(read, None, [now, now], &mut deliver(sink))?;
-            let at = outcome.committed.map(|last| (last.version, last.time));
-            let at = Some(at.unwrap_or(read_at));
-            return Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]));
-        }
-        if prepared.plan.access == Access::Read {
-            let read = view_of(graph, options.as_of)?;
-            let read = run.resolve(read, now)?;
-            let read_at = Some(prepared.moment(&read)?);
-            let outcome = run.execute(read, None, [now, now], &mut deliver(sink))?;
-            return Ok(run.summary(Some(outcome), read_at, is_plan_cached, [started, compiled]));
-        }
-        if options.as_of.is_some() || options.is_read_only || prepared.plan.view.is_some() {
-            return Err(read_only());
-        }
-        let mut attempt = 0;
-        loop {
-            match run.attempt(graph, options, now, sink) {
-                Err(QueryError::Commit(error))
-                    if error.is_lost_certification() && attempt < self.settings.retries_max =>
-                {
-                    attempt += 1;
-                    limits.check()?;
-                }
-                Err(error) => return Err(error),
-                Ok((outcome, committed)) => {
-                    let at = Some((committed.version, committed.time));
-                    return Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]));
-                }
-            }
-        }
+        let result = run.alone(graph, options, now, sink);
+        turn::end(&limits, &prepared, result.as_ref().err());
+        result
     }
 
     /// Opens a transaction of several statements. With a state to read, or read-only, it cannot write.
@@ -373,7 +337,18 @@ impl Engine {
         let parameters = prepared.parameters(parameters)?;
         // What the caller may is asked anew for each statement.
         let caller = caller_of(&transaction.options);
-        let limits = self.limits(options, &transaction.registration, compiled);
+        let mut limits = self.limits(options, &transaction.registration, compiled);
+        let now = self.settings.clock.now().0;
+        let registration = &transaction.registration;
+        registration.begin_statement(&prepared.text, now);
+        let _ended = Ended(registration);
+        begin_turn(
+            &transaction.options,
+            &mut limits,
+            &prepared,
+            registration,
+            sink,
+        )?;
         let run = Run {
             engine: self,
             prepared: &prepared,
@@ -381,53 +356,12 @@ impl Engine {
             limits: &limits,
             commits: None,
             caller: &caller,
+            is_plan_cached,
+            times: [started, compiled],
         };
-        if prepared.mode == Some(StatementMode::Explain) {
-            sink.columns(&[])?;
-            return Ok(run.summary(None, None, is_plan_cached, [started, compiled]));
-        }
-        if prepared.plan.commits {
-            return Err(within_transaction());
-        }
-        let now = self.settings.clock.now().0;
-        let registration = &transaction.registration;
-        registration.begin_statement(&prepared.text, now);
-        let _ended = Ended(registration);
-        let times = [now, transaction.started_us];
-        let is_reading = prepared.plan.access == Access::Read;
-        if !is_reading && prepared.plan.view.is_some() {
-            return Err(read_only());
-        }
-        match &transaction.inner {
-            Inner::Read(_) if !is_reading => Err(read_only()),
-            Inner::Read(read) => {
-                sink.columns(&prepared.columns)?;
-                let read = run.resolve(read.clone(), now)?;
-                let at = Some(prepared.moment(&read)?);
-                let outcome = run.execute(read, None, times, &mut deliver(sink))?;
-                Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]))
-            }
-            Inner::Write(_) if is_reading && prepared.plan.view.is_some() => {
-                // A past view is the same for all and needs no certification.
-                sink.columns(&prepared.columns)?;
-                let read = run.resolve(graph.read_latest(), now)?;
-                let at = Some(prepared.moment(&read)?);
-                let outcome = run.execute(read, None, times, &mut deliver(sink))?;
-                Ok(run.summary(Some(outcome), at, is_plan_cached, [started, compiled]))
-            }
-            Inner::Write(inner) => {
-                let statement = transaction.statements.fetch_add(1, Ordering::Relaxed);
-                if statement == u16::MAX {
-                    return Err(RuntimeError::argument(
-                        "a transaction takes at most 65,535 statements; commit and begin another",
-                    )
-                    .into());
-                }
-                sink.columns(&prepared.columns)?;
-                let outcome = run.statement(inner, statement, times, &mut deliver(sink))?;
-                Ok(run.summary(Some(outcome), None, is_plan_cached, [started, compiled]))
-            }
-        }
+        let result = run.within(transaction, &graph, now, sink);
+        turn::end(&limits, &prepared, result.as_ref().err());
+        result
     }
 
     /// The plan of a text.
@@ -449,8 +383,31 @@ impl Engine {
             memory_bytes_max: options
                 .memory_bytes_max
                 .unwrap_or(self.settings.memory_bytes_max),
+            rows_max: None,
+            account: Account::default(),
         }
     }
+}
+
+/// Waits for the turn of a statement.
+fn begin_turn(
+    options: &RunOptions,
+    limits: &mut Limits,
+    prepared: &Prepared,
+    registration: &Registration,
+    sink: &mut dyn RowSink,
+) -> Result<(), QueryError> {
+    let Some(turns) = &options.turns else {
+        return Ok(());
+    };
+    let turn = turns.arrive()?;
+    registration.set_waiting(true);
+    let begun = turn::begin(&turn, limits, &prepared.plan);
+    registration.set_waiting(false);
+    begun?;
+    sink.begun(&turn);
+    limits.account = Account::new(turn);
+    Ok(())
 }
 
 fn caller_of(options: &RunOptions) -> Caller {
@@ -470,6 +427,7 @@ fn caller_of(options: &RunOptions) -> Caller {
         ),
         is_confined: rights.is_some_and(|rights| !rights.administers),
         is_auditor: rights.is_none_or(|rights| rights.audits),
+        admission: options.admission.clone(),
         origin: options.origin.clone(),
     }
 }
@@ -515,6 +473,9 @@ struct Run<'r> {
     /// For a plan that commits as it goes.
     commits: Option<&'r RunOptions>,
     caller: &'r Caller,
+    is_plan_cached: bool,
+    /// When it was taken up, and when it was compiled.
+    times: [Instant; 2],
 }
 
 /// Takes the statement of an open transaction off the list of what runs.
@@ -527,6 +488,117 @@ impl Drop for Ended<'_> {
 }
 
 impl Run<'_> {
+    /// Runs the statement by itself.
+    fn alone(
+        &self,
+        graph: &Arc<Graph>,
+        options: &RunOptions,
+        now: i64,
+        sink: &mut dyn RowSink,
+    ) -> Result<Summary, QueryError> {
+        let prepared = self.prepared;
+        if prepared.mode == Some(StatementMode::Explain) {
+            sink.columns(&[])?;
+            return Ok(self.summary(None, None));
+        }
+        sink.columns(&prepared.columns)?;
+        if prepared.plan.commits {
+            if options.as_of.is_some() || options.is_read_only {
+                return Err(read_only());
+            }
+            check_commit(&options.commit)?;
+            let read = graph.read_latest();
+            let read_at = prepared.moment(&read)?;
+            let outcome = self.execute(read, None, [now, now], &mut deliver(sink))?;
+            let at = outcome.committed.map(|last| (last.version, last.time));
+            let at = Some(at.unwrap_or(read_at));
+            return Ok(self.summary(Some(outcome), at));
+        }
+        if prepared.plan.access == Access::Read {
+            let read = view_of(graph, options.as_of)?;
+            let read = self.resolve(read, now)?;
+            let read_at = Some(prepared.moment(&read)?);
+            let outcome = self.execute(read, None, [now, now], &mut deliver(sink))?;
+            return Ok(self.summary(Some(outcome), read_at));
+        }
+        if options.as_of.is_some() || options.is_read_only || prepared.plan.view.is_some() {
+            return Err(read_only());
+        }
+        let mut attempt = 0;
+        loop {
+            match self.attempt(graph, options, now, sink) {
+                Err(QueryError::Commit(error))
+                    if error.is_lost_certification()
+                        && attempt < self.engine.settings.retries_max =>
+                {
+                    attempt += 1;
+                    self.limits.check()?;
+                    if let Some(turn) = self.limits.account.turn() {
+                        turn.resume()?;
+                    }
+                }
+                Err(error) => return Err(error),
+                Ok((outcome, committed)) => {
+                    let at = Some((committed.version, committed.time));
+                    return Ok(self.summary(Some(outcome), at));
+                }
+            }
+        }
+    }
+
+    /// Runs the statement in an open transaction.
+    fn within(
+        &self,
+        transaction: &OpenTransaction,
+        graph: &Arc<Graph>,
+        now: i64,
+        sink: &mut dyn RowSink,
+    ) -> Result<Summary, QueryError> {
+        let prepared = self.prepared;
+        if prepared.mode == Some(StatementMode::Explain) {
+            sink.columns(&[])?;
+            return Ok(self.summary(None, None));
+        }
+        if prepared.plan.commits {
+            return Err(within_transaction());
+        }
+        let times = [now, transaction.started_us];
+        let is_reading = prepared.plan.access == Access::Read;
+        if !is_reading && prepared.plan.view.is_some() {
+            return Err(read_only());
+        }
+        match &transaction.inner {
+            Inner::Read(_) if !is_reading => Err(read_only()),
+            Inner::Read(read) => {
+                sink.columns(&prepared.columns)?;
+                let read = self.resolve(read.clone(), now)?;
+                let at = Some(prepared.moment(&read)?);
+                let outcome = self.execute(read, None, times, &mut deliver(sink))?;
+                Ok(self.summary(Some(outcome), at))
+            }
+            Inner::Write(_) if is_reading && prepared.plan.view.is_some() => {
+                // A past view is the same for all and needs no certification.
+                sink.columns(&prepared.columns)?;
+                let read = self.resolve(graph.read_latest(), now)?;
+                let at = Some(prepared.moment(&read)?);
+                let outcome = self.execute(read, None, times, &mut deliver(sink))?;
+                Ok(self.summary(Some(outcome), at))
+            }
+            Inner::Write(inner) => {
+                let statement = transaction.statements.fetch_add(1, Ordering::Relaxed);
+                if statement == u16::MAX {
+                    return Err(RuntimeError::argument(
+                        "a transaction takes at most 65,535 statements; commit and begin another",
+                    )
+                    .into());
+                }
+                sink.columns(&prepared.columns)?;
+                let outcome = self.statement(inner, statement, times, &mut deliver(sink))?;
+                Ok(self.summary(Some(outcome), None))
+            }
+        }
+    }
+
     /// The view that the text names, or the given one.
     fn resolve(&self, read: GraphRead, now: i64) -> Result<GraphRead, QueryError> {
         let Some(clause) = &self.prepared.plan.view else {
@@ -585,6 +657,7 @@ impl Run<'_> {
         self.limits.check()?;
         let mut working = prepared.working();
         context.subqueries = std::mem::take(&mut working.subqueries);
+        let rows_max = self.limits.rows_max;
         let mut rows = 0u64;
         let mut wants_more = true;
         let mut row: Vec<Value> = Vec::with_capacity(prepared.slots.len());
@@ -598,6 +671,9 @@ impl Run<'_> {
                 row.clear();
                 row.extend(prepared.slots.iter().map(|slot| batch.get(*slot, at)));
                 rows += 1;
+                if let Some(limit) = rows_max.filter(|limit| rows > *limit) {
+                    return Err(QueryError::TooManyRows { limit });
+                }
                 if consume(&row, &context.views)? == Control::Stop {
                     wants_more = false;
                     flow = Flow::Stop;
@@ -616,6 +692,9 @@ impl Run<'_> {
             entry,
             out,
         );
+        context.note_work();
+        let account = &self.limits.account;
+        account.produced(rows, context.counters.changes());
         if let Err(error) = ran {
             return Err(match context.commits {
                 Some(commits) => error.after_commits(commits.count),
@@ -680,6 +759,7 @@ impl Run<'_> {
                     limit_bytes,
                 });
             }
+            self.limits.account.rows(bytes)?;
             held.extend_from_slice(row);
             Ok(Control::Continue)
         });
@@ -691,7 +771,14 @@ impl Run<'_> {
             }
         };
         self.limits.check()?;
+        let turn = self.limits.account.turn();
+        if let Some(turn) = turn {
+            turn.pause();
+        }
         let committed = transaction.commit(options.commit.clone())?;
+        if let Some(turn) = turn {
+            turn.leave();
+        }
         if !held.is_empty() {
             outcome.views.reads[0] = graph.read_at(committed.version)?;
             for row in held.chunks(width) {
@@ -703,14 +790,9 @@ impl Run<'_> {
         Ok((outcome, committed))
     }
 
-    fn summary(
-        &self,
-        outcome: Option<Outcome>,
-        at: Option<(Version, SystemTime)>,
-        is_plan_cached: bool,
-        [started, compiled]: [Instant; 2],
-    ) -> Summary {
+    fn summary(&self, outcome: Option<Outcome>, at: Option<(Version, SystemTime)>) -> Summary {
         let prepared = self.prepared;
+        let [started, compiled] = self.times;
         let (rows, counters, profile) = match outcome {
             Some(outcome) => (outcome.rows, outcome.counters, outcome.profile),
             None => (0, Counters::default(), None),
@@ -728,7 +810,7 @@ impl Run<'_> {
             plan,
             profile,
             notifications: prepared.notifications.clone(),
-            is_plan_cached,
+            is_plan_cached: self.is_plan_cached,
             compile_time: compiled - started,
             run_time: compiled.elapsed(),
         }

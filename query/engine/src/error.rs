@@ -89,12 +89,47 @@ pub enum QueryError {
         limit_ms: u64,
     },
     /// The query needs more memory than it may use.
-    #[error("{operator} needs more than the query's memory limit of {limit_bytes} bytes")]
+    #[error(
+        "{operator} needs more than the query's memory limit of {limit_bytes} bytes; let it hold fewer rows at \
+         a time, or raise engine.memory_bytes_max"
+    )]
     OutOfMemory {
         /// The operator that asked for more.
         operator: &'static str,
         /// The limit.
         limit_bytes: usize,
+    },
+    /// A budget of memory that the query shares with others is used up.
+    #[error(
+        "{operator} needs more memory than {whose} has left of {bytes_max} bytes; {}",
+        match is_shared {
+            true => "try again when other queries have ended, let it hold fewer rows at a time, or raise the limit",
+            false => "let it hold fewer rows at a time, or raise the limit",
+        }
+    )]
+    OverBudget {
+        /// The operator that asked for more.
+        operator: &'static str,
+        /// Whose budget it is.
+        whose: String,
+        /// How much all of them may hold together.
+        bytes_max: usize,
+        /// Whether others hold a part of it, so that trying again later may help.
+        is_shared: bool,
+    },
+    /// The result has more rows than it may.
+    #[error("the result has more than the {limit} rows that it may have; ask for fewer with LIMIT")]
+    TooManyRows {
+        /// The limit.
+        limit: u64,
+    },
+    /// The query cannot run now, as too much else runs. Nothing of it ran.
+    #[error("{reason}")]
+    Overloaded {
+        /// What there is too much of, and when to try again.
+        reason: String,
+        /// When trying again makes sense, in milliseconds.
+        retry_after_ms: u64,
     },
     /// A query that commits as it goes failed, and what it has committed stays. An error of a value
     /// says so in its message instead.
@@ -109,6 +144,26 @@ pub enum QueryError {
 }
 
 impl QueryError {
+    /// The kind of error, without anything that a text, a value or a graph has said.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Compile(_) => "Compile",
+            Self::Runtime(_) => "Runtime",
+            Self::Graph(_) => "Graph",
+            Self::Commit(_) => "Commit",
+            Self::Refused(_) => "Refused",
+            Self::Cancelled => "Cancelled",
+            Self::Terminated => "Terminated",
+            Self::TimedOut { .. } => "TimedOut",
+            Self::OutOfMemory { .. } => "OutOfMemory",
+            Self::OverBudget { .. } => "OverBudget",
+            Self::TooManyRows { .. } => "TooManyRows",
+            Self::Overloaded { .. } => "Overloaded",
+            Self::AfterCommits { error, .. } => error.kind(),
+        }
+    }
+
     /// The error of a query that commits as it goes, with the number of transactions that stay committed.
     pub(crate) fn after_commits(self, count: u64) -> Self {
         match self {

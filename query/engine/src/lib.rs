@@ -20,6 +20,7 @@ mod schema_items;
 mod show;
 pub mod summary;
 pub mod surroundings;
+pub mod turn;
 pub mod types;
 
 pub use admission::{Admission, Demand, Refusal, Rights, Shape};
@@ -33,3 +34,4 @@ pub use options::{AsOf, Parameters, RunOptions};
 pub use output::{Collected, Control, Output, RowSink, Views};
 pub use summary::{Counters, StepProfile, Summary};
 pub use surroundings::{Caller, DatabaseDescription, Origin, Setting, Surroundings};
+pub use turn::{Allowance, Arrival, Finished, Shortage, Turn, Turns};

@@ -11,6 +11,7 @@ use retrograph_graph::{CommitInfo, Isolation};
 use crate::admission::Admission;
 use crate::exec::CancelToken;
 use crate::surroundings::Origin;
+use crate::turn::Turns;
 
 /// The parameters of a query by name, without the dollar sign.
 pub type Parameters = BTreeMap<String, Value>;
@@ -46,4 +47,6 @@ pub struct RunOptions {
     pub origin: Origin,
     /// Decides whether the statement may run; everything may if absent, as for who owns the process.
     pub admission: Option<Arc<dyn Admission>>,
+    /// Decides when each statement runs and what it may take; at once and by the engine's limits if absent.
+    pub turns: Option<Arc<dyn Turns>>,
 }

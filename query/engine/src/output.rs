@@ -16,6 +16,7 @@ use retrograph_graph::value::{NodeRef, RelationshipRef, Value};
 use retrograph_graph::{GraphError, GraphRead};
 
 use crate::error::QueryError;
+use crate::turn::Turn;
 
 /// What a sink says to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,12 @@ impl Views {
 
 /// Takes the rows of a result.
 pub trait RowSink {
+    /// The statement runs from now on. Who makes it wait for somebody is to pause the turn meanwhile, so that
+    /// others run.
+    fn begun(&mut self, turn: &Arc<dyn Turn>) {
+        let _ = turn;
+    }
+
     /// Called once, before the first row; no columns for a query that returns nothing.
     ///
     /// # Errors

@@ -55,6 +55,17 @@ impl Counters {
         *self != Self::default()
     }
 
+    /// How many changes there were to elements, properties and labels.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.nodes_created
+            + self.nodes_deleted
+            + self.relationships_created
+            + self.relationships_deleted
+            + self.properties_set
+            + self.labels_added
+            + self.labels_removed
+    }
+
     /// The counters that are not zero, with their names as drivers know them.
     #[must_use]
     pub fn named(&self) -> Vec<(&'static str, u64)> {

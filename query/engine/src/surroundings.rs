@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::admission::Admission;
 use retrograph_graph::ids::SystemTime;
 use retrograph_graph::value::Value;
 
@@ -40,7 +41,7 @@ impl Origin {
 }
 
 /// Who runs a statement, from where.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Caller {
     /// The name of the user; empty if there is none.
     pub user: Arc<str>,
@@ -52,6 +53,8 @@ pub struct Caller {
     pub is_confined: bool,
     /// Whether they read who did what.
     pub is_auditor: bool,
+    /// Decides which databases they are told of; all if absent.
+    pub admission: Option<Arc<dyn Admission>>,
     /// Where the run comes from.
     pub origin: Origin,
 }

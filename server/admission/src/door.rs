@@ -38,9 +38,29 @@ impl Default for Settings {
             queued_max: 1_000,
             tenant_queued_max: 200,
             wait_max: Duration::from_secs(10),
-            memory_bytes_max: 4 << 30,
+            memory_bytes_max: machine_bytes().map_or(MEMORY_BYTES, |bytes| bytes / 2),
         }
     }
+}
+
+/// How much memory queries take where it cannot be told how much there is.
+const MEMORY_BYTES: usize = 1 << 30;
+
+/// How much memory the machine or the control group of the process has, whichever is less.
+fn machine_bytes() -> Option<usize> {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok();
+    let machine = machine.as_deref().and_then(total_of);
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    // `max` where there is no limit.
+    let group = group.and_then(|text| text.trim().parse().ok());
+    machine.into_iter().chain(group).min()
+}
+
+/// The total that `/proc/meminfo` tells.
+fn total_of(meminfo: &str) -> Option<usize> {
+    let line = meminfo.lines().find(|line| line.starts_with("MemTotal:"))?;
+    let kilobytes: usize = line.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    kilobytes.checked_mul(1_024)
 }
 
 /// When a query that waits gives up.
@@ -330,6 +350,14 @@ mod tests {
             tenant_limits: Arc::default(),
             user_limits: Arc::default(),
         }
+    }
+
+    #[test]
+    fn the_memory_of_the_machine_is_read_from_what_it_tells() {
+        let told = "MemTotal:       16384 kB\nMemFree:         1024 kB\n";
+        assert_eq!(total_of(told), Some(16 << 20));
+        assert_eq!(total_of("MemFree: 1 kB"), None);
+        assert!(Settings::default().memory_bytes_max > 0);
     }
 
     const LONG: Duration = Duration::from_secs(600);

@@ -52,6 +52,8 @@ pub mod code {
     pub const BOOKMARK_TIMEOUT: &str = "Neo.TransientError.Transaction.BookmarkTimeout";
     pub const OUT_OF_MEMORY: &str = "Neo.TransientError.General.MemoryPoolOutOfMemoryError";
     pub const DATABASE_UNAVAILABLE: &str = "Neo.TransientError.General.DatabaseUnavailable";
+    pub const OVERLOADED: &str = "Neo.TransientError.Request.NoThreadsAvailable";
+    pub const TOO_MANY_ROWS: &str = "Neo.ClientError.Statement.ResultTooLarge";
     pub const COMMIT_OUTCOME_UNKNOWN: &str =
         "Neo.DatabaseError.Transaction.TransactionCommitFailed";
     pub const UNKNOWN_ERROR: &str = "Neo.DatabaseError.General.UnknownError";

@@ -55,6 +55,23 @@ settings! {
         workers_max: usize = "1000", from "1" to "100000";
     }
 
+    /// When queries run and what they take together. Tenants and users have limits of their own.
+    ["admission"] admission: Admission {
+        /// Queries that run at the same time. Not set: 8 for each core, at least 16.
+        slots: Option<usize>;
+        /// Queries that may wait for their turn; further ones are rejected.
+        queued_max: usize = "1000", from "0" to "1000000";
+        /// Queries of one tenant that may wait, unless its limits say.
+        tenant_queued_max: usize = "200", from "0" to "1000000";
+        /// How long a query waits at most.
+        wait_max: Duration = "10s", from "0s" to "1h";
+        /// The memory that all queries may take together. Not set: half of what the machine or its control
+        /// group has.
+        memory_bytes_max: Option<Bytes>;
+        /// Queries that take this long are recorded as slow.
+        slow_query: Duration = "1s", from "0s" to "24h";
+    }
+
     /// Drivers that speak Bolt.
     ["bolt"] bolt: Bolt {
         /// Where drivers connect; port 0 takes a free one.

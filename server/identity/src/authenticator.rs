@@ -250,6 +250,7 @@ impl Authenticator {
                     name: vouched.user,
                     tenant: DEFAULT_TENANT.into(),
                     grants: grants.into(),
+                    tenant_grants: snapshot.grants_of_tenant(DEFAULT_TENANT),
                     is_operator,
                     proof: Proof::Password,
                     must_change_password: false,

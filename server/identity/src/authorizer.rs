@@ -4,7 +4,7 @@ use std::fmt;
 
 use retrograph_graph::ids::SystemTime;
 
-use crate::{Action, EVERY_GRAPH, Principal};
+use crate::{Action, EVERY_GRAPH, Grant, Principal};
 
 /// The graph that describes the others.
 const SYSTEM: &str = "system";
@@ -71,8 +71,9 @@ impl fmt::Display for Decision {
 
 /// Whether a principal may do something to a graph.
 ///
-/// A grant on [`EVERY_GRAPH`] reaches the graphs of the principal's tenant; one that names a graph reaches
-/// it whoever owns it. The graph `system` tells about all tenants and is reached by operators only.
+/// What a role allows, on [`EVERY_GRAPH`] or on a graph by its name, reaches the graphs of the principal's tenant,
+/// and those of others as far as these let the tenant. What concerns all tenants is for operators: the graph
+/// `system`, and administration beyond single graphs.
 #[must_use]
 pub fn decide(
     principal: &Principal,
@@ -88,13 +89,19 @@ pub fn decide(
     }
     let is_allowed = match resource.graph {
         SYSTEM => principal.is_operator,
-        graph => principal.grants.iter().any(|grant| {
-            let reaches = match &*grant.graph {
-                EVERY_GRAPH => principal.is_operator || *principal.tenant == *resource.tenant,
-                named => named == graph,
+        EVERY_GRAPH if action == Action::Admin => principal.is_operator,
+        graph => {
+            let allows = |grants: &[Grant]| {
+                let mut grants = grants.iter();
+                grants.any(|grant| {
+                    let reaches = &*grant.graph == EVERY_GRAPH || &*grant.graph == graph;
+                    reaches && grant.actions.contains(action)
+                })
             };
-            reaches && grant.actions.contains(action)
-        }),
+            let is_own = *principal.tenant == *resource.tenant;
+            let is_reached = principal.is_operator || is_own || allows(&principal.tenant_grants);
+            is_reached && allows(&principal.grants)
+        }
     };
     if is_allowed {
         Decision::Allow
@@ -108,9 +115,11 @@ pub fn decide(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::Actions;
     use crate::role::built_in;
-    use crate::{Actions, Grant};
 
     const NOW: Context = Context {
         now: SystemTime(1_000),
@@ -127,6 +136,7 @@ mod tests {
                 actions: role.actions,
             }]
             .into(),
+            tenant_grants: Arc::default(),
             is_operator: role.is_operator,
             proof: crate::Proof::Password,
             must_change_password: false,
@@ -195,9 +205,48 @@ mod tests {
             actions: Actions::of(&[Action::Write]),
         }]
         .into();
-        assert!(may(&principal, Action::Write, "harbor", "other"));
+        assert!(may(&principal, Action::Write, "harbor", "main"));
         assert!(!may(&principal, Action::Read, "harbor", "main"));
         assert!(!may(&principal, Action::Write, "harbour", "main"));
+    }
+
+    #[test]
+    fn graphs_of_others_are_reached_as_far_as_both_role_and_tenant_are_let() {
+        let grant = |graph: &str, actions: &[Action]| Grant {
+            graph: graph.into(),
+            actions: Actions::of(actions),
+        };
+        let mut principal = with_role("editor");
+        assert!(!may(&principal, Action::Read, "harbor", "other"));
+        principal.tenant_grants = [grant("harbor", &[Action::Read, Action::Schema])].into();
+        assert!(may(&principal, Action::Read, "harbor", "other"));
+        assert!(
+            !may(&principal, Action::Write, "harbor", "other"),
+            "the tenant is not let"
+        );
+        assert!(
+            !may(&principal, Action::Schema, "harbor", "other"),
+            "the role does not allow it"
+        );
+        assert!(!may(&principal, Action::Read, "port", "other"));
+        // A role that names a graph is no way around its owner.
+        principal.grants = [grant("port", &[Action::Read])].into();
+        assert!(!may(&principal, Action::Read, "port", "other"));
+        assert!(may(&principal, Action::Read, "port", "main"));
+    }
+
+    #[test]
+    fn administration_of_everything_is_for_operators() {
+        let mut principal = with_role("reader");
+        principal.grants = [Grant {
+            graph: EVERY_GRAPH.into(),
+            actions: Actions::ALL,
+        }]
+        .into();
+        assert!(!may(&principal, Action::Admin, EVERY_GRAPH, "main"));
+        assert!(may(&principal, Action::Audit, EVERY_GRAPH, "main"));
+        assert!(may(&principal, Action::Admin, "harbor", "main"));
+        assert!(may(&with_role("admin"), Action::Admin, EVERY_GRAPH, "main"));
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! ```text
 //! (:User {id, name, tenant, password, mustChangePassword, suspended})-[:HAS_ROLE]->(:Role {name})
 //! (:Role {name})-[:GRANTS]->(:Grant {graph, actions})
+//! (:Tenant {name, weight, concurrent, …})-[:HOLDS]->(:Grant {graph, actions})
+//! (:Graph {name, tenant, …})
 //! (:ApiKey {id, hash, label, expires})-[:OF]->(:User)
 //! (:FailedLogin {user, peer, addresses, count, first, last})
 //! ```
@@ -36,7 +38,7 @@ pub use audit::{AuditedChange, AuditedFailure};
 pub use authenticator::{Authenticator, Credentials, LoginError};
 pub use author::Author;
 pub use authorizer::{Context, Decision, Resource, decide};
-pub use directory::{ApiKeyInfo, Directory, DirectoryError, RoleGrant, UserInfo};
+pub use directory::{ApiKeyInfo, Directory, DirectoryError, RoleGrant, TenantInfo, UserInfo};
 pub use first_start::{CREDENTIAL_FILE, FirstStartError, ensure_admin, read_credential};
 pub use password::PasswordError;
 pub use principal::{Principal, Proof};

@@ -37,6 +37,8 @@ pub struct Principal {
     pub tenant: Arc<str>,
     /// What they may do.
     pub grants: Arc<[Grant]>,
+    /// What other tenants let this one do with their graphs.
+    pub tenant_grants: Arc<[Grant]>,
     /// Whether a role reaches beyond the tenant.
     pub is_operator: bool,
     /// By what they were recognised.

@@ -4,9 +4,12 @@
 //! graph `system`, not in the one the caller works on. `user.changePassword` is for everybody, `audit.*` for those
 //! who may audit, the others for those who may administer. Give passwords as parameters: what is written into a text can be seen by `SHOW TRANSACTIONS`.
 
+mod tenants;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use retrograph_admission::Limits;
 use retrograph_engine::functions::{CallContext, Procedure};
 use retrograph_engine::surroundings::Caller;
 use retrograph_engine::types::Type;
@@ -322,6 +325,7 @@ pub fn procedures(authenticator: &Arc<Authenticator>) -> Vec<Procedure> {
             Ok(keys.into_iter().map(row).collect())
         }),
     );
+    tenants::add_all(&mut add);
     add(
         "audit.failedLogins",
         "Failed logins, the last first: of the users of the caller's tenant, or all. Times are in microseconds \
@@ -405,6 +409,10 @@ pub fn procedures(authenticator: &Arc<Authenticator>) -> Vec<Procedure> {
     );
     all
 }
+
+/// Adds a procedure: name, description, parameters, how many must be given, results, body.
+type Add<'a> =
+    dyn FnMut(&'static str, &str, &[(&str, Type)], usize, &[(&str, Type)], Box<Body>) + 'a;
 
 /// Whom a procedure is for: the action that is missing if not for a caller.
 type Allows = fn(&Caller) -> Result<(), &'static str>;
@@ -513,6 +521,25 @@ impl Arguments<'_> {
         };
         let actions: Option<Actions> = items.iter().map(action).collect();
         actions.ok_or_else(|| self.wrong(place, wanted))
+    }
+
+    /// Limits, of which those that are given are changed.
+    fn limits(&self, place: usize, mut limits: Limits) -> Result<Limits, QueryError> {
+        let wanted = "a map of limits to integers or null";
+        let Some(Value::Map(given)) = self.values.get(place) else {
+            return Err(self.wrong(place, wanted));
+        };
+        for (name, value) in given.iter() {
+            let value = match value {
+                Value::Null => None,
+                Value::Int(number) => Some(*number),
+                _ => return Err(self.wrong(place, wanted)),
+            };
+            limits
+                .set(name, value)
+                .map_err(|bad| RuntimeError::argument(bad.to_string()))?;
+        }
+        Ok(limits)
     }
 
     /// So many days from now.

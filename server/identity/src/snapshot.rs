@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use retrograph_admission::Limits;
 use retrograph_engine::Output;
 use retrograph_graph::ids::{SystemTime, Version};
 use retrograph_graph::value::Value;
@@ -32,13 +33,23 @@ pub(crate) struct ApiKey {
     pub(crate) label: Arc<str>,
 }
 
+/// A tenant as the graph says.
+#[derive(Clone, Debug, Default)]
+struct Tenant {
+    limits: Arc<Limits>,
+    grants: Arc<[Grant]>,
+}
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Snapshot {
     pub(crate) version: Version,
     pub(crate) users: BTreeMap<Arc<str>, User>,
     pub(crate) keys: HashMap<Arc<str>, ApiKey>,
-    tenants: HashMap<Arc<str>, Arc<str>>,
+    /// Who owns each graph there is; none if that was never said.
+    owners: BTreeMap<Arc<str>, Option<Arc<str>>>,
+    tenants: BTreeMap<Arc<str>, Tenant>,
+    user_limits: HashMap<Arc<str>, Arc<Limits>>,
     roles: BTreeMap<Arc<str>, Vec<Grant>>,
 }
 
@@ -59,6 +70,25 @@ pub(crate) const KEYS: &str =
 
 /// What is read of graphs, one row for each.
 pub(crate) const GRAPHS: &str = "MATCH (g:Graph) RETURN g.name, g.tenant";
+
+/// What is read of the grants of tenants, one row for each.
+pub(crate) const TENANT_GRANTS: &str =
+    "MATCH (t:Tenant)-[:HOLDS]->(g:Grant) RETURN t.name, g.graph, g.actions";
+
+/// What is read of tenants, one row for each.
+pub(crate) fn tenants() -> String {
+    limits_of("Tenant")
+}
+
+/// What is read of the limits of users, one row for each.
+pub(crate) fn user_limits() -> String {
+    limits_of("User")
+}
+
+fn limits_of(label: &str) -> String {
+    let limits = Limits::NAMES.map(|name| format!("n.{name}"));
+    format!("MATCH (n:{label}) RETURN n.name, {}", limits.join(", "))
+}
 
 impl Snapshot {
     pub(crate) fn read(
@@ -86,7 +116,7 @@ impl Snapshot {
         }
         for row in graphs {
             let (name, tenant) = owned(row).ok_or(Malformed("a graph"))?;
-            snapshot.tenants.extend(tenant.map(|tenant| (name, tenant)));
+            snapshot.owners.insert(name, tenant);
         }
         Ok(snapshot)
     }
@@ -99,10 +129,84 @@ impl Snapshot {
             .collect()
     }
 
+    /// Takes over what is said of tenants, their grants and the limits of users.
+    pub(crate) fn read_tenants(
+        &mut self,
+        tenants: &[Vec<Output>],
+        grants: &[Vec<Output>],
+        users: &[Vec<Output>],
+    ) -> Result<(), Malformed> {
+        let mut held: HashMap<Arc<str>, Vec<Grant>> = HashMap::new();
+        for row in grants {
+            let (name, grant) = grant(row).ok_or(Malformed("a grant of a tenant"))?;
+            held.entry(name).or_default().extend(grant);
+        }
+        self.tenants
+            .insert(DEFAULT_TENANT.into(), Tenant::default());
+        for row in tenants {
+            let (name, limits) = limits(row).ok_or(Malformed("a tenant"))?;
+            let mut grants = held.remove(&name).unwrap_or_default();
+            grants.sort_by(|one, other| one.graph.cmp(&other.graph));
+            let tenant = Tenant {
+                limits: Arc::new(limits),
+                grants: grants.into(),
+            };
+            self.tenants.insert(name, tenant);
+        }
+        for row in users {
+            let (name, limits) = limits(row).ok_or(Malformed("the limits of a user"))?;
+            if limits != Limits::default() {
+                self.user_limits.insert(name, Arc::new(limits));
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the tenants, in order.
+    pub(crate) fn tenants(&self) -> Vec<Arc<str>> {
+        self.tenants.keys().cloned().collect()
+    }
+
+    /// Whether there is a tenant of this name.
+    pub(crate) fn has_tenant(&self, name: &str) -> bool {
+        self.tenants.contains_key(name)
+    }
+
+    /// Whether there is a graph of this name.
+    pub(crate) fn has_graph(&self, name: &str) -> bool {
+        self.owners.contains_key(name)
+    }
+
+    /// The graphs that a tenant owns, in order.
+    pub(crate) fn graphs_of(&self, tenant: &str) -> Vec<Arc<str>> {
+        let graphs = self.owners.iter();
+        graphs
+            .filter(|(_, owner)| owner.as_deref().unwrap_or(DEFAULT_TENANT) == tenant)
+            .map(|(graph, _)| Arc::clone(graph))
+            .collect()
+    }
+
+    /// What a tenant may take.
+    pub(crate) fn limits_of_tenant(&self, name: &str) -> Arc<Limits> {
+        let tenant = self.tenants.get(name);
+        tenant.map_or_else(Arc::default, |tenant| Arc::clone(&tenant.limits))
+    }
+
+    /// What others let a tenant do with their graphs.
+    pub(crate) fn grants_of_tenant(&self, name: &str) -> Arc<[Grant]> {
+        let tenant = self.tenants.get(name);
+        tenant.map_or_else(Arc::default, |tenant| Arc::clone(&tenant.grants))
+    }
+
+    /// What a user may take of what the tenant may.
+    pub(crate) fn limits_of_user(&self, name: &str) -> Arc<Limits> {
+        self.user_limits.get(name).cloned().unwrap_or_default()
+    }
+
     /// Who owns a graph; also one that is not there yet.
     pub(crate) fn tenant_of(&self, graph: &str) -> Arc<str> {
-        let known = self.tenants.get(graph).cloned();
-        known.unwrap_or_else(|| DEFAULT_TENANT.into())
+        let known = self.owners.get(graph).cloned();
+        known.flatten().unwrap_or_else(|| DEFAULT_TENANT.into())
     }
 
     /// The roles that were made, by name. Those of the built-in ones that somebody has are in the graph
@@ -143,6 +247,7 @@ impl Snapshot {
             name: Arc::clone(&user.name),
             tenant: Arc::clone(&user.tenant),
             grants: grants.into(),
+            tenant_grants: self.grants_of_tenant(&user.tenant),
             is_operator,
             proof: Proof::Password,
             must_change_password: user.must_change_password,
@@ -256,4 +361,17 @@ fn owned(row: &[Output]) -> Option<(Arc<str>, Option<Arc<str>>)> {
         return None;
     };
     Some((text(name)?, optional(tenant, text)?))
+}
+
+fn limits(row: &[Output]) -> Option<(Arc<str>, Limits)> {
+    let (name, values) = row.split_first()?;
+    let mut limits = Limits::default();
+    for (limit, output) in Limits::NAMES.into_iter().zip(values) {
+        match value(output)? {
+            Value::Null => {}
+            Value::Int(number) => limits.set(limit, Some(*number)).ok()?,
+            _ => return None,
+        }
+    }
+    Some((text(name)?, limits))
 }

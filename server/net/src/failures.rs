@@ -22,8 +22,13 @@ pub fn of_query(error: &QueryError, text: &str) -> Failure {
         QueryError::Graph(error) => of_graph(error),
         QueryError::Commit(error) => of_commit(error),
         QueryError::Refused(refusal) => identity::of_refusal(refusal),
-        QueryError::Cancelled => Failure::new(code::TERMINATED, error.to_string()),
+        QueryError::Cancelled | QueryError::Terminated => {
+            Failure::new(code::TERMINATED, error.to_string())
+        }
         QueryError::TimedOut { .. } => Failure::new(code::TRANSACTION_TIMED_OUT, error.to_string()),
+        QueryError::Overloaded { .. } => Failure::new(code::OVERLOADED, error.to_string()),
+        QueryError::TooManyRows { .. } => Failure::new(code::TOO_MANY_ROWS, error.to_string()),
+        QueryError::OverBudget { .. } => Failure::new(code::OUT_OF_MEMORY, error.to_string()),
         QueryError::OutOfMemory { .. } => Failure::new(code::OUT_OF_MEMORY, error.to_string()),
         QueryError::AfterCommits { error: of, count } => {
             let Failure { code, message } = of_query(of, text);
@@ -163,6 +168,12 @@ mod tests {
         };
         assert!(!of_commit(&unknown).is_transient());
         assert_eq!(of_commit(&CommitError::NotLeading).code, code::NOT_A_LEADER);
+        let overloaded = QueryError::Overloaded {
+            reason: "too much".to_owned(),
+            retry_after_ms: 5,
+        };
+        assert!(of_query(&overloaded, "").is_transient());
+        assert!(!of_query(&QueryError::TooManyRows { limit: 1 }, "").is_transient());
         assert!(!of_query(&QueryError::TimedOut { limit_ms: 1 }, "").is_transient());
     }
 

@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use retrograph_admission::Requester;
 use retrograph_bolt::Failure;
 use retrograph_bolt::failure::code;
 use retrograph_engine::plan::Access as Needs;
 use retrograph_engine::{Admission, Demand, Refusal, Rights, Shape};
 use retrograph_graph::clock::{Clock, MachineClock};
 use retrograph_identity::{
-    Action, Authenticator, CHANGE_PASSWORD, Context, Credentials, Decision, Directory,
-    DirectoryError, EVERY_GRAPH, LoginError, Principal, Proof, Resource, TokenError, decide,
+    Action, Authenticator, CHANGE_PASSWORD, Context, Credentials, DEFAULT_TENANT, Decision,
+    Directory, DirectoryError, EVERY_GRAPH, LoginError, Principal, Proof, Resource, TokenError,
+    decide,
 };
 
 /// Who may connect.
@@ -152,6 +154,32 @@ impl Identity {
         graphs
     }
 
+    /// For whom its statements run, and what they may take.
+    pub(crate) fn requester(&self) -> Result<Requester, Refusal> {
+        match self {
+            Self::Owner(actor) => Ok(Requester {
+                tenant: DEFAULT_TENANT.into(),
+                user: Arc::clone(actor),
+                tenant_limits: Arc::default(),
+                user_limits: Arc::default(),
+            }),
+            Self::User {
+                principal,
+                directory,
+            } => {
+                let undecided = |error: DirectoryError| Refusal::Undecided(error.to_string());
+                let (tenant, tenant_limits, user_limits) =
+                    directory.limits(principal).map_err(undecided)?;
+                Ok(Requester {
+                    tenant,
+                    user: Arc::clone(&principal.id),
+                    tenant_limits,
+                    user_limits,
+                })
+            }
+        }
+    }
+
     /// What decides over its statements on a graph.
     pub(crate) fn admission(&self, graph: &Arc<str>) -> Option<Arc<dyn Admission>> {
         match self {
@@ -244,7 +272,11 @@ impl Gate {
                 _ => format!("the user `{name}` may not log in any more"),
             }));
         };
-        let tenant = self.directory.tenant_of(&self.graph).map_err(undecided)?;
+        let tenant = match &*self.graph {
+            // What is about no single graph is about the own tenant.
+            EVERY_GRAPH => Arc::clone(&principal.tenant),
+            graph => self.directory.tenant_of(graph).map_err(undecided)?,
+        };
         let resource = Resource {
             graph: &self.graph,
             tenant: &tenant,
@@ -298,6 +330,15 @@ impl Admission for Gate {
             return Ok(());
         }
         refusal_of(decision)
+    }
+
+    fn may_see(&self, database: &str) -> bool {
+        let graph = Self {
+            graph: database.into(),
+            ..self.clone()
+        };
+        let may = |action| matches!(graph.decide(&[action]), Ok(Decision::Allow));
+        Action::ALL.into_iter().any(may)
     }
 
     fn rights(&self) -> Rights {

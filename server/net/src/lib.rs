@@ -17,11 +17,15 @@ mod failures;
 pub mod http;
 mod identity;
 mod metrics;
+mod overview;
 mod server;
 mod socket;
 mod target;
 pub mod tls;
+mod turns;
 mod workers;
 
 pub use identity::Access;
+pub use retrograph_admission::Settings as AdmissionSettings;
 pub use server::{ListenError, Options, Protection, Server, Stop};
+pub use turns::TurnOptions;

@@ -19,8 +19,10 @@ use tracing::{debug, error, info, warn};
 use crate::client_certificate::ClientCertificates;
 use crate::identity::Access;
 use crate::metrics::{Metrics, Open};
+use crate::overview;
 use crate::socket::Socket;
 use crate::tls::{Certificate, TlsError, TlsFiles};
+use crate::turns::{TurnOptions, Turnstile};
 use crate::workers::{STACK_BYTES, Workers};
 use crate::{bolt, http};
 
@@ -60,12 +62,14 @@ pub struct Options {
     pub connections_max: usize,
     /// How many queries or open transactions there may be at the same time.
     pub workers_max: usize,
+    /// When statements run and what they may take.
+    pub turns: TurnOptions,
 }
 
 impl Options {
     /// The usual ones, with nothing to listen on yet.
     #[must_use]
-    pub const fn new(access: Access) -> Self {
+    pub fn new(access: Access) -> Self {
         Self {
             bolt: None,
             http: http::Options {
@@ -79,6 +83,7 @@ impl Options {
             is_plaintext_exposed: false,
             connections_max: 10_000,
             workers_max: 1_000,
+            turns: TurnOptions::default(),
         }
     }
 
@@ -170,6 +175,7 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) workers: Arc<Workers>,
     pub(crate) metrics: Metrics,
+    pub(crate) turns: Arc<Turnstile>,
 }
 
 /// Where connections come in.
@@ -256,11 +262,15 @@ impl Server {
             access: options.access,
             workers: Workers::new(options.workers_max),
             metrics: Metrics::new(),
+            turns: Turnstile::new(&options.turns),
         });
         let connections = Arc::new(Connections {
             open: AtomicUsize::new(0),
             max: options.connections_max,
         });
+        for procedure in overview::procedures(&shared.turns) {
+            shared.database.engine().register_procedure(procedure);
+        }
         let bolt = match options.bolt {
             None => None,
             Some(options) => {

@@ -18,6 +18,7 @@ use retrograph_server::DatabaseError;
 
 use crate::identity::Identity;
 use crate::server::Shared;
+use crate::turns::Turnstile;
 use crate::{bookmark, failures};
 
 /// The graph that describes the others. Its nodes are the server's own.
@@ -84,6 +85,7 @@ pub struct Target {
     graph_name: Arc<str>,
     as_of: Option<AsOf>,
     is_system: bool,
+    turns: Arc<Turnstile>,
 }
 
 impl Target {
@@ -136,6 +138,7 @@ impl Target {
                 metadata: terms.metadata,
             },
             admission: identity.admission(&self.graph_name),
+            turns: Some(self.turns.turns_of(identity, &self.name)),
             ..RunOptions::default()
         })
     }
@@ -194,13 +197,16 @@ impl Targets {
             name: name.into(),
             graph,
             as_of,
+            turns: Arc::clone(&self.shared.turns),
         };
         self.last = Some((named.map(str::to_owned), target.clone()));
         Ok(target)
     }
 
     fn home(&self, identity: &Identity) -> Result<String, Failure> {
-        if let Some(name) = &self.shared.default_graph {
+        if let Some(name) = &self.shared.default_graph
+            && identity.may_use(&name.as_str().into()).is_ok()
+        {
             return Ok(name.clone());
         }
         let graphs = self

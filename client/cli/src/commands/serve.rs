@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use retrograph_bolt::limits::{Limits, MessageLimits};
-use retrograph_config::Settings;
+use retrograph_config::{Bytes, Settings};
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures, read_issuers};
-use retrograph_net::{Access, Options, Server, bolt, http};
+use retrograph_net::{Access, AdmissionSettings, Options, Server, TurnOptions, bolt, http};
 use retrograph_server::{Database, DatabaseError};
 use tracing::info;
 
@@ -80,7 +80,25 @@ fn options(settings: &Settings, access: Access) -> Options {
         is_plaintext_exposed: settings.access.plaintext,
         connections_max: settings.server.connections_max,
         workers_max: settings.server.workers_max,
+        turns: turns(&settings.admission),
         ..Options::new(access)
+    }
+}
+
+fn turns(settings: &retrograph_config::settings::Admission) -> TurnOptions {
+    let small = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+    let unless_set = AdmissionSettings::default();
+    TurnOptions {
+        admission: AdmissionSettings {
+            slots: settings.slots.map_or(unless_set.slots, small),
+            queued_max: settings.queued_max,
+            tenant_queued_max: small(settings.tenant_queued_max),
+            wait_max: settings.wait_max,
+            memory_bytes_max: settings
+                .memory_bytes_max
+                .map_or(unless_set.memory_bytes_max, Bytes::size),
+        },
+        slow_query: Some(settings.slow_query),
     }
 }
 

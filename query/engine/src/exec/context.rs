@@ -11,9 +11,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
+use parking_lot::Mutex;
 use retrograph_graph::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version};
 use retrograph_graph::value::Value;
 use retrograph_graph::{Committed, GraphRead, Sequence, Transaction};
@@ -28,10 +30,27 @@ use crate::plan::Step;
 use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
 use crate::summary::{Counters, StepProfile};
 use crate::surroundings::Caller;
+use crate::turn::Account;
 
 /// Stops a running query from another thread.
 #[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken(Arc<Signal>);
+
+#[derive(Debug, Default)]
+struct Signal {
+    is_set: AtomicBool,
+    /// Sleeps until it is set, or something else happens.
+    sleeper: Mutex<Option<Thread>>,
+}
+
+/// While it is there, cancelling wakes the thread that asked for it.
+pub struct Watch<'t>(&'t Signal);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        *self.0.sleeper.lock() = None;
+    }
+}
 
 impl CancelToken {
     /// A token that has not been used.
@@ -42,18 +61,28 @@ impl CancelToken {
 
     /// Asks the query to end; it fails with [`QueryError::Cancelled`] soon.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_set.store(true, Ordering::Relaxed);
+        if let Some(sleeper) = &*self.0.sleeper.lock() {
+            sleeper.unpark();
+        }
+    }
+
+    /// Has this thread woken ([`Thread::unpark`]) when the query is asked to end. The last thread that asked is.
+    #[must_use]
+    pub fn watch(&self) -> Watch<'_> {
+        *self.0.sleeper.lock() = Some(std::thread::current());
+        Watch(&self.0)
     }
 
     /// Whether the query was asked to end.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_set.load(Ordering::Relaxed)
     }
 }
 
 /// How long and how large an execution may become.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Limits {
     /// Asked now and then.
     pub(crate) cancel: Option<CancelToken>,
@@ -63,6 +92,10 @@ pub(crate) struct Limits {
     pub(crate) deadline: Option<(Instant, Duration)>,
     /// How many bytes blocking operators may hold together.
     pub(crate) memory_bytes_max: usize,
+    /// How many rows the result may have.
+    pub(crate) rows_max: Option<u64>,
+    /// What was taken and used.
+    pub(crate) account: Account,
 }
 
 /// The writing side of an execution.
@@ -477,8 +510,14 @@ impl<'a> Context<'a> {
 
     #[cold]
     fn check(&mut self) -> Result<(), QueryError> {
-        self.ticks = 0;
+        self.note_work();
         self.limits.check()
+    }
+
+    /// Notes the work since the last time.
+    pub(crate) fn note_work(&mut self) {
+        let ticks = std::mem::take(&mut self.ticks);
+        self.limits.account.scanned(u64::from(ticks));
     }
 
     /// Takes memory for an operator.
@@ -495,7 +534,7 @@ impl<'a> Context<'a> {
                 limit_bytes,
             });
         }
-        Ok(())
+        self.limits.account.operators(operator, self.memory_bytes)
     }
 
     /// Fails if an operator's own memory alone is above the limit; for memory that grows and shrinks
@@ -505,14 +544,15 @@ impl<'a> Context<'a> {
         operator: &'static str,
         bytes: usize,
     ) -> Result<(), QueryError> {
-        if self.memory_bytes.saturating_add(bytes) > self.limits.memory_bytes_max {
+        let bytes = self.memory_bytes.saturating_add(bytes);
+        if bytes > self.limits.memory_bytes_max {
             let limit_bytes = self.limits.memory_bytes_max;
             return Err(QueryError::OutOfMemory {
                 operator,
                 limit_bytes,
             });
         }
-        Ok(())
+        self.limits.account.cover(operator, bytes)
     }
 
     /// How many more bytes the query may take.
@@ -525,6 +565,7 @@ impl<'a> Context<'a> {
     /// Gives memory back.
     pub(crate) fn release(&mut self, bytes: usize) {
         self.memory_bytes = self.memory_bytes.saturating_sub(bytes);
+        self.limits.account.released(self.memory_bytes);
     }
 
     /// Runs `body` with what functions may use.

@@ -24,7 +24,11 @@ pub(crate) fn described_databases(
             format!("the databases cannot be listed: {error}"),
         )
     })?;
-    if databases.is_empty() {
+    let is_known = !databases.is_empty();
+    if let Some(admission) = &context.caller.admission {
+        databases.retain(|database| admission.may_see(&database.name));
+    }
+    if !is_known {
         databases.push(DatabaseDescription {
             name: context.caller.origin.database().into(),
             is_system: false,

@@ -71,6 +71,7 @@ fn row(transaction: &RunningTransaction, now: i64) -> Row {
         moment(transaction.started_us),
         text(match (transaction.is_terminated, statement) {
             (true, _) => "Terminated",
+            (false, Some(_)) if transaction.is_waiting => "Waiting",
             (false, Some(_)) => "Running",
             (false, None) => "Idle",
         }),

@@ -6,6 +6,7 @@
 
 mod keys;
 mod roles;
+mod tenants;
 mod users;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use retrograph_server::{Database, DatabaseError};
 
 pub use keys::ApiKeyInfo;
 pub use roles::RoleGrant;
+pub use tenants::TenantInfo;
 pub use users::UserInfo;
 
 use crate::failures::FailedLogins;
@@ -77,6 +79,17 @@ pub enum DirectoryError {
     /// The role is always there and always the same.
     #[error("the role `{0}` is built in and cannot be changed; make another one")]
     BuiltIn(String),
+    /// The tenant is always there.
+    #[error("the tenant `{0}` is that of users and graphs that have no other; it stays")]
+    DefaultTenant(String),
+    /// The tenant still has users or graphs.
+    #[error("the tenant `{tenant}` still has {of}; assign it to another tenant or drop it first")]
+    InUse {
+        /// The tenant.
+        tenant: String,
+        /// What belongs to it.
+        of: String,
+    },
     /// Nobody could administer any more.
     #[error(
         "`{0}` is the last user with a password and the role `admin`; give it to another one first"
@@ -125,6 +138,7 @@ impl Directory {
             ("user_id", "User", "id"),
             ("role_name", "Role", "name"),
             ("api_key_id", "ApiKey", "id"),
+            ("tenant_name", "Tenant", "name"),
         ] {
             let text = format!(
                 "CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{label}) REQUIRE n.{key} IS UNIQUE"
@@ -151,10 +165,15 @@ impl Directory {
             is_read_only: true,
             ..RunOptions::default()
         };
-        let rows = |text| self.query(text, Parameters::new(), &options);
+        let rows = |text: &str| self.query(text, Parameters::new(), &options);
         let (users, roles) = (rows(snapshot::USERS)?, rows(snapshot::ROLES)?);
         let (keys, graphs) = (rows(snapshot::KEYS)?, rows(snapshot::GRAPHS)?);
-        let snapshot = Snapshot::read(version, &users, &roles, &keys, &graphs)?;
+        let mut snapshot = Snapshot::read(version, &users, &roles, &keys, &graphs)?;
+        snapshot.read_tenants(
+            &rows(&snapshot::tenants())?,
+            &rows(snapshot::TENANT_GRANTS)?,
+            &rows(&snapshot::user_limits())?,
+        )?;
         let snapshot = Arc::new(snapshot);
         // Of two that read at once, the later version stays; the earlier one is read again at need.
         self.latest.store(Arc::clone(&snapshot));
@@ -190,6 +209,7 @@ impl Directory {
             let (grants, is_operator) = snapshot.granted(roles);
             return Ok(user.is_none().then(|| Principal {
                 grants: grants.into(),
+                tenant_grants: snapshot.grants_of_tenant(&principal.tenant),
                 is_operator,
                 ..principal.clone()
             }));

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Dialect, Failure, Outcome, Records, Value as Sent};
-use retrograph_engine::{Control, QueryError, RowSink, Views};
+use retrograph_engine::{Control, QueryError, RowSink, Turn, Views};
 use retrograph_graph::value::Value;
 
 use super::records;
-use super::worker::{Command, Inbox, Outbox, Waited};
+use super::worker::{Command, Inbox, Outbox, Reply, Waited};
 
 /// Rows are handed on once they have this many bytes.
 const BATCH_BYTES: usize = 64 << 10;
@@ -102,6 +102,8 @@ pub struct Stream<'w> {
     /// Whether the client waits for an answer.
     is_awaited: bool,
     kept: Rest,
+    /// Paused while the client is waited for.
+    turn: Option<Arc<dyn Turn>>,
 }
 
 impl<'w> Stream<'w> {
@@ -127,6 +129,7 @@ impl<'w> Stream<'w> {
             wish: Wish::Drop,
             is_awaited: true,
             kept: Rest::default(),
+            turn: None,
         }
     }
 
@@ -163,13 +166,21 @@ impl<'w> Stream<'w> {
         if self.is_awaited {
             self.is_awaited = false;
             // If nobody is there any more, the next wait says so.
-            let _ = self.outbox.send(self.records.take(), Some(outcome));
+            let _ = self.send(Some(outcome));
         }
     }
 
-    /// Waits for what the client wants.
+    /// Waits for what the client wants. Others run meanwhile.
     fn wait(&mut self) -> Result<(), QueryError> {
+        self.wait_for_wish()?;
+        self.resume()
+    }
+
+    fn wait_for_wish(&mut self) -> Result<(), QueryError> {
         loop {
+            if !self.inbox.has_next() {
+                self.pause();
+            }
             let command = match self.inbox.wait(self.deadline.map(|(at, _)| at)) {
                 Waited::Command(command) => command,
                 Waited::Gone => return Err(QueryError::Cancelled),
@@ -229,6 +240,37 @@ impl<'w> Stream<'w> {
         self.wait()
     }
 
+    /// Hands rows on. While the client does not read, others run.
+    fn hand_on(&mut self) -> Result<(), QueryError> {
+        self.send(None)?;
+        self.resume()
+    }
+
+    /// Sends what there is to be sent; pauses if the client does not read.
+    fn send(&mut self, outcome: Option<Outcome>) -> Result<(), QueryError> {
+        let reply = Reply {
+            records: self.records.take(),
+            outcome,
+        };
+        match self.outbox.try_send(reply)? {
+            None => Ok(()),
+            Some(Reply { records, outcome }) => {
+                self.pause();
+                self.outbox.send(records, outcome)
+            }
+        }
+    }
+
+    fn pause(&self) {
+        if let Some(turn) = &self.turn {
+            turn.pause();
+        }
+    }
+
+    fn resume(&self) -> Result<(), QueryError> {
+        self.turn.as_ref().map_or(Ok(()), |turn| turn.resume())
+    }
+
     fn encode(&mut self, row: &[Value], views: &Views) -> Result<(), QueryError> {
         let added = self.records.add(row.len(), |encoder, dialect| {
             row.iter()
@@ -278,6 +320,10 @@ pub fn portion(
 }
 
 impl RowSink for Stream<'_> {
+    fn begun(&mut self, turn: &Arc<dyn Turn>) {
+        self.turn = Some(Arc::clone(turn));
+    }
+
     fn columns(&mut self, columns: &[Arc<str>]) -> Result<(), QueryError> {
         let fields: Vec<Sent> = columns.iter().map(|name| (&**name).into()).collect();
         let milliseconds = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -300,7 +346,7 @@ impl RowSink for Stream<'_> {
                     self.encode(row, views)?;
                     self.wish = Wish::Send(rows.map(|rows| rows - 1));
                     if self.records.bytes().len() >= BATCH_BYTES {
-                        self.outbox.send(self.records.take(), None)?;
+                        self.hand_on()?;
                     }
                     return Ok(Control::Continue);
                 }

@@ -12,6 +12,7 @@ use retrograph_bolt::{Dialect, Failure, Outcome, Value, Version};
 use retrograph_engine::Origin;
 use retrograph_engine::{CancelToken, OpenTransaction, QueryError, RunOptions, Summary};
 use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::stream::{self, Ended, Finished, Stream};
 use super::{extra, parameters, summaries};
@@ -91,6 +92,14 @@ impl Inbox {
         }
     }
 
+    /// Whether a command is there, so that waiting for it takes no time.
+    pub fn has_next(&mut self) -> bool {
+        if self.next.is_none() {
+            self.next = self.commands.try_recv().ok();
+        }
+        self.next.is_some()
+    }
+
     pub fn put_back(&mut self, command: Command) {
         self.next = Some(command);
     }
@@ -112,14 +121,28 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    pub fn send(&self, records: Vec<u8>, outcome: Option<Outcome>) -> Result<(), QueryError> {
-        if let Some(Outcome::Failed(failure)) = &outcome {
-            self.failed.set(Some(End::of_code(&failure.code)));
+    /// Sends a reply unless that would take time; it is given back then.
+    pub fn try_send(&self, reply: Reply) -> Result<Option<Reply>, QueryError> {
+        self.note(reply.outcome.as_ref());
+        match self.replies.try_send(reply) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(reply)) => Ok(Some(reply)),
+            Err(TrySendError::Closed(_)) => Err(QueryError::Cancelled),
         }
+    }
+
+    pub fn send(&self, records: Vec<u8>, outcome: Option<Outcome>) -> Result<(), QueryError> {
+        self.note(outcome.as_ref());
         let reply = Reply { records, outcome };
         self.replies
             .blocking_send(reply)
             .map_err(|_| QueryError::Cancelled)
+    }
+
+    fn note(&self, outcome: Option<&Outcome>) {
+        if let Some(Outcome::Failed(failure)) = outcome {
+            self.failed.set(Some(End::of_code(&failure.code)));
+        }
     }
 }
 
