@@ -275,6 +275,9 @@ impl Server {
             None => None,
             Some(options) => {
                 let listener = listen(options.listen, &[])?;
+                if let Some(components) = options.components() {
+                    shared.database.engine().register_procedure(components);
+                }
                 let service = bolt::Service::new(Arc::clone(&shared), options, listener.address);
                 Some((listener, Arc::new(service)))
             }

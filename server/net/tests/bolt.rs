@@ -650,3 +650,19 @@ fn a_server_that_strangers_can_reach_is_refused() {
     let refused = Server::listen(database, options);
     assert!(matches!(refused, Err(ListenError::Exposed(_))));
 }
+
+#[test]
+fn components_are_those_of_the_vendor_only_where_a_compatible_name_is_asked_for() {
+    let text = "CALL dbms.components() YIELD name, versions RETURN name, versions[0] AS version";
+    let (rows, _) = Fixture::new().client().query(text);
+    assert_eq!(
+        rows,
+        [vec!["Retrograph".into(), env!("CARGO_PKG_VERSION").into()]]
+    );
+    let compatible = Fixture::with(|options| {
+        let bolt = bolt(options);
+        *bolt = bolt.clone().with_compatible_agent();
+    });
+    let (rows, _) = compatible.client().query(text);
+    assert_eq!(rows, [vec!["Neo4j Kernel".into(), "5.26.0".into()]]);
+}

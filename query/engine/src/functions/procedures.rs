@@ -265,22 +265,25 @@ fn catalog_procedures() -> Vec<Procedure> {
     ]
 }
 
+/// `dbms.components` of a program that goes by this name and version. Clients decide by it what they may ask.
+#[must_use]
+pub fn components(name: &'static str, version: &'static str) -> Procedure {
+    procedure(
+        "dbms.components",
+        "The name, versions and edition of this program.",
+        &[
+            ("name", Type::String),
+            ("versions", Type::List(Box::new(Type::String))),
+            ("edition", Type::String),
+        ],
+        move |_, sink| sink(vec![text(name), list([text(version)]), text("community")]),
+    )
+}
+
 /// What the program says about itself.
 fn server_procedures(host: &Arc<Host>) -> Vec<Procedure> {
     let mut procedures = vec![
-        procedure(
-            "dbms.components",
-            "The name, versions and edition of this program.",
-            &[
-                ("name", Type::String),
-                ("versions", Type::List(Box::new(Type::String))),
-                ("edition", Type::String),
-            ],
-            |_, sink| {
-                let versions = list([text(env!("CARGO_PKG_VERSION"))]);
-                sink(vec![text("Retrograph"), versions, text("community")])
-            },
-        ),
+        components("Retrograph", env!("CARGO_PKG_VERSION")),
         procedure(
             "db.ping",
             "Answers true: the database can be reached.",

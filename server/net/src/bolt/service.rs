@@ -6,12 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use retrograph_bolt::Limits;
+use retrograph_engine::functions::Procedure;
+use retrograph_engine::functions::procedures::components;
 use tokio::sync::watch;
 
 use super::session::Session;
 use super::worker::Counters;
 use crate::server::Shared;
 use crate::socket::Socket;
+
+/// The version of the vendor's server that a compatible name speaks of.
+const COMPATIBLE_VERSION: &str = "5.26.0";
 
 /// How Bolt is spoken.
 #[derive(Clone, Debug)]
@@ -22,6 +27,9 @@ pub struct Options {
     pub advertised: Option<String>,
     /// The name and version that clients are told.
     pub agent: String,
+    /// Whether `dbms.components` speaks of that vendor's server too, by whose version clients decide what they
+    /// may ask.
+    pub(crate) is_compatible: bool,
     /// A connection that has nothing open for this long gives its worker back.
     pub worker_idle: Duration,
     /// How much the rows of a transaction may take that are kept of unread results while its next query
@@ -39,17 +47,26 @@ impl Options {
             listen,
             advertised: None,
             agent: concat!("Retrograph/", env!("CARGO_PKG_VERSION")).to_owned(),
+            is_compatible: false,
             worker_idle: Duration::from_secs(10),
             kept_bytes_max: 64 << 20,
             limits: Limits::default(),
         }
     }
 
-    /// Goes by a name that those drivers accept that accept one vendor's only.
+    /// Goes by a name and version that those clients accept that accept one vendor's only, to drivers and in
+    /// `dbms.components`.
     #[must_use]
     pub fn with_compatible_agent(mut self) -> Self {
-        self.agent = format!("Neo4j/5.26.0 compatible ({})", self.agent);
+        self.agent = format!("Neo4j/{COMPATIBLE_VERSION} compatible ({})", self.agent);
+        self.is_compatible = true;
         self
+    }
+
+    /// What `dbms.components` is to say in place of the truth, if anything.
+    pub(crate) fn components(&self) -> Option<Procedure> {
+        self.is_compatible
+            .then(|| components("Neo4j Kernel", COMPATIBLE_VERSION))
     }
 }
 
