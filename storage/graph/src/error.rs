@@ -83,8 +83,8 @@ pub enum GraphError {
     },
     /// Two nodes would have the same value of a property that is unique for their label.
     #[error(
-        "node {node} cannot have {label}.{key} = {value}: node {existing} has it and constraint \
-         {constraint} makes it unique"
+        "node {existing} already exists with label {label} and property {key} = {value}, which \
+         constraint {constraint} makes unique, so node {node} cannot have it"
     )]
     NotUnique {
         /// The constraint.

@@ -419,7 +419,7 @@ pub(crate) fn within_transaction() -> QueryError {
     RuntimeError::new(
         RuntimeKind::SemanticError,
         "ExplicitTransaction",
-        "CALL { … } IN TRANSACTIONS commits as it goes, so it cannot run in a transaction that is open; \
+        "CALL { … } IN TRANSACTIONS in an open transaction is not possible, as it commits as it goes; \
          run it by itself",
     )
     .into()
