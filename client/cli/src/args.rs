@@ -23,7 +23,7 @@ const DATA_VARIABLE: &str = "RETROGRAPH_DATA";
     version,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 success, 1 a query or another request failed, 2 wrong usage or configuration, 3 the \
-        data directory cannot be used, 4 an import was stopped by its rejects, 130 interrupted.\n\n\
+        data directory or the server cannot be used, 4 an import was stopped by its rejects, 130 interrupted.\n\n\
         Example: retrograph demo --data ./demo-data && retrograph shell --data ./demo-data"
 )]
 pub struct Arguments {
@@ -116,6 +116,26 @@ pub enum ConfigAction {
     },
 }
 
+/// The server a command is about, if it is not about a data directory.
+#[derive(Debug, Default, Args)]
+pub struct ServerArguments {
+    /// Ask a server in place of opening the data directory: http://host:port or https://host:port
+    /// [default: $RETROGRAPH_SERVER, unless --data is given]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Log in with what this file holds: user:password or an API key [default: $RETROGRAPH_API_KEY, else
+    /// $RETROGRAPH_USER and $RETROGRAPH_PASSWORD, else admin.credential of the data directory of a server on
+    /// this machine]
+    #[arg(long, value_name = "FILE")]
+    pub credential: Option<PathBuf>,
+    /// Trust the servers that these authorities vouch for, in PEM [default: those the system trusts]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Send credentials to another machine unencrypted
+    #[arg(long)]
+    pub allow_plaintext: bool,
+}
+
 /// The moment a command reads.
 #[derive(Debug, Default, Args)]
 #[group(multiple = false)]
@@ -171,9 +191,12 @@ pub struct QueryArguments {
     /// Give up after a time such as 500ms, 10s or 2m
     #[arg(long, value_name = "TIME", value_parser = retrograph_config::parse_duration)]
     pub timeout: Option<Duration>,
-    /// Who runs the query, as recorded with commits [default: the user of the system]
+    /// Who runs the query, as recorded with commits [default: the user of the system; at a server, who
+    /// logged in]
     #[arg(long, value_name = "NAME")]
     pub actor: Option<String>,
+    #[command(flatten)]
+    pub server: ServerArguments,
 }
 
 /// `retrograph shell`
@@ -194,9 +217,12 @@ pub struct ShellArguments {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub output: Format,
-    /// Who runs the queries, as recorded with commits [default: the user of the system]
+    /// Who runs the queries, as recorded with commits [default: the user of the system; at a server, who
+    /// logged in]
     #[arg(long, value_name = "NAME")]
     pub actor: Option<String>,
+    #[command(flatten)]
+    pub server: ServerArguments,
 }
 
 /// What every import is told.
@@ -246,6 +272,8 @@ pub struct ImportArguments {
     /// Who imports, as recorded with each commit [default: the user of the system]
     #[arg(long, value_name = "NAME")]
     pub actor: Option<String>,
+    #[command(flatten)]
+    pub server: ServerArguments,
 }
 
 /// `retrograph import …`
@@ -257,6 +285,17 @@ pub enum ImportSource {
     Jsonl(JsonlArguments),
     /// The history of a git repository: commits, authors, files
     Git(GitArguments),
+}
+
+impl ImportSource {
+    /// The server that is asked to import.
+    pub const fn server(&self) -> &ServerArguments {
+        match self {
+            Self::Csv(arguments) => &arguments.import.server,
+            Self::Jsonl(arguments) => &arguments.import.server,
+            Self::Git(arguments) => &arguments.import.server,
+        }
+    }
 }
 
 /// `retrograph import csv`
@@ -328,6 +367,8 @@ pub struct ExportArguments {
     /// The file for JSON Lines [default: standard output], or the directory for CSV
     #[arg(long, value_name = "PATH", required_if_eq("format", "csv"))]
     pub to: Option<PathBuf>,
+    #[command(flatten)]
+    pub server: ServerArguments,
 }
 
 /// The forms of an export.
@@ -348,6 +389,8 @@ pub struct InfoArguments {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub output: Format,
+    #[command(flatten)]
+    pub server: ServerArguments,
 }
 
 /// `retrograph demo`
@@ -367,6 +410,8 @@ pub enum GraphAction {
     Create {
         /// Its name: lower-case letters, digits, `-`, `_` and `.`
         name: String,
+        #[command(flatten)]
+        server: ServerArguments,
     },
     /// List the graphs
     #[command(after_help = "Example: retrograph graph list --output json")]
@@ -374,7 +419,18 @@ pub enum GraphAction {
         /// How they are printed
         #[arg(long, value_enum, default_value_t = Format::Table)]
         output: Format,
+        #[command(flatten)]
+        server: ServerArguments,
     },
+}
+
+impl GraphAction {
+    /// The server that is asked.
+    pub const fn server(&self) -> &ServerArguments {
+        match self {
+            Self::Create { server, .. } | Self::List { server, .. } => server,
+        }
+    }
 }
 
 fn parse_byte(text: &str) -> Result<u8, String> {

@@ -17,7 +17,7 @@ pub enum Kind {
     Request = 1,
     /// The configuration is wrong.
     Usage = 2,
-    /// The data directory cannot be used.
+    /// The data directory, or the server, cannot be used.
     Data = 3,
     /// An import was stopped by its rejects.
     Rejects = 4,
@@ -54,13 +54,20 @@ impl Failure {
         }
     }
 
+    /// A failed request whose message is shown as it is.
+    pub const fn shown(message: String) -> Self {
+        Self {
+            kind: Kind::Request,
+            message,
+        }
+    }
+
     /// A failed query: what is wrong is shown in its text, which has a name, such as a file.
     pub fn query(error: &QueryError, text: &str, name: &str) -> Self {
         match error {
-            QueryError::Compile(diagnostic) => Self {
-                kind: Kind::Request,
-                message: diagnostic.render_named(text, name).trim_end().to_owned(),
-            },
+            QueryError::Compile(diagnostic) => {
+                Self::shown(diagnostic.render_named(text, name).trim_end().to_owned())
+            }
             QueryError::Cancelled => Self::interrupted("the query was cancelled"),
             QueryError::Runtime(error) => {
                 Self::new(format!("{} ({})", error.message, error.detail))

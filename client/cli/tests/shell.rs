@@ -3,7 +3,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use support::Retrograph;
 
@@ -145,12 +145,7 @@ fn an_interrupt_stops_the_query() {
             "the shell ended"
         );
     }
-    // The shell's own: not every machine has the program.
-    let sent = Command::new("sh")
-        .args(["-c", &format!("kill -INT {}", shell.id())])
-        .status()
-        .expect("sh is there");
-    assert!(sent.success());
+    support::interrupt(&shell);
     assert_eq!(shell.wait().expect("the shell ends").code(), Some(130));
     stdout.read_line(&mut lines).expect("it is UTF-8");
     assert!(!lines.contains("never"), "{lines}");

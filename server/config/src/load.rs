@@ -16,7 +16,14 @@ use crate::value::Value;
 pub const CONFIG_VARIABLE: &str = "RETROGRAPH_CONFIG";
 
 /// Variables of the environment that are no settings.
-const OTHER_VARIABLES: [&str; 2] = [CONFIG_VARIABLE, "RETROGRAPH_HISTORY"];
+const OTHER_VARIABLES: [&str; 6] = [
+    CONFIG_VARIABLE,
+    "RETROGRAPH_API_KEY",
+    "RETROGRAPH_HISTORY",
+    "RETROGRAPH_PASSWORD",
+    "RETROGRAPH_SERVER",
+    "RETROGRAPH_USER",
+];
 
 /// How variables of settings begin.
 const PREFIX: &str = "RETROGRAPH_";

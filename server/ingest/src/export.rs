@@ -121,6 +121,43 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The line of JSON Lines that stands for a node; `id` is what relationships of the same export call it.
+#[must_use]
+pub fn node_line<'p>(
+    id: &str,
+    labels: &[Arc<str>],
+    properties: impl Iterator<Item = (&'p Arc<str>, &'p Value)>,
+) -> Json {
+    let labels: Vec<&str> = labels.iter().map(|label| &**label).collect();
+    json!({
+        "type": "node",
+        "id": id,
+        "labels": labels,
+        "properties": properties_of(properties),
+    })
+}
+
+/// The line of JSON Lines that stands for a relationship between the nodes of two ids.
+#[must_use]
+pub fn relationship_line<'p>(
+    type_name: &str,
+    [start, end]: [&str; 2],
+    properties: impl Iterator<Item = (&'p Arc<str>, &'p Value)>,
+) -> Json {
+    json!({
+        "type": "relationship",
+        "label": type_name,
+        "start": {"id": start},
+        "end": {"id": end},
+        "properties": properties_of(properties),
+    })
+}
+
+fn properties_of<'p>(properties: impl Iterator<Item = (&'p Arc<str>, &'p Value)>) -> Json {
+    let entries = properties.map(|(key, value)| (key.to_string(), json::write(value)));
+    Json::Object(entries.collect::<JsonMap<_, _>>())
+}
+
 /// Writes the graph as JSON Lines, nodes first.
 ///
 /// # Errors
@@ -128,27 +165,19 @@ impl<'a> Names<'a> {
 pub fn export_jsonl(read: &GraphRead, out: &mut dyn Write) -> Result<ExportReport, ExportError> {
     let names = Names::of(read);
     let mut report = ExportReport::default();
-    let properties = |properties: Vec<(KeyId, Value)>| -> Json {
-        let entries = properties
-            .iter()
-            .map(|(key, value)| (names.key(*key).to_string(), json::write(value)));
-        Json::Object(entries.collect::<JsonMap<_, _>>())
+    let named = |properties: Vec<(KeyId, Value)>| -> Vec<(Arc<str>, Value)> {
+        let properties = properties.into_iter();
+        properties
+            .map(|(key, value)| (names.key(key), value))
+            .collect()
     };
     each_node(read, |node| {
         let Some(data) = read.node(node)? else {
             return Ok(());
         };
-        let labels: Vec<_> = names
-            .labels(node)?
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let line = json!({
-            "type": "node",
-            "id": node.0.to_string(),
-            "labels": labels,
-            "properties": properties(data.properties()?),
-        });
+        let properties = named(data.properties()?);
+        let properties = properties.iter().map(|(key, value)| (key, value));
+        let line = node_line(&node.0.to_string(), &names.labels(node)?, properties);
         report.nodes += 1;
         Ok(writeln!(out, "{line}")?)
     })?;
@@ -156,13 +185,11 @@ pub fn export_jsonl(read: &GraphRead, out: &mut dyn Write) -> Result<ExportRepor
         let Some(data) = read.relationship(id)? else {
             return Ok(());
         };
-        let line = json!({
-            "type": "relationship",
-            "label": read.catalog().type_name(type_id).unwrap_or_default().to_string(),
-            "start": {"id": start.0.to_string()},
-            "end": {"id": end.0.to_string()},
-            "properties": properties(data.properties()?),
-        });
+        let properties = named(data.properties()?);
+        let properties = properties.iter().map(|(key, value)| (key, value));
+        let type_name = read.catalog().type_name(type_id).unwrap_or_default();
+        let ends = [start.0.to_string(), end.0.to_string()];
+        let line = relationship_line(&type_name, [&*ends[0], &*ends[1]], properties);
         report.relationships += 1;
         Ok(writeln!(out, "{line}")?)
     })?;

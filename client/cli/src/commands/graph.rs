@@ -1,7 +1,5 @@
 //! `retrograph graph`: make and list graphs.
 
-use std::path::Path;
-
 use retrograph_engine::Output;
 use retrograph_graph::value::Value;
 
@@ -10,23 +8,33 @@ use crate::conversation::ListedGraph;
 use crate::failure::Failure;
 use crate::moment::format_instant;
 use crate::output::{Format, Printer};
+use crate::remote::{Connection, Place};
 use crate::session::{list, open, open_or_create};
 use crate::terminal;
 
 /// Runs the action.
-pub fn run(data: &Path, action: &GraphAction) -> Result<(), Failure> {
+pub fn run(place: &Place, action: &GraphAction) -> Result<(), Failure> {
     match action {
-        GraphAction::Create { name } => {
-            let database = open_or_create(data)?;
-            database.create_graph(name)?;
+        GraphAction::Create { name, .. } => {
+            match place {
+                Place::Here(data) => drop(open_or_create(data)?.create_graph(name)?),
+                Place::There(server) => {
+                    let connection = Connection::open(server)?;
+                    connection.wait(connection.client().create_graph(name))?;
+                }
+            }
             if terminal::is_watched() {
                 terminal::remark(&format!("made graph {name}"));
             }
             Ok(())
         }
-        GraphAction::List { output } => {
+        GraphAction::List { output, .. } => {
+            let graphs = match place {
+                Place::Here(data) => list(&*open(data)?)?,
+                Place::There(server) => Connection::open(server)?.graphs()?,
+            };
             let mut out = terminal::results();
-            print(&list(&*open(data)?)?, *output, &mut out)
+            print(&graphs, *output, &mut out)
         }
     }
 }

@@ -24,11 +24,22 @@ use crate::failure::{Failure, Kind, chain};
 use crate::interrupt::interruptible;
 use crate::output::{Format, Printer};
 use crate::progress::Progress;
+use crate::remote::Place;
 use crate::session::{actor, open_or_create};
 use crate::terminal;
 
 /// Opens the source, then loads it.
-pub fn run(data: &Path, source: ImportSource) -> Result<(), Failure> {
+pub fn run(place: &Place, source: ImportSource) -> Result<(), Failure> {
+    let data = match place {
+        Place::Here(data) => data,
+        Place::There(server) => {
+            return Err(Failure::new(format!(
+                "{} cannot import: a server has no service for it yet. Stop it and import into its data \
+                 directory (--data), or load with LOAD CSV or through a driver",
+                server.endpoint()
+            )));
+        }
+    };
     match source {
         ImportSource::Csv(arguments) => {
             let source = CsvSource::open(csv_options(&arguments)).map_err(source_failure)?;

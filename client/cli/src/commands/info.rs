@@ -1,4 +1,6 @@
-//! `retrograph info`: what a data directory holds.
+//! `retrograph info`: what a data directory, or a server, holds.
+
+mod at_server;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,41 +16,73 @@ use crate::args::InfoArguments;
 use crate::failure::Failure;
 use crate::moment::format_instant;
 use crate::output::Printer;
+use crate::remote::{Connection, Place};
 use crate::session::open;
 use crate::terminal;
 
 /// Prints one row for each graph, or everything about one of them.
-pub fn run(data: &Path, arguments: &InfoArguments) -> Result<(), Failure> {
-    let database = open(data)?;
+pub fn run(place: &Place, arguments: &InfoArguments) -> Result<(), Failure> {
     let mut out = terminal::results();
     let mut printer = Printer::new(arguments.output, &mut out, terminal::width());
-    match &arguments.graph {
-        None => {
-            printer.head(&[
-                "graph",
-                "version",
-                "first commit",
-                "last commit",
-                "nodes",
-                "relationships",
-                "disk bytes",
-            ]);
+    match (place, &arguments.graph) {
+        (Place::Here(data), None) => {
+            let database = open(data)?;
+            let mut rows = Vec::new();
             for info in database.graphs()? {
                 let facts = Facts::of(&database, &info.name, Some(&info))?;
-                printer.print(&facts.summary(&info.name).map(Output::Value));
+                rows.push(facts.summary(&info.name));
             }
+            print_summaries(&mut printer, rows);
         }
-        Some(name) => {
+        (Place::Here(data), Some(name)) => {
+            let database = open(data)?;
             let graphs = database.graphs()?;
             let info = graphs.iter().find(|info| *info.name == **name);
-            let facts = Facts::of(&database, name, info)?;
-            printer.head(&["about", "value"]);
-            for (about, value) in facts.all()? {
-                printer.print(&[Value::from(about), value].map(Output::Value));
-            }
+            print_all(&mut printer, Facts::of(&database, name, info)?.all()?);
+        }
+        (Place::There(server), None) => {
+            let connection = Connection::open(server)?;
+            print_summaries(&mut printer, at_server::summaries(&connection)?);
+        }
+        (Place::There(server), Some(name)) => {
+            let connection = Connection::open(server)?;
+            print_all(&mut printer, at_server::all(&connection, name)?);
         }
     }
     Ok(printer.finish()?)
+}
+
+/// Name, version, times of the first and the last commit, nodes, relationships, bytes on disk.
+type GraphSummary = [Value; 7];
+
+fn print_summaries(printer: &mut Printer<'_>, rows: Vec<GraphSummary>) {
+    printer.head(&[
+        "graph",
+        "version",
+        "first commit",
+        "last commit",
+        "nodes",
+        "relationships",
+        "disk bytes",
+    ]);
+    for row in rows {
+        printer.print(&row.map(Output::Value));
+    }
+}
+
+fn print_all(printer: &mut Printer<'_>, facts: Vec<(String, Value)>) {
+    printer.head(&["about", "value"]);
+    for (about, value) in facts {
+        printer.print(&[Value::from(about), value].map(Output::Value));
+    }
+}
+
+/// What an index or a constraint on a property says.
+fn rule(kind: &str, property: &str) -> String {
+    match kind {
+        "constraint" => format!("{property} is unique"),
+        _ => format!("on {property}"),
+    }
 }
 
 /// What is known about a graph.
@@ -87,7 +121,7 @@ impl Facts {
         })
     }
 
-    fn summary(self, name: &Arc<str>) -> [Value; 7] {
+    fn summary(self, name: &Arc<str>) -> GraphSummary {
         [
             Value::String(name.clone()),
             int(self.version.0),
@@ -129,11 +163,7 @@ impl Facts {
             let kind = if index.unique { "constraint" } else { "index" };
             let label = catalog.label_name(index.label).unwrap_or_default();
             let key = catalog.key_name(index.key).unwrap_or_default();
-            let what = if index.unique {
-                format!("{label}.{key} is unique")
-            } else {
-                format!("on {label}.{key}")
-            };
+            let what = rule(kind, &format!("{label}.{key}"));
             let what = match self.graph.index_build(&index) {
                 Some(index) if index.failure.is_some() => format!("{what}, cannot be built"),
                 Some(index) if index.done < 1.0 => {

@@ -1,7 +1,6 @@
 //! `retrograph query`: statements from the command line, a file or standard input.
 
 use std::io::Read;
-use std::path::Path;
 
 use retrograph_cypher::split_statements;
 
@@ -9,20 +8,29 @@ use crate::args::QueryArguments;
 use crate::conversation::{Conversation, Origin, Ran};
 use crate::failure::Failure;
 use crate::output::{Format, Printer};
+use crate::remote::{Place, Remote};
 use crate::session::{Session, actor, open, read_csv_from};
 use crate::terminal;
 
 /// Runs the statements one after the other, up to the first that fails.
-pub fn run(data: &Path, arguments: QueryArguments) -> Result<(), Failure> {
+pub fn run(place: &Place, arguments: QueryArguments) -> Result<(), Failure> {
     let (script, name) = script(&arguments)?;
     let statements = split_statements(&script);
     if statements.is_empty() {
         return Err(Failure::new(format!("{name} holds no statement")));
     }
-    let database = open(data)?;
-    read_csv_from(&database, arguments.import_dir.as_deref())?;
-    let mut session = Session::new(database, actor(arguments.actor.as_deref()));
-    converse(&mut session, arguments, &statements, &script, &name)
+    let mut conversation: Box<dyn Conversation> = match place {
+        Place::Here(data) => {
+            let database = open(data)?;
+            read_csv_from(&database, arguments.import_dir.as_deref())?;
+            Box::new(Session::new(database, actor(arguments.actor.as_deref())))
+        }
+        Place::There(server) => {
+            server.refuse_local(&arguments.actor, &arguments.import_dir)?;
+            Box::new(Remote::open(server)?)
+        }
+    };
+    converse(&mut *conversation, arguments, &statements, &script, &name)
 }
 
 /// The same for every place where the graph can be.

@@ -74,6 +74,11 @@ impl<'w> Printer<'w> {
         }
     }
 
+    /// Whether nothing more is printed: the output cannot be written.
+    pub const fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
     /// Prints the header of a CSV. That of a table comes with the rows it is aligned with.
     fn begin(&mut self) {
         if let Sheet::Csv(csv) = &mut self.sheet
@@ -156,7 +161,7 @@ impl RowSink for Printer<'_> {
             .map(|value| Output::of(value, views))
             .collect::<Result<_, _>>()?;
         self.print(&row);
-        Ok(if self.failed.is_some() {
+        Ok(if self.has_failed() {
             Control::Stop
         } else {
             Control::Continue

@@ -8,7 +8,7 @@ mod completion;
 mod script;
 
 use std::io::{BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use retrograph_cypher::split_statements;
 use retrograph_engine::Output;
@@ -21,6 +21,7 @@ use crate::commands::query::print;
 use crate::conversation::{Conversation, Origin};
 use crate::failure::Failure;
 use crate::output::{Format, Printer};
+use crate::remote::{Place, Remote};
 use crate::session::{Session, actor, open, read_csv_from};
 use crate::terminal;
 use command::{Command, TransactionStep};
@@ -31,11 +32,19 @@ const HISTORY_VARIABLE: &str = "RETROGRAPH_HISTORY";
 const HISTORY_FILE: &str = ".retrograph_history";
 
 /// Runs the shell until its input ends.
-pub fn run(data: &Path, arguments: ShellArguments) -> Result<(), Failure> {
-    let database = open(data)?;
-    read_csv_from(&database, arguments.import_dir.as_deref())?;
-    let session = Session::new(database, actor(arguments.actor.as_deref()));
-    converse(Box::new(session), &arguments)
+pub fn run(place: &Place, arguments: ShellArguments) -> Result<(), Failure> {
+    let conversation: Box<dyn Conversation> = match place {
+        Place::Here(data) => {
+            let database = open(data)?;
+            read_csv_from(&database, arguments.import_dir.as_deref())?;
+            Box::new(Session::new(database, actor(arguments.actor.as_deref())))
+        }
+        Place::There(server) => {
+            server.refuse_local(&arguments.actor, &arguments.import_dir)?;
+            Box::new(Remote::open(server)?)
+        }
+    };
+    converse(conversation, &arguments)
 }
 
 /// The same for every place where the graph can be.

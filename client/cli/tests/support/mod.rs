@@ -75,6 +75,7 @@ impl Retrograph {
             .arg(self.directory.path().join("data"))
             .current_dir(self.directory.path())
             .env_remove("RETROGRAPH_DATA")
+            .env_remove("RETROGRAPH_SERVER")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -115,4 +116,14 @@ impl Retrograph {
         std::fs::write(&path, text).expect("a file can be written");
         path.to_str().expect("temporary paths are UTF-8").to_owned()
     }
+}
+
+/// Presses Ctrl-C.
+pub fn interrupt(child: &std::process::Child) {
+    // The shell's own: not every machine has the program.
+    let sent = Command::new("sh")
+        .args(["-c", &format!("kill -INT {}", child.id())])
+        .status()
+        .expect("sh is there");
+    assert!(sent.success());
 }
