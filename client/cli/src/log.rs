@@ -14,6 +14,8 @@ pub fn start(settings: &Log) {
         LogLevel::Debug => LevelFilter::DEBUG,
     };
     let lines = fmt()
+        // A log that nobody reads any more, as after a closed pipe, is no reason to stop.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_max_level(level)
         .with_ansi(false);

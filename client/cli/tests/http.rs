@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, ChildStderr};
 
 use support::Retrograph;
 
@@ -15,6 +15,8 @@ struct Served {
     server: Child,
     health: String,
     metrics: String,
+    /// Kept open, so that the server can go on writing its log.
+    _log: BufReader<ChildStderr>,
     _retrograph: Retrograph,
 }
 
@@ -50,6 +52,7 @@ impl Served {
             server,
             health: addresses[0].clone(),
             metrics: addresses[wanted - 1].clone(),
+            _log: stderr,
             _retrograph: retrograph,
         }
     }
