@@ -54,7 +54,9 @@ pub struct Options {
 impl Options {
     /// The addresses to listen on, and what is told there.
     pub(crate) fn listeners(self) -> Vec<(SocketAddr, Topics)> {
-        let both = self.listen.is_some() && self.listen == self.metrics;
+        // Port 0 takes a free one, another each time.
+        let has_port = self.listen.is_some_and(|address| address.port() != 0);
+        let both = has_port && self.listen == self.metrics;
         let topics = |health, metrics| Topics { health, metrics };
         let health = self.listen.map(|address| (address, topics(true, both)));
         let metrics = self.metrics.map(|address| (address, topics(false, true)));
