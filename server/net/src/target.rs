@@ -216,17 +216,28 @@ impl Targets {
             .map_err(|error| failures::of_database(&error))?;
         let usable = graphs.iter().map(|graph| Arc::clone(&graph.name));
         let usable = identity.usable(usable.collect());
-        match usable.as_slice() {
-            [only] => Ok(only.to_string()),
-            [] if !graphs.is_empty() => Err(Failure::new(
-                code::FORBIDDEN,
-                "nothing is granted on any graph; an administrator can grant a role",
-            )),
-            [] => Err(Failure::new(
+        match (usable.as_slice(), &self.shared.default_graph) {
+            ([only], _) => Ok(only.to_string()),
+            // Why it may not be used is told when it is.
+            ([], Some(name)) => Ok(name.clone()),
+            ([], None) if !graphs.is_empty() => {
+                // One whose login has ended is told that, and not that they may do nothing.
+                let refused = graphs.iter().map(|graph| identity.may_use(&graph.name));
+                let ended = refused
+                    .filter_map(Result::err)
+                    .find(|failure| failure.code != code::FORBIDDEN);
+                Err(ended.unwrap_or_else(|| {
+                    Failure::new(
+                        code::FORBIDDEN,
+                        "nothing is granted on any graph; an administrator can grant a role",
+                    )
+                }))
+            }
+            ([], None) => Err(Failure::new(
                 code::DATABASE_NOT_FOUND,
                 "there is no graph yet; `retrograph graph create` makes one",
             )),
-            several => Err(Failure::new(
+            (several, _) => Err(Failure::new(
                 code::DATABASE_NOT_FOUND,
                 format!(
                     "name a database: there are several and no default: {}",
