@@ -29,7 +29,7 @@ pub struct Options {
     pub agent: String,
     /// Whether `dbms.components` speaks of that vendor's server too, by whose version clients decide what they
     /// may ask.
-    pub(crate) is_compatible: bool,
+    pub is_compatible: bool,
     /// A connection that has nothing open for this long gives its worker back.
     pub worker_idle: Duration,
     /// How much the rows of a transaction may take that are kept of unread results while its next query
