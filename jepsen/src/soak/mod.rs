@@ -136,8 +136,9 @@ fn growth(memory: &[u64]) -> Result<String> {
     let middle = mean(memory.get(third..2 * third).context("no samples")?);
     let last = mean(memory.get(2 * third..).context("no samples")?);
     let mib = |bytes: f64| bytes / f64::from(1 << 20);
+    let is_flat = last <= middle * GROWTH_MAX + GROWTH_BYTES;
     hold!(
-        last <= middle * GROWTH_MAX + GROWTH_BYTES,
+        is_flat,
         "memory grew from {:.0} MiB to {:.0} MiB while the server was left alone",
         mib(middle),
         mib(last)

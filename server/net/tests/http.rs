@@ -1,6 +1,6 @@
 //! What is counted of the requests of drivers, as a scraper sees it.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test")]
 
 mod fixture;
 

@@ -1,6 +1,6 @@
 //! What a server says of itself holds nothing that users wrote or showed, whatever the level.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test")]
 
 mod fixture;
 

@@ -239,7 +239,7 @@ impl Evaluator<'_> {
             return things;
         }
         let divisors: Vec<usize> = (1..=things.len())
-            .filter(|rows| things.len() % rows == 0)
+            .filter(|rows| things.len().is_multiple_of(*rows))
             .collect();
         if !divisors.is_empty() {
             let inner = divisors[self.draw(divisors.len())];
