@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Maps keep one order, so that the same answer is the same bytes.
     tonic_prost_build::configure()
         .build_transport(false)
+        .use_arc_self(true)
         .btree_map(".")
         .emit_rerun_if_changed(false)
         .compile_fds(descriptors)?;

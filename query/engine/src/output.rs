@@ -227,32 +227,67 @@ impl Output {
     }
 }
 
+impl NodeOutput {
+    /// A node as a view shows it, if it does.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn read(id: NodeId, read: &GraphRead) -> Result<Option<Self>, GraphError> {
+        let Some(data) = read.node(id)? else {
+            return Ok(None);
+        };
+        let catalog = read.catalog();
+        let mut labels: Vec<Arc<str>> = data
+            .labels()
+            .into_iter()
+            .filter_map(|label| catalog.label_name(label))
+            .collect();
+        labels.sort_unstable();
+        let properties = data
+            .properties()?
+            .into_iter()
+            .filter_map(|(key, value)| Some((catalog.key_name(key)?, value)))
+            .collect();
+        Ok(Some(Self {
+            id,
+            labels,
+            properties,
+        }))
+    }
+}
+
+impl RelationshipOutput {
+    /// A relationship as a view shows it, if it does.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn read(id: RelationshipId, read: &GraphRead) -> Result<Option<Self>, GraphError> {
+        let Some(data) = read.relationship(id)? else {
+            return Ok(None);
+        };
+        let catalog = read.catalog();
+        let properties = data
+            .properties()?
+            .into_iter()
+            .filter_map(|(key, value)| Some((catalog.key_name(key)?, value)))
+            .collect();
+        Ok(Some(Self {
+            id,
+            type_name: catalog.type_name(data.type_id()).unwrap_or_default(),
+            start: data.start(),
+            end: data.end(),
+            properties,
+        }))
+    }
+}
+
 fn node_output(node: NodeRef, views: &Views) -> Result<NodeOutput, GraphError> {
-    let read = views.get(node.view);
-    let Some(data) = read.node(node.id)? else {
-        return Ok(NodeOutput {
-            id: node.id,
-            labels: Vec::new(),
-            properties: BTreeMap::new(),
-        });
-    };
-    let catalog = read.catalog();
-    let mut labels: Vec<Arc<str>> = data
-        .labels()
-        .into_iter()
-        .filter_map(|label| catalog.label_name(label))
-        .collect();
-    labels.sort_unstable();
-    let properties = data
-        .properties()?
-        .into_iter()
-        .filter_map(|(key, value)| Some((catalog.key_name(key)?, value)))
-        .collect();
-    Ok(NodeOutput {
+    let found = NodeOutput::read(node.id, views.get(node.view))?;
+    Ok(found.unwrap_or_else(|| NodeOutput {
         id: node.id,
-        labels,
-        properties,
-    })
+        labels: Vec::new(),
+        properties: BTreeMap::new(),
+    }))
 }
 
 fn relationship_output(
@@ -260,27 +295,15 @@ fn relationship_output(
     views: &Views,
 ) -> Result<RelationshipOutput, GraphError> {
     let read = views.get(of.view);
-    let catalog = read.catalog();
-    let Some(data) = read.relationship(of.id)? else {
-        let (type_id, start, end) = views.deleted.get(&of.id).copied().unwrap_or_default();
-        return Ok(RelationshipOutput {
-            id: of.id,
-            type_name: catalog.type_name(type_id).unwrap_or_default(),
-            start,
-            end,
-            properties: BTreeMap::new(),
-        });
-    };
-    let properties = data
-        .properties()?
-        .into_iter()
-        .filter_map(|(key, value)| Some((catalog.key_name(key)?, value)))
-        .collect();
+    if let Some(found) = RelationshipOutput::read(of.id, read)? {
+        return Ok(found);
+    }
+    let (type_id, start, end) = views.deleted.get(&of.id).copied().unwrap_or_default();
     Ok(RelationshipOutput {
         id: of.id,
-        type_name: catalog.type_name(data.type_id()).unwrap_or_default(),
-        start: data.start(),
-        end: data.end(),
-        properties,
+        type_name: read.catalog().type_name(type_id).unwrap_or_default(),
+        start,
+        end,
+        properties: BTreeMap::new(),
     })
 }

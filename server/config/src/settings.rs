@@ -101,6 +101,12 @@ settings! {
         open_results_max: usize = "1000", from "1" to "100000";
     }
 
+    /// Clients that speak gRPC.
+    ["grpc"] grpc: Grpc {
+        /// Where clients connect; port 0 takes a free one. Not set: nowhere.
+        listen: Option<SocketAddr>;
+    }
+
     /// What the server says of itself on standard error. Never what users write or send: no statements, no
     /// values, no passwords, tokens or keys.
     ["log"] log: Log {

@@ -57,6 +57,21 @@ pub fn check(graph: &Graph, bookmarks: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The version of the graph that a bookmark stands for. One of another graph is refused.
+pub fn version_in(graph: &Graph, bookmark: &str) -> Result<Version, Failure> {
+    check(graph, std::slice::from_ref(&bookmark.to_owned()))?;
+    let identity = graph.identity();
+    match (parse(bookmark), identity) {
+        (Some((id, _, version)), Some(identity)) if id == u128::from_be_bytes(identity.graph) => {
+            Ok(version)
+        }
+        _ => Err(Failure::new(
+            code::INVALID_BOOKMARK,
+            format!("`{bookmark}` is of another graph"),
+        )),
+    }
+}
+
 fn parse(bookmark: &str) -> Option<(u128, u64, Version)> {
     let mut parts = bookmark.split(':');
     if parts.next() != Some(PREFIX) {
@@ -86,7 +101,9 @@ mod tests {
         assert_eq!(failure.code, code::BOOKMARK_TIMEOUT);
         // One of another graph says nothing about this one.
         let other = format!("rg:{:032x}:1:99", 7);
-        assert_eq!(check(&graph, &[other]), Ok(()));
+        assert_eq!(check(&graph, std::slice::from_ref(&other)), Ok(()));
+        assert!(version_in(&graph, &other).is_err());
+        assert_eq!(version_in(&graph, &bookmark), Ok(Version(0)));
         for bad in ["", "rg", "neo4j:1", "rg:00:1:1", &format!("{bookmark}:1")] {
             let failure = check(&graph, &[bad.to_owned()]).expect_err("bad");
             assert_eq!(failure.code, code::INVALID_BOOKMARK, "{bad}");

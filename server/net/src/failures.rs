@@ -175,6 +175,9 @@ mod tests {
         assert!(of_query(&overloaded, "").is_transient());
         assert!(!of_query(&QueryError::TooManyRows { limit: 1 }, "").is_transient());
         assert!(!of_query(&QueryError::TimedOut { limit_ms: 1 }, "").is_transient());
+        for ended in [QueryError::Cancelled, QueryError::Terminated] {
+            assert_eq!(of_query(&ended, "").code, code::TERMINATED);
+        }
     }
 
     #[test]

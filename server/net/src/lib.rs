@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   listener ── accept, TLS ──▶ socket ──▶ bolt: a task for each connection  ─┐
-//!   listener ── accept, TLS ──▶ socket ──▶ …                                  ─┴─▶ workers ──▶ engine
+//!   listener ── accept, TLS ──▶ socket ──▶ grpc: a task for each call         ─┴─▶ workers ──▶ engine
 //! ```
 //!
 //! A [`Server`] has a listener for each protocol it is to speak. They share the database, who may connect,
@@ -14,6 +14,7 @@ pub mod bolt;
 mod bookmark;
 pub mod client_certificate;
 mod failures;
+pub mod grpc;
 pub mod http;
 mod identity;
 mod metrics;

@@ -24,7 +24,7 @@ use crate::socket::Socket;
 use crate::tls::{Certificate, TlsError, TlsFiles};
 use crate::turns::{TurnOptions, Turnstile};
 use crate::workers::{STACK_BYTES, Workers};
-use crate::{bolt, http};
+use crate::{bolt, grpc, http};
 
 /// How long connections may take to end when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -48,6 +48,8 @@ pub struct Options {
     pub bolt: Option<bolt::Options>,
     /// Where health and metrics are told.
     pub http: http::Options,
+    /// gRPC, if it is to be spoken.
+    pub grpc: Option<grpc::Options>,
     /// The graph of clients that name none; if absent, the only one there is.
     pub default_graph: Option<String>,
     /// Who may connect.
@@ -76,6 +78,7 @@ impl Options {
                 listen: None,
                 metrics: None,
             },
+            grpc: None,
             default_graph: None,
             access,
             tls: None,
@@ -193,6 +196,7 @@ pub struct Server {
     connections: Arc<Connections>,
     bolt: Option<(Listener, Arc<bolt::Service>)>,
     http: Vec<(Listener, Arc<http::Service>)>,
+    grpc: Option<(Listener, Arc<grpc::Service>)>,
     stop: watch::Sender<bool>,
 }
 
@@ -213,7 +217,10 @@ impl Server {
     /// # Errors
     /// If there is nothing to listen on, or an address is not one of this machine alone, or cannot be had.
     pub fn listen(database: Arc<Database>, options: Options) -> Result<Self, ListenError> {
-        let addresses = [options.bolt.as_ref().map(|bolt| bolt.listen)];
+        let addresses = [
+            options.bolt.as_ref().map(|bolt| bolt.listen),
+            options.grpc.as_ref().map(|grpc| grpc.listen),
+        ];
         if addresses.iter().all(Option::is_none) {
             return Err(ListenError::Nowhere);
         }
@@ -230,6 +237,8 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("retrograph-net")
             .thread_stack_size(STACK_BYTES)
+            // Besides those who work for calls, those who look up who calls.
+            .max_blocking_threads(options.workers_max.saturating_add(64))
             .enable_all()
             .build()
             .map_err(ListenError::Runtime)?;
@@ -294,6 +303,14 @@ impl Server {
             let service = http::Service::new(Arc::clone(&shared), topics, open);
             http.push((listener, Arc::new(service)));
         }
+        let grpc = match options.grpc {
+            None => None,
+            Some(options) => {
+                let listener = listen(options.listen, &[b"h2"])?;
+                let service = grpc::Service::new(Arc::clone(&shared), options);
+                Some((listener, Arc::new(service)))
+            }
+        };
         Ok(Self {
             runtime,
             shared,
@@ -301,6 +318,7 @@ impl Server {
             connections,
             bolt,
             http,
+            grpc,
             stop: watch::channel(false).0,
         })
     }
@@ -318,6 +336,12 @@ impl Server {
         listeners.map(|(listener, _)| listener.address).collect()
     }
 
+    /// Where it listens for gRPC, if it does.
+    #[must_use]
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc.as_ref().map(|(listener, _)| listener.address)
+    }
+
     /// How it is stopped.
     #[must_use]
     pub fn stop(&self) -> Stop {
@@ -333,6 +357,7 @@ impl Server {
             connections,
             bolt,
             http,
+            grpc,
             stop,
         } = self;
         let stopped = || stop.subscribe();
@@ -357,8 +382,19 @@ impl Server {
                     move |socket, peer| Arc::clone(&service).serve(socket, peer, stopping.clone());
                 listener.accept(&connections, stopped(), serve).await;
             };
+            let grpc = async {
+                let Some((listener, service)) = grpc else {
+                    return std::future::pending().await;
+                };
+                service.announce().await;
+                let stopping = stopped();
+                let serve =
+                    move |socket, peer| Arc::clone(&service).serve(socket, peer, stopping.clone());
+                listener.accept(&connections, stopped(), serve).await;
+            };
             tokio::select! {
                 () = bolt => {}
+                () = grpc => {}
                 () = record_failed_logins(&shared.access) => {}
                 () = follow(certificate.as_ref()) => {}
             }

@@ -13,6 +13,7 @@ mod counts;
 mod elements;
 mod expands;
 mod fulltext;
+mod history;
 mod nearest;
 mod rules;
 mod scans;

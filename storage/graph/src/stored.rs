@@ -115,6 +115,44 @@ impl<'a> Stored<'a> {
         Ok((from <= self.version).then_some((from, to)))
     }
 
+    /// The versions of an element up to this one, the oldest first.
+    pub fn visit_versions(
+        &self,
+        element: ElementId,
+        visit: &mut dyn FnMut(Version, Option<Version>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        // First, as a commit may end it meanwhile; it is then found among the closed ones too.
+        let mut current = None;
+        self.store
+            .get_with(Family::Element, &element_key(element), &mut |bytes| {
+                current = Some(parse(element, bytes).map(|record| record.from()));
+            })?;
+        let current = current.transpose()?.filter(|from| *from <= self.version);
+        let lower = closed_element_key(element, Version(0));
+        let upper = closed_element_key(element, Version::MAX);
+        let mut cursor = self.store.scan(Family::Closed, &lower, &upper, false)?;
+        let mut last = None;
+        while cursor.valid() {
+            let from = parse(element, cursor.value())?.from();
+            if from > self.version {
+                return Ok(());
+            }
+            let to = trailing_version(cursor.key()).filter(|to| *to <= self.version);
+            if visit(from, to).is_break() {
+                return Ok(());
+            }
+            last = Some(from);
+            cursor.next();
+        }
+        cursor.status()?;
+        if let Some(from) = current
+            && last != Some(from)
+        {
+            let _ = visit(from, None);
+        }
+        Ok(())
+    }
+
     /// The version of an element that ended with a commit: its `from` and its record.
     pub fn ended_at<T>(
         &self,

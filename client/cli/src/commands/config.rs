@@ -91,13 +91,18 @@ fn surroundings(settings: &Settings, loaded: &Loaded, running: bool) -> Vec<Prob
         has_tls: files.is_some(),
         is_plaintext_exposed: settings.access.plaintext,
     };
-    let address = settings.bolt.listen;
-    judge(
-        "bolt.listen",
-        protection.check(address).map_err(|error| chain(&error)),
-    );
+    let clients = [
+        ("bolt.listen", Some(settings.bolt.listen)),
+        ("grpc.listen", settings.grpc.listen),
+    ];
+    for (key, address) in clients {
+        let checked = address.map_or(Ok(()), |address| protection.check(address));
+        judge(key, checked.map_err(|error| chain(&error)));
+    }
     if !running {
-        judge("bolt.listen", can_be_had(address));
+        for (key, address) in clients {
+            judge(key, address.map_or(Ok(()), can_be_had));
+        }
         let http = [
             ("http.listen", settings.http.listen),
             ("http.metrics", settings.http.metrics),

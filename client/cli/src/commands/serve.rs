@@ -1,4 +1,4 @@
-//! `retrograph serve`: the data directory, open to Bolt drivers until it is interrupted.
+//! `retrograph serve`: the data directory, open to clients until it is interrupted.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,9 @@ use std::sync::Arc;
 use retrograph_bolt::limits::{Limits, MessageLimits};
 use retrograph_config::{Bytes, Settings};
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures, read_issuers};
-use retrograph_net::{Access, AdmissionSettings, Options, Server, TurnOptions, bolt, http};
+use retrograph_net::{
+    Access, AdmissionSettings, Options, Server, TurnOptions, bolt, grpc, http,
+};
 use retrograph_server::{Database, DatabaseError};
 use tracing::info;
 
@@ -55,6 +57,10 @@ pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failur
     if let Some(address) = server.bolt_address() {
         terminal::remark(&format!("listening on {scheme}://{address}{asks}"));
     }
+    if let Some(address) = server.grpc_address() {
+        let scheme = scheme.replace("bolt", "grpc");
+        terminal::remark(&format!("listening on {scheme}://{address}{asks}"));
+    }
     for address in server.http_addresses() {
         terminal::remark(&format!("listening on http://{address}"));
     }
@@ -70,6 +76,7 @@ pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failur
 fn options(settings: &Settings, access: Access) -> Options {
     Options {
         bolt: Some(bolt_options(&settings.bolt)),
+        grpc: settings.grpc.listen.map(grpc::Options::new),
         http: http::Options {
             listen: settings.http.listen,
             metrics: settings.http.metrics,

@@ -1,0 +1,133 @@
+//! Failures as gRPC tells them: a status with its details.
+//!
+//! Each has a `google.rpc.ErrorInfo` of the domain `retrograph`: a `reason` that programs act on, and in its
+//! metadata `code`, what Bolt calls the same failure, and `retryable`, whether running the transaction again
+//! may help.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use retrograph_bolt::Failure;
+use retrograph_bolt::failure::code;
+use retrograph_proto::ERROR_DOMAIN;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// After how long a client that was turned away may try again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The status of a failure.
+pub fn of(failure: &Failure) -> Status {
+    let (status, reason) = kind(&failure.code);
+    let is_turned_away = matches!(status, Code::ResourceExhausted | Code::Unavailable);
+    let mut details = details(reason, &failure.code, failure.is_transient());
+    if is_turned_away && (failure.is_transient() || reason == "TOO_MANY_LOGINS") {
+        details.set_retry_info(Some(RETRY));
+    }
+    Status::with_error_details(status, failure.message.clone(), details)
+}
+
+/// A request whose field cannot be what it is.
+pub fn invalid(field: &str, problem: impl Into<String>) -> Status {
+    let problem = problem.into();
+    let mut details = details("INVALID_REQUEST", code::REQUEST_INVALID, false);
+    details.add_bad_request_violation(field, problem.clone());
+    Status::with_error_details(
+        Code::InvalidArgument,
+        format!("`{field}`: {problem}"),
+        details,
+    )
+}
+
+/// A status that no failure of the database stands for.
+pub fn with_reason(
+    status: Code,
+    reason: &str,
+    is_retryable: bool,
+    message: impl Into<String>,
+) -> Status {
+    let bolt = if is_retryable {
+        code::DATABASE_UNAVAILABLE
+    } else {
+        code::REQUEST_INVALID
+    };
+    let mut details = details(reason, bolt, is_retryable);
+    if is_retryable {
+        details.set_retry_info(Some(RETRY));
+    }
+    Status::with_error_details(status, message, details)
+}
+
+fn details(reason: &str, bolt: &str, is_retryable: bool) -> ErrorDetails {
+    let metadata = HashMap::from([
+        ("code".to_owned(), bolt.to_owned()),
+        ("retryable".to_owned(), is_retryable.to_string()),
+    ]);
+    ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata)
+}
+
+/// What a code is to gRPC.
+fn kind(bolt: &str) -> (Code, &'static str) {
+    match bolt {
+        code::REQUEST_INVALID => (Code::InvalidArgument, "INVALID_REQUEST"),
+        code::UNAUTHORIZED => (Code::Unauthenticated, "UNAUTHENTICATED"),
+        code::TOKEN_EXPIRED => (Code::Unauthenticated, "TOKEN_EXPIRED"),
+        code::AUTHENTICATION_RATE_LIMIT => (Code::ResourceExhausted, "TOO_MANY_LOGINS"),
+        code::FORBIDDEN => (Code::PermissionDenied, "FORBIDDEN"),
+        code::CREDENTIALS_EXPIRED => (Code::PermissionDenied, "PASSWORD_MUST_CHANGE"),
+        code::SYNTAX_ERROR => (Code::InvalidArgument, "SYNTAX_ERROR"),
+        code::SEMANTIC_ERROR => (Code::InvalidArgument, "SEMANTIC_ERROR"),
+        code::TYPE_ERROR => (Code::InvalidArgument, "TYPE_ERROR"),
+        code::ARGUMENT_ERROR => (Code::InvalidArgument, "ARGUMENT_ERROR"),
+        code::ARITHMETIC_ERROR => (Code::InvalidArgument, "ARITHMETIC_ERROR"),
+        code::PARAMETER_MISSING => (Code::InvalidArgument, "PARAMETER_MISSING"),
+        code::PROCEDURE_NOT_FOUND => (Code::InvalidArgument, "PROCEDURE_NOT_FOUND"),
+        code::PROCEDURE_CALL_FAILED => (Code::InvalidArgument, "PROCEDURE_CALL_FAILED"),
+        code::INVALID_BOOKMARK => (Code::InvalidArgument, "INVALID_BOOKMARK"),
+        code::ENTITY_NOT_FOUND => (Code::NotFound, "ELEMENT_NOT_FOUND"),
+        code::PROPERTY_NOT_FOUND => (Code::NotFound, "PROPERTY_NOT_FOUND"),
+        code::LABEL_NOT_FOUND => (Code::NotFound, "LABEL_NOT_FOUND"),
+        code::DATABASE_NOT_FOUND => (Code::NotFound, "GRAPH_NOT_FOUND"),
+        code::SCHEMA_NOT_FOUND => (Code::NotFound, "SCHEMA_NOT_FOUND"),
+        code::SCHEMA_EXISTS => (Code::AlreadyExists, "SCHEMA_EXISTS"),
+        code::ACCESS_MODE => (Code::FailedPrecondition, "READ_ONLY"),
+        code::CONSTRAINT_VALIDATION => (Code::FailedPrecondition, "CONSTRAINT_VIOLATED"),
+        code::TRANSACTION_TIMED_OUT => (Code::DeadlineExceeded, "TIMED_OUT"),
+        code::TRANSACTION_TOO_LARGE => (Code::ResourceExhausted, "TRANSACTION_TOO_LARGE"),
+        code::OUT_OF_MEMORY => (Code::ResourceExhausted, "OUT_OF_MEMORY"),
+        code::OUTDATED => (Code::Aborted, "CONFLICT"),
+        code::TERMINATED => (Code::Cancelled, "TERMINATED"),
+        code::BOOKMARK_TIMEOUT => (Code::Unavailable, "BOOKMARK_AHEAD"),
+        code::NOT_A_LEADER => (Code::Unavailable, "NOT_LEADING"),
+        code::DATABASE_UNAVAILABLE => (Code::Unavailable, "UNAVAILABLE"),
+        code::COMMIT_OUTCOME_UNKNOWN => (Code::Unknown, "COMMIT_OUTCOME_UNKNOWN"),
+        other if other.starts_with("Neo.ClientError.") => (Code::InvalidArgument, "REFUSED"),
+        other if other.starts_with("Neo.TransientError.") => (Code::Unavailable, "UNAVAILABLE"),
+        _ => (Code::Internal, "INTERNAL"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_what_programs_act_on() {
+        let status = of(&Failure::new(code::OUTDATED, "lost"));
+        assert_eq!(status.code(), Code::Aborted);
+        let info = status.get_details_error_info().expect("details");
+        assert_eq!((&*info.reason, &*info.domain), ("CONFLICT", "retrograph"));
+        assert_eq!(info.metadata["retryable"], "true");
+        assert_eq!(info.metadata["code"], code::OUTDATED);
+
+        let status = of(&Failure::new(code::COMMIT_OUTCOME_UNKNOWN, "fsync"));
+        assert_eq!(status.code(), Code::Unknown);
+        let info = status.get_details_error_info().expect("details");
+        assert_eq!(info.metadata["retryable"], "false");
+
+        let status = invalid("as_of", "is needed");
+        assert_eq!(status.message(), "`as_of`: is needed");
+        let violations = status.get_details_bad_request().expect("a field");
+        assert_eq!(violations.field_violations[0].field, "as_of");
+    }
+}
