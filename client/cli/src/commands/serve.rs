@@ -6,9 +6,7 @@ use std::sync::Arc;
 use retrograph_bolt::limits::{Limits, MessageLimits};
 use retrograph_config::{Bytes, Settings};
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures, read_issuers};
-use retrograph_net::{
-    Access, AdmissionSettings, Options, Server, TurnOptions, bolt, grpc, http,
-};
+use retrograph_net::{Access, AdmissionSettings, Options, Server, TurnOptions, bolt, grpc, http};
 use retrograph_server::{Database, DatabaseError};
 use tracing::info;
 

@@ -88,12 +88,19 @@ impl<T> Outlet<T> {
         Ok(())
     }
 
+    /// Sends a message unless that would take time; it is given back then.
+    pub fn try_send(&self, message: T) -> Result<Option<T>, Status> {
+        match self.messages.try_send(message) {
+            Ok(()) => Ok(None),
+            Err(mpsc::error::TrySendError::Full(message)) => Ok(Some(message)),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(cancelled()),
+        }
+    }
+
     /// Sends a message; waits while the client does not read.
     pub fn send(&self, message: T) -> Result<(), Status> {
-        let mut message = match self.messages.try_send(message) {
-            Ok(()) => return Ok(()),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(cancelled()),
-            Err(mpsc::error::TrySendError::Full(message)) => message,
+        let Some(message) = self.try_send(message)? else {
+            return Ok(());
         };
         let since = Instant::now();
         loop {
@@ -106,17 +113,11 @@ impl<T> Outlet<T> {
                     return Ok(());
                 }
                 Ok(Err(_)) => return Err(cancelled()),
-                Err(_) => {}
+                Err(_) => self.check()?,
             }
-            self.check()?;
             if since.elapsed() > self.stall {
                 return Err(self.unread());
             }
-            message = match self.messages.try_send(message) {
-                Ok(()) => return Ok(()),
-                Err(mpsc::error::TrySendError::Closed(_)) => return Err(cancelled()),
-                Err(mpsc::error::TrySendError::Full(message)) => message,
-            };
         }
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use prost::Message as _;
 use retrograph_engine::plan::Access;
-use retrograph_engine::{CancelToken, Control, QueryError, RowSink, RunOptions, Summary, Views};
+use retrograph_engine::{
+    CancelToken, Control, QueryError, RowSink, RunOptions, Summary, Turn, Views,
+};
 use retrograph_graph::value::Value;
 use retrograph_proto::v1;
 use retrograph_proto::v1::query_server::Query;
@@ -109,6 +111,8 @@ pub struct Rows<'o> {
     graph: Arc<str>,
     rows: Vec<v1::Row>,
     bytes: usize,
+    /// Paused while the client does not read.
+    turn: Option<Arc<dyn Turn>>,
     /// Why no more could be sent.
     stopped: Option<Status>,
 }
@@ -122,6 +126,7 @@ impl<'o> Rows<'o> {
             graph: Arc::clone(&target.name),
             rows: Vec::new(),
             bytes: 0,
+            turn: None,
             stopped: None,
         }
     }
@@ -147,7 +152,14 @@ impl<'o> Rows<'o> {
     }
 
     fn send(&mut self, message: v1::RunResponse) -> Result<(), QueryError> {
-        self.outlet.send(message).map_err(|status| {
+        let sent = self.outlet.try_send(message).and_then(|rest| {
+            let Some(message) = rest else { return Ok(()) };
+            if let Some(turn) = &self.turn {
+                turn.pause();
+            }
+            self.outlet.send(message)
+        });
+        sent.map_err(|status| {
             self.stopped = Some(status);
             QueryError::Cancelled
         })
@@ -161,6 +173,10 @@ impl<'o> Rows<'o> {
 }
 
 impl RowSink for Rows<'_> {
+    fn begun(&mut self, turn: &Arc<dyn Turn>) {
+        self.turn = Some(Arc::clone(turn));
+    }
+
     fn columns(&mut self, columns: &[Arc<str>]) -> Result<(), QueryError> {
         let header = v1::Header {
             query_id: self.query_id.clone(),
@@ -180,6 +196,9 @@ impl RowSink for Rows<'_> {
         self.rows.push(row);
         if self.bytes >= BATCH_BYTES {
             self.flush()?;
+            if let Some(turn) = &self.turn {
+                turn.resume()?;
+            }
         }
         Ok(Control::Continue)
     }

@@ -94,6 +94,8 @@ fn kind(bolt: &str) -> (Code, &'static str) {
         code::CONSTRAINT_VALIDATION => (Code::FailedPrecondition, "CONSTRAINT_VIOLATED"),
         code::TRANSACTION_TIMED_OUT => (Code::DeadlineExceeded, "TIMED_OUT"),
         code::TRANSACTION_TOO_LARGE => (Code::ResourceExhausted, "TRANSACTION_TOO_LARGE"),
+        code::TOO_MANY_ROWS => (Code::ResourceExhausted, "TOO_MANY_ROWS"),
+        code::OVERLOADED => (Code::Unavailable, "OVERLOADED"),
         code::OUT_OF_MEMORY => (Code::ResourceExhausted, "OUT_OF_MEMORY"),
         code::OUTDATED => (Code::Aborted, "CONFLICT"),
         code::TERMINATED => (Code::Cancelled, "TERMINATED"),
