@@ -51,7 +51,7 @@ impl Graph {
     /// besides queries should bear repetition. If `work` fails, the transaction is rolled back.
     ///
     /// ```
-    /// # async fn example(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// # retrograph_client_harness::with_server(async |url| {
     /// # let client = retrograph_client::Client::connect(url).await?;
     /// # let graph = client.graph("harbor");
     /// # graph.query("CREATE (:Account {id: 'A', balance: 10}), (:Account {id: 'B', balance: 0})").run().await?;
@@ -75,7 +75,7 @@ impl Graph {
     ///     .await?;
     /// # let sum: (i64,) = graph.query("MATCH (a:Account) RETURN sum(a.balance)").fetch_one().await?;
     /// # assert_eq!(sum, (10,));
-    /// # Ok(()) }
+    /// # Ok(()) });
     /// ```
     ///
     /// # Errors

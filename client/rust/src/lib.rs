@@ -1,7 +1,7 @@
 //! A client of Retrograph servers.
 //!
 //! ```
-//! # async fn example(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! # retrograph_client_harness::with_server(async |url| {
 //! use retrograph_client::Client;
 //!
 //! let client = Client::connect(url).await?; // such as http://127.0.0.1:7688
@@ -18,7 +18,7 @@
 //!     .fetch()
 //!     .await?;
 //! assert_eq!(people, [("Ana".to_owned(), 41)]);
-//! # Ok(()) }
+//! # Ok(()) });
 //! ```
 //!
 //! [`Client`] and [`Graph`] are handles to clone and share. A [`Query`] by itself is its own transaction;
@@ -26,7 +26,7 @@
 //! [`Moment`] that it looks at, and [`Graph::diff`], [`Graph::history`] and [`Graph::changes`] look along time:
 //!
 //! ```
-//! # async fn example(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! # retrograph_client_harness::with_server(async |url| {
 //! # let client = retrograph_client::Client::connect(url).await?;
 //! # let harbor = client.graph("harbor");
 //! let made = harbor.query("CREATE (:Account {id: 'A-1177', status: 'open'})").run().await?;
@@ -41,14 +41,14 @@
 //! while let Some(changes) = feed.next().await? {
 //!     println!("version {}: {:?}", changes.commit.version, changes.changes);
 //! }
-//! # Ok(()) }
+//! # Ok(()) });
 //! ```
 //!
 //! Rows can be taken one by one while the server finds them ([`Query::stream`]), as tuples, or as types that
 //! derive serde's `Deserialize`:
 //!
 //! ```
-//! # async fn example(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! # retrograph_client_harness::with_server(async |url| {
 //! # let client = retrograph_client::Client::connect(url).await?;
 //! # let harbor = client.graph("harbor");
 //! # harbor.query("CREATE (:Person {name: 'Ana'})").run().await?;
@@ -66,7 +66,7 @@
 //! while let Some(row) = rows.next().await? {
 //!     println!("{}", row.get::<String>("name")?);
 //! }
-//! # Ok(()) }
+//! # Ok(()) });
 //! ```
 //!
 //! An [`Error`] of the server has a stable code, a place in the text where there is one, and says whether trying

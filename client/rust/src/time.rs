@@ -213,7 +213,7 @@ impl Graph {
     /// changed back is not told.
     ///
     /// ```
-    /// # async fn example(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// # retrograph_client_harness::with_server(async |url| {
     /// # let client = retrograph_client::Client::connect(url).await?;
     /// # let graph = client.graph("harbor");
     /// use retrograph_client::Moment;
@@ -225,7 +225,7 @@ impl Graph {
     ///     println!("{}: {:?} → {:?}", change.element_id, change.before, change.after);
     ///     assert!(change.before.is_none());
     /// }
-    /// # Ok(()) }
+    /// # Ok(()) });
     /// ```
     ///
     /// # Errors
