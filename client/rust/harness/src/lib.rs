@@ -81,7 +81,11 @@ impl Running {
             Some(_) => "https",
             None => "http",
         };
-        let server = Server::listen(Arc::clone(&database), options)?;
+        // A server has a runtime of its own, which cannot be made within that of an asynchronous test.
+        let listening = Arc::clone(&database);
+        let server = std::thread::spawn(move || Server::listen(listening, options))
+            .join()
+            .map_err(|_| "listening failed")??;
         Ok(Self {
             database,
             address: server.grpc_address().ok_or("it listens")?,
