@@ -231,7 +231,10 @@ fn a_value_that_is_taken_is_shown_as_it_is_written() {
         .success();
     retrograph.query("CREATE (:Person {id: 1})").success();
     let error = retrograph.query("CREATE (:Person {id: 1})").failure(1);
-    assert!(error.contains("Person.id = 1:"), "{error}");
+    assert!(
+        error.contains("label Person and property id = 1,"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn parameters_moments_and_several_statements_work() {
         "--output",
         "csv",
     ];
-    assert_eq!(server.run(&then).success(), "p.day\n\n");
+    assert_eq!(server.run(&then).success(), "p.day\n\"\"\n");
     let past = ["query", "g", "RETURN 1", "--as-of", "1990-01-01"];
     let error = server.run(&past).failure(1);
     assert!(error.contains("before"), "{error}");

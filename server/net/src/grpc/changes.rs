@@ -37,7 +37,10 @@ const PUBLISHING: Duration = Duration::from_millis(1);
 
 /// What wakes the feeds of a graph, for each graph that has had any.
 #[derive(Default)]
-pub struct Feeds(Mutex<HashMap<usize, (Arc<Graph>, watch::Sender<u64>)>>);
+pub struct Feeds(Mutex<HashMap<usize, Announced>>);
+
+/// A graph and what its versions are announced by.
+type Announced = (Arc<Graph>, watch::Sender<u64>);
 
 struct Bell(watch::Sender<u64>);
 

@@ -44,6 +44,10 @@ struct Entry {
     state: Mutex<State>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is what a transaction is in most of the time"
+)]
 enum State {
     /// It waits for its next call.
     Waiting {
