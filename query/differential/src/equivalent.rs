@@ -12,7 +12,8 @@ use retrograph_cypher::ast::{
 use retrograph_cypher::{Span, parse};
 
 use crate::reference::aggregate;
-use crate::world::{Kind, Verdict, World, different};
+use crate::verdict::{Kind, Verdict, different};
+use crate::world::World;
 
 /// Asks a query in the other ways and compares the engine's rows. None if it has no other way, or no
 /// one answer.

@@ -2,7 +2,7 @@
 //!
 //! [`generate`] makes random graphs and random queries over them; [`reference`] answers the queries in
 //! the most naive way; [`world`] asks the engine as well and compares, rows as multisets of typed
-//! values, their order where ORDER BY fixes it, errors by their kind. [`equivalent`] asks the engine
+//! values, their order where ORDER BY fixes it, errors by their kind, and gives a [`verdict`]. [`equivalent`] asks the engine
 //! the same thing in several ways. [`shrink`] makes what differs small, and [`run`] does all of this
 //! for a seed and counts.
 //!
@@ -16,4 +16,5 @@ pub mod reference;
 pub mod run;
 pub mod shrink;
 pub mod tree;
+pub mod verdict;
 pub mod world;

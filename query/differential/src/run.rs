@@ -10,7 +10,8 @@ use crate::case::Case;
 use crate::equivalent;
 use crate::generate::{Generator, parameters};
 use crate::shrink::shrink;
-use crate::world::{BETWEEN_COMMITS, Difference, Kind, Verdict, World};
+use crate::verdict::{Difference, Kind, Verdict};
+use crate::world::{BETWEEN_COMMITS, World};
 
 /// How many queries are asked of one graph.
 const QUERIES_PER_WORLD: u64 = 100;

@@ -11,7 +11,7 @@
 
 use retrograph_differential::case::Case;
 use retrograph_differential::generate::parameters;
-use retrograph_differential::world::{Kind, Verdict};
+use retrograph_differential::verdict::{Kind, Verdict};
 use retrograph_engine::plan::Rewrites;
 
 fn case(block: &str) -> (Case, Vec<String>) {

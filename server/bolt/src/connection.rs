@@ -6,7 +6,7 @@ use crate::chunk::Dechunker;
 use crate::handshake::{Agreement, Handshake};
 use crate::limits::{Limits, MessageLimits};
 use crate::machine::{Action, Greeting, Machine, Outcome, State, Step, UTC_PATCH};
-use crate::message::request::{Hello, Request, is_interrupt};
+use crate::message::request::{Hello, Request, is_interrupt, is_portion};
 use crate::message::response::Response;
 use crate::message::signature;
 use crate::structure::Dialect;
@@ -95,6 +95,18 @@ impl Connection {
     /// The next thing to do.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
+    }
+
+    /// What the client wants of the rows of the query that is being run, if it has asked already. It is the
+    /// next action once [`Action::Run`] is completed, unless that fails or is interrupted; an executor that
+    /// knows it beforehand can go on at once.
+    #[must_use]
+    pub fn ahead(&self) -> Option<Action> {
+        let protocol = self.protocol.as_ref()?;
+        let message = self.queue.front().filter(|message| is_portion(message))?;
+        let limits = self.message_limits();
+        let request = Request::decode(message, protocol.version, protocol.dialect, limits);
+        protocol.machine.ahead(&request.ok()?)
     }
 
     /// Says what came of the last action that is to be completed.

@@ -332,6 +332,27 @@ impl Machine {
         }
     }
 
+    /// What a request that waits behind the query that is being run will be, if it is about the rows of that
+    /// query and the query does not fail.
+    #[must_use]
+    pub fn ahead(&self, request: &Request) -> Option<Action> {
+        let Some(Pending::Run(result)) = self.pending else {
+            return None;
+        };
+        let is_of_it = |portion: &Portion| portion.result.is_none() || portion.result == result;
+        match request {
+            Request::Pull(portion) if is_of_it(portion) => Some(Action::Pull {
+                rows: portion.rows,
+                result,
+            }),
+            Request::Discard(portion) if is_of_it(portion) => Some(Action::Discard {
+                rows: portion.rows,
+                result,
+            }),
+            _ => None,
+        }
+    }
+
     /// What follows from the outcome of what was being done; `None` if nothing was.
     pub fn complete(&mut self, outcome: Outcome) -> Option<Step> {
         let pending = self.pending.take()?;

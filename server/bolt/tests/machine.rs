@@ -219,6 +219,38 @@ fn check_failure(version: Version, state: State, message: &str, place: &str) {
 }
 
 #[test]
+fn what_is_asked_for_behind_a_query_is_known_while_it_runs() {
+    let version = Version::new(5, 8);
+    let pull = |rows, result| Request::Pull(Portion { rows, result });
+    let discard = Request::Discard(Portion::ALL);
+    let ahead_of = |state, waiting: &Request| {
+        let mut peers = peers_in(state, version).expect("a state");
+        peers.send(&run());
+        assert!(matches!(peers.action(), Some(Action::Run { .. })));
+        assert_eq!(peers.connection.ahead(), None, "nothing has arrived");
+        peers.send(waiting);
+        let ahead = peers.connection.ahead();
+        assert_eq!(peers.action(), None, "it waits all the same");
+        peers.done();
+        assert_eq!(peers.connection.ahead(), None, "nothing runs");
+        (ahead, peers.action())
+    };
+    let (ahead, next) = ahead_of(State::Ready, &pull(Some(7), None));
+    let (rows, result) = (Some(7), None);
+    assert_eq!(ahead, Some(Action::Pull { rows, result }));
+    assert_eq!(next, ahead);
+    let (ahead, next) = ahead_of(State::TxReady, &discard);
+    let (rows, result) = (None, Some(0));
+    assert_eq!(ahead, Some(Action::Discard { rows, result }));
+    assert_eq!(next, ahead);
+    // About another result, or about none.
+    for waiting in [pull(None, Some(5)), Request::Commit] {
+        let (ahead, _) = ahead_of(State::TxReady, &waiting);
+        assert_eq!(ahead, None, "{waiting:?}");
+    }
+}
+
+#[test]
 fn a_reset_jumps_the_queue_and_what_waited_is_ignored() {
     for version in SUPPORTED {
         let mut peers = Peers::ready(version);

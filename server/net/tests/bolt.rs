@@ -207,6 +207,66 @@ fn a_reset_interrupts_a_running_query() {
 }
 
 #[test]
+fn rows_asked_for_with_a_query_can_be_given_up_and_the_query_may_fail() {
+    let fixture = Fixture::new();
+    let mut client = fixture.client();
+    let all = Request::Pull(Portion::ALL);
+    for query in [ENDLESS, ENDLESS_ROWS] {
+        for pause_ms in [0, 1, 2, 3, 50] {
+            // The RESET comes while the query is compiled, opened or running.
+            client.send(&[run(query), all.clone()]);
+            std::thread::sleep(Duration::from_millis(pause_ms));
+            client.send(&[Request::Reset]);
+            assert!(matches!(client.summaries(3), Received::Success(_)));
+            assert_eq!(client.int("RETURN 1"), 1);
+        }
+    }
+    // In a transaction, where the reset ends that too.
+    client.begin(Extra::default());
+    client.send(&[run(ENDLESS_ROWS), pull(1_000_000, Some(0))]);
+    client.send(&[Request::Reset]);
+    assert!(matches!(client.summaries(3), Received::Success(_)));
+    // It does not compile, or fails before or behind its first row.
+    client.send(&[run("RETURN"), all.clone()]);
+    assert_eq!(client.failure(), "Neo.ClientError.Statement.SyntaxError");
+    client.ignored();
+    client.reset();
+    for (list, rows) in [("[0, 1]", 0), ("range(-5000, 1)", 5_000)] {
+        client.send(&[
+            run(&format!("UNWIND {list} AS x RETURN 1 / x AS y")),
+            all.clone(),
+        ]);
+        client.success();
+        let mut found = 0;
+        let failure = loop {
+            match client.next() {
+                Some(Received::Record(_)) => found += 1,
+                other => break other,
+            }
+        };
+        assert!(matches!(failure, Some(Received::Failure(_))), "{failure:?}");
+        assert!(found <= rows, "{found}");
+        client.reset();
+    }
+    assert_eq!(client.int("RETURN 1"), 1);
+}
+
+#[test]
+fn rows_of_a_slow_query_come_while_it_runs() {
+    let fixture = Fixture::new();
+    let mut client = fixture.client();
+    // Each row takes a while, and all of them are far from filling a batch or from ending.
+    let slow = "UNWIND range(1, 10000) AS x
+        RETURN x, reduce(sum = 0, y IN range(1, 200000) | sum + y) AS sum";
+    client.send(&[run(slow), Request::Pull(Portion::ALL)]);
+    client.success();
+    assert!(matches!(client.next(), Some(Received::Record(_))));
+    client.send(&[Request::Reset]);
+    assert!(matches!(client.summaries(2), Received::Success(_)));
+    assert_eq!(client.int("RETURN 1"), 1);
+}
+
+#[test]
 fn a_reset_interrupts_a_result_that_is_run_to_its_end_for_the_next_query() {
     let fixture = Fixture::new();
     let mut client = fixture.client();

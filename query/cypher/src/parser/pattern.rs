@@ -106,7 +106,7 @@ impl Parser<'_> {
         closing
     }
 
-    /// Whether a whole relationship pattern and a `(` stand at a token index.
+    /// Whether a whole relationship pattern and a node stand at a token index: `(a) - -(2)` is a difference.
     fn is_relationship_at(&self, index: usize) -> bool {
         let kind = |at: usize| self.token_at(at).kind;
         let mut at = index + usize::from(kind(index) == TokenKind::Less);
@@ -126,7 +126,8 @@ impl Parser<'_> {
         }
         at += 1;
         at += usize::from(kind(at) == TokenKind::Greater);
-        kind(at) == TokenKind::LeftParen
+        let opening = self.token_at(at);
+        opening.kind == TokenKind::LeftParen && opening.partner != 0 && self.is_node_at(at)
     }
 
     pub(super) fn continues_path(&self, purpose: Purpose) -> bool {

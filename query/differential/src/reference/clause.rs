@@ -231,15 +231,9 @@ impl Evaluator<'_> {
         for row in rows {
             let list = self.eval(&of.list, &row)?;
             let items = match list {
+                list @ (Value::Null | Value::List(_)) => self.items_of(&list),
                 // A value that is no list stands for the list of it.
-                value @ (Value::Bool(_)
-                | Value::Int(_)
-                | Value::Float(_)
-                | Value::String(_)
-                | Value::Map(_)
-                | Value::Node(_)
-                | Value::Relationship(_)) => vec![value],
-                list => self.items_of(&list),
+                value => vec![value],
             };
             for item in items {
                 self.step()?;

@@ -132,17 +132,9 @@ impl Evaluator<'_> {
         let mut nodes = Vec::new();
         let mut relationships = Vec::new();
         let mut tested: Vec<&Expression> = Vec::new();
-        match predicate.map(|predicate| (predicate, &predicate.kind)) {
-            Some((
-                _,
-                ExpressionKind::Logical {
-                    operator: LogicalOperator::And,
-                    operands,
-                },
-            )) => tested.extend(operands),
-            Some((predicate, _)) => tested.push(predicate),
-            None => {}
-        }
+        predicate
+            .iter()
+            .for_each(|predicate| conjuncts(predicate, &mut tested));
         for pattern in patterns {
             let steps = pattern.steps.iter();
             for node in std::iter::once(&pattern.start).chain(steps.clone().map(|s| &s.node)) {
@@ -414,5 +406,18 @@ impl Evaluator<'_> {
             }
         }
         Ok(found)
+    }
+}
+
+/// What all has to hold for a predicate to hold, however it is put in brackets.
+fn conjuncts<'e>(predicate: &'e Expression, found: &mut Vec<&'e Expression>) {
+    match &predicate.kind {
+        ExpressionKind::Logical {
+            operator: LogicalOperator::And,
+            operands,
+        } => operands
+            .iter()
+            .for_each(|operand| conjuncts(operand, found)),
+        _ => found.push(predicate),
     }
 }

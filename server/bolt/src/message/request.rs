@@ -212,6 +212,12 @@ pub fn is_interrupt(message: &[u8]) -> bool {
     matches!(message, [0xB0, signature::RESET | signature::GOODBYE])
 }
 
+/// Whether a message is about rows: PULL or DISCARD. It is known before the message is decoded.
+#[must_use]
+pub fn is_portion(message: &[u8]) -> bool {
+    matches!(message, [_, signature::PULL | signature::DISCARD, ..])
+}
+
 impl Request {
     /// The name of the message.
     #[must_use]

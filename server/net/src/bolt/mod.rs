@@ -17,6 +17,7 @@
 //! queries.
 
 mod extra;
+mod opened;
 mod parameters;
 mod records;
 mod service;

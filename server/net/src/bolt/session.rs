@@ -20,8 +20,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
+use super::opened::{Opened, PATIENCE};
 use super::service::Service;
-use super::worker::{Client, Command, Reply, Worker};
+use super::worker::{Ahead, Client, Command, Reply, Worker};
 use crate::client_certificate::Certified;
 use crate::identity::{Access, Identity};
 use crate::metrics::End;
@@ -65,6 +66,10 @@ pub struct Session {
     login: Option<JoinHandle<Result<Identity, Failure>>>,
     login_began: Instant,
     worker: Option<Handle>,
+    /// Whether what the worker sends is ignored, up to the outcome of its command.
+    is_unwanted: bool,
+    /// What RUN is answered, until it is sent, and when that is at the latest.
+    opening: Option<(Instant, Arc<Opened>)>,
     /// Stops the query that is running, if any.
     cancel: CancelToken,
     authentication_ends: Option<Instant>,
@@ -76,6 +81,8 @@ enum Event {
     Written(io::Result<usize>),
     Flushed(io::Result<()>),
     Reply(Option<Reply>),
+    /// RUN is to be answered, without rows if need be.
+    Due,
     LoggedIn(Result<Identity, Failure>),
     /// The client did not authenticate in time, or does not read.
     Late,
@@ -107,6 +114,8 @@ impl Session {
             login: None,
             login_began: Instant::now(),
             worker: None,
+            is_unwanted: false,
+            opening: None,
             cancel: CancelToken::new(),
             authentication_ends: None,
         }
@@ -172,7 +181,13 @@ impl Session {
                         false => Event::Flushed(writer.flush().await),
                     }
                 };
-                let (reply, late, login) = (pin!(reply), pin!(late), pin!(login));
+                let due = async {
+                    match self.opening {
+                        Some((at, _)) => sleep_until(at).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let (reply, late, login, due) = (pin!(reply), pin!(late), pin!(login), pin!(due));
                 tokio::select! {
                     _ = stop.changed() => Event::Stop,
                     event = output, if is_sending || is_unflushed => event,
@@ -182,6 +197,7 @@ impl Session {
                         Event::Read(read)
                     }
                     () = late => Event::Late,
+                    () = due => Event::Due,
                     () = sleep_until(taken + STALL), if is_sending || is_unflushed => Event::Late,
                     () = sleep_until(moved + self.service.options.worker_idle), if is_idle => Event::Idle,
                 }
@@ -204,11 +220,13 @@ impl Session {
                     is_unflushed = true;
                     sent += written;
                 }
+                Event::Due => {
+                    let opened = self.opening.take().and_then(|(_, opened)| opened.take());
+                    self.open(opened);
+                }
                 Event::Reply(Some(reply)) => {
-                    self.connection.records(&reply.records);
-                    if let Some(outcome) = reply.outcome {
-                        self.connection.complete(outcome);
-                    }
+                    self.opening = None;
+                    self.answer(reply);
                     // What waits is sent before more is asked for; what comes now goes behind it.
                     if sent > 0 {
                         unsent.drain(..sent);
@@ -291,11 +309,10 @@ impl Session {
                     Command::Run {
                         run,
                         result,
+                        ahead: self.ahead(),
                         cancel: self.cancel.clone(),
                     }
                 }
-                Action::Pull { rows, result } => Command::Pull { rows, result },
-                Action::Discard { rows, result } => Command::Discard { rows, result },
                 Action::Begin(extra) => Command::Begin(extra),
                 Action::Commit => Command::Commit,
                 Action::Rollback => Command::Rollback,
@@ -305,9 +322,44 @@ impl Session {
                     self.connection.complete(Outcome::Done(Map::new()));
                     continue;
                 }
+                Action::Pull { rows, result } => Command::Pull { rows, result },
+                Action::Discard { rows, result } => Command::Discard { rows, result },
                 Action::Reset => Command::Reset,
             };
             self.command(command);
+        }
+    }
+
+    /// What the client has asked for together with the query that it runs.
+    fn ahead(&mut self) -> Option<Box<Ahead>> {
+        let command = self.connection.ahead().and_then(Command::on_rows)?;
+        let opened = Arc::default();
+        self.opening = Some((Instant::now() + PATIENCE, Arc::clone(&opened)));
+        Some(Box::new(Ahead { command, opened }))
+    }
+
+    /// Takes what the worker has.
+    fn answer(&mut self, reply: Reply) {
+        self.open(reply.opened);
+        if self.is_unwanted {
+            self.is_unwanted = reply.outcome.is_none();
+            return;
+        }
+        self.connection.records(&reply.records);
+        if let Some(outcome) = reply.outcome {
+            self.connection.complete(outcome);
+        }
+    }
+
+    /// Answers RUN whose rows the worker goes on to.
+    fn open(&mut self, opened: Option<Map>) {
+        if let Some(opened) = opened {
+            self.connection.complete(Outcome::Done(opened));
+            // The client may have had the rows ignored meanwhile.
+            self.is_unwanted = !self.connection.is_streaming();
+            if !self.is_unwanted {
+                self.connection.next_action();
+            }
         }
     }
 

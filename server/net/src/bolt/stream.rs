@@ -3,6 +3,7 @@
 //! The engine calls [`Stream`] for each row, on the worker's thread. What to do with a row depends on
 //! what the client asked for; when it has what it asked for, the call does not return until it asks for
 //! more. So the engine holds one row at a time, and a query begins to run when its first row is wanted.
+//! Drivers mostly ask for rows together with the query; the answers to both are handed on together then.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -14,11 +15,14 @@ use retrograph_bolt::{Dialect, Failure, Outcome, Records, Value as Sent};
 use retrograph_engine::{Control, QueryError, RowSink, Turn, Views};
 use retrograph_graph::value::Value;
 
+use super::opened::Opened;
 use super::records;
-use super::worker::{Command, Inbox, Outbox, Reply, Waited};
+use super::worker::{Ahead, Command, Inbox, Outbox, Reply, Waited};
 
-/// Rows are handed on once they have this many bytes.
+/// Rows are handed on once they have this many bytes, or the first of them has waited this long when the
+/// next one comes.
 const BATCH_BYTES: usize = 64 << 10;
+const BATCH_TIME: Duration = Duration::from_millis(20);
 
 /// The open results of a transaction whose queries have run to their end.
 pub type Finished = BTreeMap<i64, Rest>;
@@ -89,6 +93,8 @@ pub struct Stream<'w> {
     pub outbox: &'w Outbox,
     pub finished: &'w mut Finished,
     pub result: Option<i64>,
+    /// What the client wants of the rows, if it has asked already.
+    pub ahead: Option<Box<Ahead>>,
     pub database: Arc<str>,
     /// The client named no database and is told which it is.
     pub tells_database: bool,
@@ -98,6 +104,10 @@ pub struct Stream<'w> {
     /// How much the rows of the transaction may take that are kept because other queries ran on.
     pub kept_bytes_max: usize,
     records: Records,
+    /// When something was handed on last, or the query came.
+    handed_on: Instant,
+    /// Where the answer to RUN waits for the first rows.
+    opened: Option<Arc<Opened>>,
     wish: Wish,
     /// Whether the client waits for an answer.
     is_awaited: bool,
@@ -120,12 +130,15 @@ impl<'w> Stream<'w> {
             outbox,
             finished,
             result: None,
+            ahead: None,
             database,
             tells_database: false,
             deadline: None,
             started: Instant::now(),
             kept_bytes_max: 0,
             records: Records::new(dialect),
+            handed_on: Instant::now(),
+            opened: None,
             wish: Wish::Drop,
             is_awaited: true,
             kept: Rest::default(),
@@ -249,14 +262,16 @@ impl<'w> Stream<'w> {
     /// Sends what there is to be sent; pauses if the client does not read.
     fn send(&mut self, outcome: Option<Outcome>) -> Result<(), QueryError> {
         let reply = Reply {
+            opened: self.opened.take().and_then(|opened| opened.take()),
             records: self.records.take(),
             outcome,
         };
+        self.handed_on = Instant::now();
         match self.outbox.try_send(reply)? {
             None => Ok(()),
-            Some(Reply { records, outcome }) => {
+            Some(reply) => {
                 self.pause();
-                self.outbox.send(records, outcome)
+                self.outbox.send_reply(reply)
             }
         }
     }
@@ -334,7 +349,16 @@ impl RowSink for Stream<'_> {
         if self.tells_database {
             metadata.insert("db".to_owned(), (&*self.database).into());
         }
-        self.answer(Outcome::Done(metadata));
+        match self.ahead.take() {
+            Some(ahead) => {
+                self.inbox.put_back(ahead.command);
+                if let Some(opened) = ahead.opened.leave(metadata) {
+                    self.outbox.send_reply(Reply::opened(opened))?;
+                }
+                self.opened = Some(ahead.opened);
+            }
+            None => self.answer(Outcome::Done(metadata)),
+        }
         self.wait()
     }
 
@@ -345,7 +369,9 @@ impl RowSink for Stream<'_> {
                 Wish::Send(rows) => {
                     self.encode(row, views)?;
                     self.wish = Wish::Send(rows.map(|rows| rows - 1));
-                    if self.records.bytes().len() >= BATCH_BYTES {
+                    if self.records.bytes().len() >= BATCH_BYTES
+                        || self.handed_on.elapsed() >= BATCH_TIME
+                    {
                         self.hand_on()?;
                     }
                     return Ok(Control::Continue);

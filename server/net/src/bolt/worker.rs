@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use retrograph_bolt::failure::code;
 use retrograph_bolt::message::request::{Extra, NotificationFilter, Route, Run};
 use retrograph_bolt::value::{Map, map};
-use retrograph_bolt::{Dialect, Failure, Outcome, Value, Version};
+use retrograph_bolt::{Action, Dialect, Failure, Outcome, Value, Version};
 use retrograph_engine::Origin;
 use retrograph_engine::{CancelToken, OpenTransaction, QueryError, RunOptions, Summary};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::opened::Opened;
 use super::stream::{self, Ended, Finished, Stream};
 use super::{extra, parameters, summaries};
 use crate::metrics::{End, Register, Requests};
@@ -29,6 +30,8 @@ pub enum Command {
     Run {
         run: Box<Run>,
         result: Option<i64>,
+        /// What the client wants of its rows, if that is known: it comes as no command of its own then.
+        ahead: Option<Box<Ahead>>,
         /// Set when the client does not want it any more.
         cancel: CancelToken,
     },
@@ -47,10 +50,42 @@ pub enum Command {
     Reset,
 }
 
+/// What the client asked for together with a query.
+pub struct Ahead {
+    /// What it wants of the rows.
+    pub command: Command,
+    /// Where the answer to RUN is left meanwhile.
+    pub opened: Arc<Opened>,
+}
+
+impl Command {
+    /// What is to be done with rows, if that is what the action is about.
+    pub fn on_rows(action: Action) -> Option<Self> {
+        match action {
+            Action::Pull { rows, result } => Some(Self::Pull { rows, result }),
+            Action::Discard { rows, result } => Some(Self::Discard { rows, result }),
+            _ => None,
+        }
+    }
+}
+
 /// Rows to be sent, and what came of the command if that is known.
 pub struct Reply {
+    /// What RUN is answered, if the rows were asked for ahead: the rest is about these.
+    pub opened: Option<Map>,
     pub records: Vec<u8>,
     pub outcome: Option<Outcome>,
+}
+
+impl Reply {
+    /// RUN is answered, and the rows follow.
+    pub const fn opened(opened: Map) -> Self {
+        Self {
+            opened: Some(opened),
+            records: Vec::new(),
+            outcome: None,
+        }
+    }
 }
 
 /// Commands, with one that was looked at before its turn.
@@ -133,7 +168,15 @@ impl Outbox {
 
     pub fn send(&self, records: Vec<u8>, outcome: Option<Outcome>) -> Result<(), QueryError> {
         self.note(outcome.as_ref());
-        let reply = Reply { records, outcome };
+        self.send_reply(Reply {
+            opened: None,
+            records,
+            outcome,
+        })
+    }
+
+    /// Sends a reply that [`try_send`](Self::try_send) gave back.
+    pub fn send_reply(&self, reply: Reply) -> Result<(), QueryError> {
         self.replies
             .blocking_send(reply)
             .map_err(|_| QueryError::Cancelled)
@@ -298,8 +341,9 @@ impl Worker {
             Command::Run {
                 run,
                 result,
+                ahead,
                 cancel,
-            } => return self.query(*run, result, cancel),
+            } => return self.query(*run, result, ahead, cancel),
             Command::Pull { rows, result } => {
                 let (bytes, outcome) = stream::portion(&mut self.finished, rows, result, true);
                 return self.outbox.send(bytes, Some(outcome));
@@ -410,6 +454,7 @@ impl Worker {
         &mut self,
         run: Run,
         result: Option<i64>,
+        ahead: Option<Box<Ahead>>,
         cancel: CancelToken,
     ) -> Result<(), QueryError> {
         let failed =
@@ -446,6 +491,7 @@ impl Worker {
             Arc::clone(&target.name),
         );
         stream.result = result;
+        stream.ahead = ahead;
         stream.tells_database = tells_database;
         stream.kept_bytes_max = self.client.kept_bytes_max;
         let ran: Result<Summary, QueryError> = match (&autocommit, &self.transaction) {

@@ -1,12 +1,14 @@
 //! A graph in the engine and its twin in the reference, and the comparison of what they answer.
 
+mod compare;
+
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
-use retrograph_cypher::ast::{Clause, Query, Statement, StatementBody};
+use retrograph_cypher::ast::StatementBody;
 use retrograph_cypher::parse;
 use retrograph_engine::plan::Rewrites;
 use retrograph_engine::{
@@ -17,77 +19,17 @@ use retrograph_graph::ids::SystemTime;
 use retrograph_graph::kv::MemoryStore;
 use retrograph_graph::{Graph, GraphOptions, ImageOptions};
 
-use crate::answer::{Lists, of_graph, of_output, of_value};
+use crate::answer::{Lists, of_graph, of_output};
 use crate::case::Case;
 use crate::reference::graph::MemoryGraph;
-use crate::reference::value::is_poison;
-use crate::reference::{
-    Answer, Eagerness, Evaluated, Instants, Stop, Surroundings, Versions, evaluate,
-};
+use crate::reference::{Eagerness, Instants, Stop, Versions};
+use crate::verdict::{Kind, Verdict, different};
+use compare::{sorted, writes};
 
 /// When graphs are made: the start of 2026, in microseconds since 1970.
 const FIRST_INSTANT: i64 = 1_767_225_600_000_000;
 /// The microseconds from one commit to the next.
 pub const BETWEEN_COMMITS: i64 = 1_000_000;
-
-/// How often the reference is asked again, with other open orders, to learn what is open.
-const ORDERS: u64 = 12;
-
-/// How often before a difference counts: one row in many may be the one that an order has to begin with.
-const ORDERS_MAX: u64 = 150;
-
-/// What a comparison found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The same rows, and the same order where it is fixed.
-    Same,
-    /// Both fail in the same way.
-    SameError,
-    /// The same rows, although an evaluation in another order may fail.
-    Avoided,
-    /// The reference cannot tell the rows, for a key or an effect failed in it and not in the engine.
-    Undecided,
-    /// The reference gives other rows in other open orders.
-    Open,
-    /// The reference gave up.
-    Skipped(String),
-    /// The two differ.
-    Different(Difference),
-}
-
-/// A difference.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// What differs; shrinking keeps it.
-    pub kind: Kind,
-    /// What the engine answers.
-    pub engine: String,
-    /// What the reference answers.
-    pub reference: String,
-}
-
-/// What differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// The rows.
-    Rows,
-    /// The order of the rows.
-    Order,
-    /// Only the engine fails, or it fails in another way.
-    Failure,
-    /// Only the reference fails.
-    MissingFailure,
-    /// The state after writing.
-    State,
-    /// The engine refuses the text.
-    Refused,
-    /// The engine fails for reasons of its own.
-    Internal,
-    /// The engine panics.
-    Panic,
-    /// Two ways to ask the same give different rows.
-    Equivalence,
-}
 
 /// What the engine answers.
 #[derive(Clone, Debug)]
@@ -511,197 +453,6 @@ impl World {
         lines.sort();
         Ok(lines)
     }
-
-    fn reference(
-        &self,
-        statement: &Statement,
-        graph: &MemoryGraph,
-        order: u64,
-        eagerness: Eagerness,
-    ) -> Evaluated<Answer> {
-        let surroundings = Surroundings {
-            versions: &self.versions,
-            instants: &self.instants,
-            graph,
-            parameters: &self.parameters,
-            read: &self.graph.read_latest(),
-        };
-        let started = Instant::now();
-        let answer = evaluate(statement, surroundings, order, eagerness);
-        let spent = self.reference_time.get() + started.elapsed();
-        self.reference_time.set(spent);
-        answer
-    }
-
-    /// Compares what the engine found with what the reference finds, and gives the state after.
-    fn compare(
-        &self,
-        statement: &Statement,
-        found: &Found,
-        graph: &Arc<MemoryGraph>,
-        answer: Evaluated<Answer>,
-        state: Option<Vec<String>>,
-    ) -> anyhow::Result<(Verdict, Arc<MemoryGraph>)> {
-        let same_graph = Arc::clone(graph);
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(stop) => {
-                let verdict = match found {
-                    Found::Panic(text) => different(Kind::Panic, text.clone(), String::new()),
-                    Found::Internal(text) => different(Kind::Internal, text.clone(), String::new()),
-                    _ => Verdict::Skipped(stop.to_string()),
-                };
-                return Ok((verdict, same_graph));
-            }
-        };
-        let theirs = || show_answer(&answer, &statement.body);
-        let verdict = match found {
-            Found::Limit => Verdict::Skipped("the engine reached a limit".to_owned()),
-            Found::Panic(text) => different(Kind::Panic, text.clone(), theirs()),
-            Found::Internal(text) => different(Kind::Internal, text.clone(), theirs()),
-            Found::Refused(text) => different(Kind::Refused, text.clone(), theirs()),
-            Found::Error(kind, text) => {
-                // A transaction that leaves a relationship hanging fails; what comes between may fail first.
-                let mut is_known =
-                    answer.errors.contains(kind) || answer.graph.has_dangling_relationship();
-                if !is_known {
-                    // A plan may test a predicate before the whole pattern is matched.
-                    match self.reference(statement, graph, 0, Eagerness::Partial) {
-                        Ok(answer) => is_known = answer.errors.contains(kind),
-                        Err(stop) => return Ok((Verdict::Skipped(stop.to_string()), same_graph)),
-                    }
-                }
-                for order in 1..ORDERS {
-                    is_known = is_known
-                        || self
-                            .reference(statement, graph, order, Eagerness::Whole)
-                            .is_ok_and(|answer| answer.errors.contains(kind));
-                }
-                if is_known {
-                    Verdict::SameError
-                } else {
-                    different(Kind::Failure, format!("{kind}: {text}"), theirs())
-                }
-            }
-            Found::Rows(rows) => {
-                let verdict = self.compare_rows(statement, rows, &answer, graph, state)?;
-                return Ok((verdict, Arc::new(answer.graph)));
-            }
-        };
-        Ok((verdict, same_graph))
-    }
-
-    fn compare_rows(
-        &self,
-        statement: &Statement,
-        rows: &Collected,
-        answer: &Answer,
-        graph: &Arc<MemoryGraph>,
-        state: Option<Vec<String>>,
-    ) -> anyhow::Result<Verdict> {
-        if answer.is_tainted {
-            return Ok(Verdict::Undecided);
-        }
-        let failed = answer.rows.iter().flatten().any(is_poison)
-            || answer.errors.contains("ConstraintVerificationFailed");
-        let agrees = |answer: &Answer, lists| -> Option<Kind> {
-            let ours: Vec<String> = rows.rows.iter().map(|row| engine_row(row, lists)).collect();
-            let theirs = reference_rows(answer, lists);
-            if sorted(&ours) != sorted(&theirs) {
-                return Some(Kind::Rows);
-            }
-            if let Some(state) = &state
-                && *state != of_graph(&answer.graph)
-            {
-                return Some(Kind::State);
-            }
-            let places = answer.places.as_ref()?;
-            // Rows that share a place may come in any order among themselves.
-            let placed = |rows: &[String]| {
-                let mut placed: Vec<(usize, String)> =
-                    places.iter().copied().zip(rows.iter().cloned()).collect();
-                placed.sort();
-                placed
-            };
-            (placed(&ours) != placed(&theirs)).then_some(Kind::Order)
-        };
-        let Some(kind) = agrees(answer, Lists::InOrder) else {
-            return Ok(if answer.errors.is_empty() {
-                Verdict::Same
-            } else if failed {
-                different(Kind::MissingFailure, String::new(), String::new())
-            } else {
-                Verdict::Avoided
-            });
-        };
-        // Before the difference counts, the reference is asked in other orders.
-        let shape = |answer: &Answer, lists| {
-            let rows = sorted(&reference_rows(answer, lists));
-            (rows, of_graph(&answer.graph))
-        };
-        let mut has_one_answer = true;
-        let mut has_open_lists = false;
-        for order in 1..=ORDERS_MAX {
-            if order > ORDERS && (!has_one_answer || has_open_lists) {
-                break;
-            }
-            let order = order.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let Ok(other) = self.reference(statement, graph, order, Eagerness::Whole) else {
-                continue;
-            };
-            if other.is_tainted {
-                return Ok(Verdict::Undecided);
-            }
-            has_open_lists |= shape(&other, Lists::InOrder) != shape(answer, Lists::InOrder);
-            has_one_answer &= shape(&other, Lists::Sorted) == shape(answer, Lists::Sorted);
-        }
-        if !has_one_answer {
-            return Ok(Verdict::Open);
-        }
-        if has_open_lists && agrees(answer, Lists::Sorted).is_none() {
-            return Ok(Verdict::Same);
-        }
-        let kind = if failed { Kind::MissingFailure } else { kind };
-        let mut ours = rows.rows.iter().map(|row| engine_row(row, Lists::InOrder));
-        let mut engine = ours.by_ref().collect::<Vec<_>>().join("\n");
-        if let Some(state) = state {
-            engine = format!("{engine}\n-- state:\n{}", state.join("\n"));
-        }
-        let reference = show_answer(answer, &statement.body);
-        Ok(different(kind, engine, reference))
-    }
-
-    /// The rows of the engine and whether the reference has one answer for the query, for comparing
-    /// ways to ask.
-    ///
-    /// # Errors
-    /// The text cannot be read.
-    pub fn settled_rows(&mut self, text: &str) -> anyhow::Result<Option<Vec<String>>> {
-        let statement = parse(text).map_err(|error| anyhow!("{}", error.render(text)))?;
-        let Found::Rows(rows) = self.ask(text, Rewrites::default(), None) else {
-            return Ok(None);
-        };
-        let graph = Arc::clone(&self.latest);
-        let mut shapes = Vec::new();
-        for order in 0..4_u64 {
-            match self.reference(&statement, &graph, order, Eagerness::Whole) {
-                Ok(answer) if answer.errors.is_empty() => {
-                    shapes.push(sorted(&reference_rows(&answer, Lists::Sorted)));
-                }
-                _ => return Ok(None),
-            }
-        }
-        shapes.dedup();
-        if shapes.len() > 1 {
-            return Ok(None);
-        }
-        let rows: Vec<String> = rows
-            .rows
-            .iter()
-            .map(|r| engine_row(r, Lists::Sorted))
-            .collect();
-        Ok(Some(sorted(&rows)))
-    }
 }
 
 impl Case {
@@ -760,72 +511,7 @@ impl Case {
     }
 }
 
-/// A difference.
-#[must_use]
-pub fn different(kind: Kind, engine: String, reference: String) -> Verdict {
-    Verdict::Different(Difference {
-        kind,
-        engine,
-        reference,
-    })
-}
-
-fn sorted(rows: &[String]) -> Vec<String> {
-    let mut rows = rows.to_vec();
-    rows.sort();
-    rows
-}
-
 fn engine_row(row: &[retrograph_engine::Output], lists: Lists) -> String {
     let cells: Vec<String> = row.iter().map(|cell| of_output(cell, lists)).collect();
     cells.join(" | ")
-}
-
-fn reference_rows(answer: &Answer, lists: Lists) -> Vec<String> {
-    let main = Arc::new(answer.graph.clone());
-    let state = |view: u8| match usize::from(view).checked_sub(1) {
-        None => Arc::clone(&main),
-        Some(place) => Arc::clone(&answer.views[place]),
-    };
-    let rows = answer.rows.iter();
-    rows.map(|row| {
-        let cells: Vec<String> = row
-            .iter()
-            .map(|cell| of_value(cell, &state, lists))
-            .collect();
-        cells.join(" | ")
-    })
-    .collect()
-}
-
-fn show_answer(answer: &Answer, body: &StatementBody) -> String {
-    let mut text = reference_rows(answer, Lists::InOrder).join("\n");
-    if !answer.errors.is_empty() {
-        text = format!("{text}\n-- errors: {:?}", answer.errors);
-    }
-    if matches!(body, StatementBody::Query(query) if query_writes(query)) {
-        text = format!("{text}\n-- state:\n{}", of_graph(&answer.graph).join("\n"));
-    }
-    text
-}
-
-/// Whether a statement writes.
-#[must_use]
-pub fn writes(statement: &Statement) -> bool {
-    matches!(&statement.body, StatementBody::Query(query) if query_writes(query))
-}
-
-fn query_writes(query: &Query) -> bool {
-    let parts = std::iter::once(&query.first).chain(query.unions.iter().map(|union| &union.query));
-    let writes = |clause: &Clause| match clause {
-        Clause::Subquery(call) => query_writes(&call.query),
-        Clause::Braced(query) => query_writes(query),
-        Clause::Conditional(of) => {
-            let branches = of.branches.iter().map(|branch| &branch.query);
-            branches.chain(of.otherwise.as_deref()).any(query_writes)
-        }
-        clause => clause.is_updating(),
-    };
-    parts.flat_map(|part| &part.clauses).any(writes)
-        || query.next.as_deref().is_some_and(query_writes)
 }
