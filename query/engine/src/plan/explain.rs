@@ -17,7 +17,7 @@ use super::operator::{
 use super::path::{PathProgram, Restriction, Select};
 use super::rows::{EqualTo, Next, RowSeek, RowsOf};
 use super::text::{Texts, join, test_symbol};
-use super::{Plan, ViewClause, slots};
+use super::{Plan, ViewClause, slots, visit};
 use crate::functions::{self, Aggregator};
 use crate::summary::StepProfile;
 
@@ -758,7 +758,7 @@ fn subqueries<'e>(expression: &'e Expression, found: &mut Vec<(&'static str, &'e
         };
         found.push((label, pipeline));
     }
-    slots::children(expression, &mut |child| subqueries(child, found));
+    visit::children(expression, &mut |child| subqueries(child, found));
 }
 
 fn cut(text: &str) -> String {

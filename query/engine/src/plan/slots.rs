@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::expression::{Expression, PathPart, Projection, Slot, SubqueryResult};
+use super::expression::{Expression, PathPart, Slot, SubqueryResult};
 use super::operator::{Creation, Found, Operator, Pipeline, Seek, Update, Walk};
+use super::visit::{children, updated};
 
 /// A set of slots, in order so that plans are deterministic.
 pub type SlotSet = BTreeSet<Slot>;
@@ -413,114 +414,6 @@ pub fn operator_expressions<'o>(operator: &'o Operator, f: &mut dyn FnMut(&'o Ex
         }
         Operator::Delete { expressions, .. } => expressions.iter().for_each(f),
         _ => {}
-    }
-}
-
-fn updated<'o>(update: &'o Update, f: &mut dyn FnMut(&'o Expression)) {
-    match update {
-        Update::Property(target, _, value) => {
-            f(target);
-            f(value);
-        }
-        Update::Dynamic(target, key, value) => {
-            f(target);
-            f(key);
-            f(value);
-        }
-        Update::AddDynamicLabels(_, value)
-        | Update::RemoveDynamicLabels(_, value)
-        | Update::Replace(_, value)
-        | Update::Extend(_, value) => f(value),
-        Update::AddLabels(..) | Update::RemoveLabels(..) => {}
-    }
-}
-
-/// Calls `f` for each direct part of an expression. The pipeline of a subquery is no such part; the
-/// expression that it collects is.
-pub fn children<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression)) {
-    match expression {
-        Expression::Literal(_)
-        | Expression::Parameter(_)
-        | Expression::Slot(_)
-        | Expression::Path(_) => {}
-        Expression::Property(of, _)
-        | Expression::HasLabels(of, _)
-        | Expression::Not(of)
-        | Expression::Negate(of)
-        | Expression::Plus(of)
-        | Expression::IsTyped(of, _)
-        | Expression::IsNull(of)
-        | Expression::IsNotNull(of) => f(of),
-        Expression::And(parts)
-        | Expression::Or(parts)
-        | Expression::List(parts)
-        | Expression::Coalesce(parts)
-        | Expression::Call(_, parts) => parts.iter().for_each(f),
-        Expression::Xor(a, b)
-        | Expression::Compare(_, a, b)
-        | Expression::Arithmetic(_, a, b)
-        | Expression::In(a, b)
-        | Expression::StringTest(_, a, b)
-        | Expression::Index(a, b) => {
-            f(a);
-            f(b);
-        }
-        Expression::Slice(of, from, to) => {
-            f(of);
-            from.iter().for_each(|from| f(from));
-            to.iter().for_each(|to| f(to));
-        }
-        Expression::Map(entries) => entries.iter().for_each(|(_, value)| f(value)),
-        Expression::MapProjection(of, items) => {
-            f(of);
-            for item in items {
-                if let Projection::Entry(_, value) = item {
-                    f(value);
-                }
-            }
-        }
-        Expression::Case {
-            operand,
-            arms,
-            otherwise,
-        } => {
-            operand.iter().for_each(|operand| f(operand));
-            for (when, then) in arms {
-                f(when);
-                f(then);
-            }
-            otherwise.iter().for_each(|otherwise| f(otherwise));
-        }
-        Expression::ListComprehension {
-            list, filter, map, ..
-        } => {
-            f(list);
-            filter.iter().for_each(|filter| f(filter));
-            map.iter().for_each(|map| f(map));
-        }
-        Expression::Quantified {
-            list, predicate, ..
-        } => {
-            f(list);
-            f(predicate);
-        }
-        Expression::Reduce {
-            initial,
-            list,
-            body,
-            predicate,
-            ..
-        } => {
-            f(initial);
-            f(list);
-            f(body);
-            predicate.iter().for_each(|predicate| f(predicate));
-        }
-        Expression::Subquery(_, result) => {
-            if let SubqueryResult::Collect(item) = result {
-                f(item);
-            }
-        }
     }
 }
 

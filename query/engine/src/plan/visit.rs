@@ -1,4 +1,4 @@
-//! Visits the parts of a plan in order to change them.
+//! Visits the parts of a plan, mostly in order to change them.
 
 use std::ops::Bound;
 
@@ -37,7 +37,7 @@ pub fn all_expressions(pipeline: &mut Pipeline, f: &mut dyn FnMut(&mut Expressio
 }
 
 fn parts_first(expression: &mut Expression, f: &mut dyn FnMut(&mut Expression)) {
-    parts(expression, &mut |part| parts_first(part, f));
+    children_mut(expression, &mut |part| parts_first(part, f));
     f(expression);
 }
 
@@ -99,9 +99,9 @@ fn roots(operator: &mut Operator, f: &mut dyn FnMut(&mut Expression)) {
             on_match
                 .iter_mut()
                 .chain(on_create)
-                .for_each(|update| updated(update, f));
+                .for_each(|update| updated_mut(update, f));
         }
-        Operator::Update(updates) => updates.iter_mut().for_each(|update| updated(update, f)),
+        Operator::Update(updates) => updates.iter_mut().for_each(|update| updated_mut(update, f)),
         Operator::Delete { expressions, .. } => expressions.iter_mut().for_each(f),
         _ => {}
     }
@@ -119,109 +119,137 @@ fn created(creation: &mut Creation, f: &mut dyn FnMut(&mut Expression)) {
         .for_each(f);
 }
 
-fn updated(update: &mut Update, f: &mut dyn FnMut(&mut Expression)) {
-    match update {
-        Update::Property(target, _, value) => {
-            f(target);
-            f(value);
-        }
-        Update::Dynamic(target, key, value) => {
-            f(target);
-            f(key);
-            f(value);
-        }
-        Update::AddDynamicLabels(_, value)
-        | Update::RemoveDynamicLabels(_, value)
-        | Update::Replace(_, value)
-        | Update::Extend(_, value) => f(value),
-        Update::AddLabels(..) | Update::RemoveLabels(..) => {}
-    }
-}
-
-/// Calls `f` for each direct part of an expression.
-fn parts(expression: &mut Expression, f: &mut dyn FnMut(&mut Expression)) {
-    match expression {
-        Expression::Literal(_)
-        | Expression::Parameter(_)
-        | Expression::Slot(_)
-        | Expression::Path(_) => {}
-        Expression::Property(of, _)
-        | Expression::HasLabels(of, _)
-        | Expression::Not(of)
-        | Expression::Negate(of)
-        | Expression::Plus(of)
-        | Expression::IsTyped(of, _)
-        | Expression::IsNull(of)
-        | Expression::IsNotNull(of) => f(of),
-        Expression::And(parts)
-        | Expression::Or(parts)
-        | Expression::List(parts)
-        | Expression::Coalesce(parts)
-        | Expression::Call(_, parts) => parts.iter_mut().for_each(f),
-        Expression::Xor(a, b)
-        | Expression::Compare(_, a, b)
-        | Expression::Arithmetic(_, a, b)
-        | Expression::In(a, b)
-        | Expression::StringTest(_, a, b)
-        | Expression::Index(a, b) => {
-            f(a);
-            f(b);
-        }
-        Expression::Slice(of, from, to) => {
-            f(of);
-            from.iter_mut().for_each(|from| f(from));
-            to.iter_mut().for_each(|to| f(to));
-        }
-        Expression::Map(entries) => entries.iter_mut().for_each(|(_, value)| f(value)),
-        Expression::MapProjection(of, items) => {
-            f(of);
-            for item in items {
-                if let Projection::Entry(_, value) = item {
-                    f(value);
+/// Calls `$f` for each direct part of an expression, by `iter` or, to change it, by `iter_mut`.
+macro_rules! each_part {
+    ($expression:expr, $f:expr, $iter:ident) => {{
+        let f = $f;
+        match $expression {
+            Expression::Literal(_)
+            | Expression::Parameter(_)
+            | Expression::Slot(_)
+            | Expression::Path(_) => {}
+            Expression::Property(of, _)
+            | Expression::HasLabels(of, _)
+            | Expression::Not(of)
+            | Expression::Negate(of)
+            | Expression::Plus(of)
+            | Expression::IsTyped(of, _)
+            | Expression::IsNull(of)
+            | Expression::IsNotNull(of) => f(of),
+            Expression::And(parts)
+            | Expression::Or(parts)
+            | Expression::List(parts)
+            | Expression::Coalesce(parts)
+            | Expression::Call(_, parts) => parts.$iter().for_each(f),
+            Expression::Xor(a, b)
+            | Expression::Compare(_, a, b)
+            | Expression::Arithmetic(_, a, b)
+            | Expression::In(a, b)
+            | Expression::StringTest(_, a, b)
+            | Expression::Index(a, b) => {
+                f(a);
+                f(b);
+            }
+            Expression::Slice(of, from, to) => {
+                f(of);
+                from.$iter().for_each(|from| f(from));
+                to.$iter().for_each(|to| f(to));
+            }
+            Expression::Map(entries) => entries.$iter().for_each(|(_, value)| f(value)),
+            Expression::MapProjection(of, items) => {
+                f(of);
+                for item in items {
+                    if let Projection::Entry(_, value) = item {
+                        f(value);
+                    }
+                }
+            }
+            Expression::Case {
+                operand,
+                arms,
+                otherwise,
+            } => {
+                operand.$iter().for_each(|operand| f(operand));
+                for (when, then) in arms {
+                    f(when);
+                    f(then);
+                }
+                otherwise.$iter().for_each(|otherwise| f(otherwise));
+            }
+            Expression::ListComprehension {
+                list, filter, map, ..
+            } => {
+                f(list);
+                filter.$iter().for_each(|filter| f(filter));
+                map.$iter().for_each(|map| f(map));
+            }
+            Expression::Quantified {
+                list, predicate, ..
+            } => {
+                f(list);
+                f(predicate);
+            }
+            Expression::Reduce {
+                initial,
+                list,
+                body,
+                predicate,
+                ..
+            } => {
+                f(initial);
+                f(list);
+                f(body);
+                predicate.$iter().for_each(|predicate| f(predicate));
+            }
+            Expression::Subquery(_, result) => {
+                if let SubqueryResult::Collect(item) = result {
+                    f(item);
                 }
             }
         }
-        Expression::Case {
-            operand,
-            arms,
-            otherwise,
-        } => {
-            operand.iter_mut().for_each(|operand| f(operand));
-            for (when, then) in arms {
-                f(when);
-                f(then);
+    }};
+}
+
+/// Calls `$f` for each expression of an update.
+macro_rules! each_updated {
+    ($update:expr, $f:expr) => {{
+        let f = $f;
+        match $update {
+            Update::Property(target, _, value) => {
+                f(target);
+                f(value);
             }
-            otherwise.iter_mut().for_each(|otherwise| f(otherwise));
-        }
-        Expression::ListComprehension {
-            list, filter, map, ..
-        } => {
-            f(list);
-            filter.iter_mut().for_each(|filter| f(filter));
-            map.iter_mut().for_each(|map| f(map));
-        }
-        Expression::Quantified {
-            list, predicate, ..
-        } => {
-            f(list);
-            f(predicate);
-        }
-        Expression::Reduce {
-            initial,
-            list,
-            body,
-            predicate,
-            ..
-        } => {
-            f(initial);
-            f(list);
-            f(body);
-            predicate.iter_mut().for_each(|predicate| f(predicate));
-        }
-        Expression::Subquery(_, result) => {
-            if let SubqueryResult::Collect(item) = result {
-                f(item);
+            Update::Dynamic(target, key, value) => {
+                f(target);
+                f(key);
+                f(value);
             }
+            Update::AddDynamicLabels(_, value)
+            | Update::RemoveDynamicLabels(_, value)
+            | Update::Replace(_, value)
+            | Update::Extend(_, value) => f(value),
+            Update::AddLabels(..) | Update::RemoveLabels(..) => {}
         }
-    }
+    }};
+}
+
+/// Calls `f` for each direct part of an expression. The pipeline of a subquery is no such part; the
+/// expression that it collects is.
+pub fn children<'e>(expression: &'e Expression, f: &mut dyn FnMut(&'e Expression)) {
+    each_part!(expression, f, iter);
+}
+
+/// The same, to change the parts.
+fn children_mut(expression: &mut Expression, f: &mut dyn FnMut(&mut Expression)) {
+    each_part!(expression, f, iter_mut);
+}
+
+/// Calls `f` for each expression of an update.
+pub fn updated<'o>(update: &'o Update, f: &mut dyn FnMut(&'o Expression)) {
+    each_updated!(update, f);
+}
+
+/// The same, to change them.
+fn updated_mut(update: &mut Update, f: &mut dyn FnMut(&mut Expression)) {
+    each_updated!(update, f);
 }
