@@ -39,7 +39,7 @@ use crate::prepared::Prepared;
 use crate::show::Host;
 use crate::summary::{Counters, StepProfile, Summary};
 use crate::surroundings::{Caller, Setting, Surroundings};
-use crate::turn::{self, Account};
+use crate::turn::{self, Account, Loan};
 
 /// The limits and surroundings of an engine.
 #[derive(Clone)]
@@ -128,6 +128,8 @@ pub struct OpenTransaction {
     registration: Registration,
     /// How its statements changed the graph.
     accesses: Mutex<Vec<Access>>,
+    /// What its changes take.
+    loan: Loan,
 }
 
 enum Inner {
@@ -297,6 +299,7 @@ impl Engine {
         let caller = caller_of(&options);
         let registration = self.host.activity.enter(&caller, started_us);
         Ok(OpenTransaction {
+            loan: Loan::new(options.turns.clone()),
             inner,
             statements: AtomicU16::new(0),
             started_us,
@@ -478,6 +481,9 @@ struct Run<'r> {
     times: [Instant; 2],
 }
 
+/// Parameters that are no larger are not counted.
+const PARAMETER_BYTES_FREE: usize = 64 << 10;
+
 /// Takes the statement of an open transaction off the list of what runs.
 struct Ended<'t>(&'t Registration);
 
@@ -593,7 +599,8 @@ impl Run<'_> {
                     .into());
                 }
                 sink.columns(&prepared.columns)?;
-                let outcome = self.statement(inner, statement, times, &mut deliver(sink))?;
+                let writes = (&**inner, &transaction.loan);
+                let outcome = self.statement(writes, statement, times, &mut deliver(sink))?;
                 Ok(self.summary(Some(outcome), None))
             }
         }
@@ -625,7 +632,7 @@ impl Run<'_> {
     fn execute(
         &self,
         read: GraphRead,
-        writer: Option<(&Transaction, u16)>,
+        writer: Option<(&Transaction, u16, &Loan)>,
         [statement_us, transaction_us]: [i64; 2],
         consume: &mut RowConsumer<'_>,
     ) -> Result<Outcome, QueryError> {
@@ -639,8 +646,8 @@ impl Run<'_> {
         };
         let mut context = Context::new(read, self.parameters, self.limits, &times, plan.width);
         context.caller = Some(self.caller);
-        if let Some((transaction, statement)) = writer {
-            context.write_to(transaction, statement);
+        if let Some((transaction, statement, loan)) = writer {
+            context.write_to(transaction, statement, loan);
         }
         if prepared.mode == Some(StatementMode::Profile) {
             context.profile(count_steps(&plan.pipeline));
@@ -651,6 +658,10 @@ impl Run<'_> {
             last: None,
             count: 0,
         });
+        let given: usize = self.parameters.iter().map(value_bytes).sum();
+        if given > PARAMETER_BYTES_FREE {
+            context.charge("Parameters", given)?;
+        }
         if plan.reads_csv {
             context.csv.clone_from(&self.engine.csv.read());
         }
@@ -715,7 +726,7 @@ impl Run<'_> {
     /// Runs the plan as a statement of a transaction; undoes its writes if it fails.
     fn statement(
         &self,
-        transaction: &Transaction,
+        (transaction, loan): (&Transaction, &Loan),
         statement: u16,
         times: [i64; 2],
         consume: &mut RowConsumer<'_>,
@@ -724,7 +735,7 @@ impl Run<'_> {
         let result = self
             .execute(
                 transaction.read(),
-                Some((transaction, statement)),
+                Some((transaction, statement, loan)),
                 times,
                 consume,
             )
@@ -734,6 +745,7 @@ impl Run<'_> {
             });
         if result.is_err() {
             transaction.rollback_to(mark);
+            loan.settle(transaction.memory_bytes());
         }
         result
     }
@@ -748,10 +760,11 @@ impl Run<'_> {
     ) -> Result<(Outcome, Committed), QueryError> {
         let width = self.prepared.slots.len();
         let transaction = graph.begin(options.isolation);
+        let loan = Loan::new(options.turns.clone());
         let mut held: Vec<Value> = Vec::new();
         let mut bytes = 0;
         let limit_bytes = self.limits.memory_bytes_max;
-        let result = self.statement(&transaction, 0, [now, now], &mut |row, _| {
+        let result = self.statement((&transaction, &loan), 0, [now, now], &mut |row, _| {
             bytes += row.iter().map(value_bytes).sum::<usize>();
             if bytes > limit_bytes {
                 return Err(QueryError::OutOfMemory {
@@ -773,7 +786,7 @@ impl Run<'_> {
         self.limits.check()?;
         let turn = self.limits.account.turn();
         if let Some(turn) = turn {
-            turn.pause();
+            turn.pause_for_commit();
         }
         let committed = transaction.commit(options.commit.clone())?;
         if let Some(turn) = turn {

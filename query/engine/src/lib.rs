@@ -34,4 +34,4 @@ pub use options::{AsOf, Parameters, RunOptions};
 pub use output::{Collected, Control, Output, RowSink, Views};
 pub use summary::{Counters, StepProfile, Summary};
 pub use surroundings::{Caller, DatabaseDescription, Origin, Setting, Surroundings};
-pub use turn::{Allowance, Arrival, Finished, Shortage, Turn, Turns};
+pub use turn::{Allowance, Arrival, Budget, Finished, Loan, Shortage, Turn, Turns};

@@ -3,13 +3,14 @@
 //! The engine runs what it is handed at once, on the caller's thread. Who serves many callers says by
 //! [`Turns`] for whom it runs: once a statement is compiled and allowed, the engine asks for a [`Turn`] and begins
 //! it, takes memory through it, pauses it while the commit waits for the disk, and ends it exactly once with
-//! what was used. Whoever takes the rows ([`RowSink::begun`](crate::RowSink::begun)) pauses it while the client
+//! what was used. What outlives a statement, such as the changes of an open transaction, is a [`Loan`]. Whoever takes the rows ([`RowSink::begun`](crate::RowSink::begun)) pauses it while the client
 //! does not want any.
 
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::error::QueryError;
@@ -21,6 +22,9 @@ use crate::prepared::Prepared;
 /// Memory is taken in pieces of at least, and normally at most, so many bytes.
 const PIECE_BYTES_MIN: usize = 64 << 10;
 const PIECE_BYTES_MAX: usize = 1 << 20;
+
+/// Loans that are no larger are not worth counting: there is at most one for each worker.
+const LOAN_BYTES_FREE: usize = 16 << 10;
 
 /// A statement that is about to run.
 pub struct Arrival<'a> {
@@ -91,18 +95,40 @@ pub trait Turns: Debug + Send + Sync {
     /// # Errors
     /// It is not known what the caller may take.
     fn arrive(&self) -> Result<Arc<dyn Turn>, QueryError>;
+
+    /// The caller's budget, for what outlives a statement.
+    ///
+    /// # Errors
+    /// It is not known what the caller may take.
+    fn budget(&self) -> Result<Arc<dyn Budget>, QueryError>;
 }
 
-/// The turn of one statement.
-pub trait Turn: Debug + Send + Sync {
+/// A budget of memory.
+pub trait Budget: Debug + Send + Sync {
+    /// Takes memory.
+    ///
+    /// # Errors
+    /// There is none left.
+    fn take(&self, bytes: usize) -> Result<(), Shortage>;
+
+    /// Gives memory back.
+    fn give_back(&self, bytes: usize);
+}
+
+/// The turn of one statement, with the budget that it takes memory from.
+pub trait Turn: Budget {
     /// Waits until the statement may run.
     ///
     /// # Errors
     /// It may not, or not soon enough; then the turn is not ended.
     fn begin(&self, arrival: &Arrival<'_>) -> Result<Allowance, QueryError>;
 
-    /// The statement has nothing to do for a while. Nothing happens if it paused already.
+    /// The statement has nothing to do while its client does not want any rows. Nothing happens if it paused
+    /// already.
     fn pause(&self);
+
+    /// The same while it waits for its own commit, which is time that it takes.
+    fn pause_for_commit(&self);
 
     /// Waits until it may go on. Nothing happens if it has not paused.
     ///
@@ -113,17 +139,119 @@ pub trait Turn: Debug + Send + Sync {
     /// All is done but handing out rows: from now on there is nothing to pause or resume.
     fn leave(&self);
 
-    /// Takes memory.
-    ///
-    /// # Errors
-    /// There is none left.
-    fn take(&self, bytes: usize) -> Result<(), Shortage>;
-
-    /// Gives memory back.
-    fn give_back(&self, bytes: usize);
-
     /// The statement is over.
     fn end(&self, finished: &Finished<'_>);
+}
+
+/// Memory that outlives statements: the changes of a transaction, rows that a client has not taken. Given back
+/// when this is dropped.
+#[derive(Debug, Default)]
+pub struct Loan {
+    turns: Option<Arc<dyn Turns>>,
+    /// Asked for when it is needed first; what is small never needs it.
+    budget: OnceLock<Arc<dyn Budget>>,
+    taken: AtomicUsize,
+}
+
+impl Loan {
+    /// Nothing yet, of the budget of a caller; without one memory is not counted.
+    #[must_use]
+    pub fn new(turns: Option<Arc<dyn Turns>>) -> Self {
+        Self {
+            turns,
+            budget: OnceLock::new(),
+            taken: AtomicUsize::new(0),
+        }
+    }
+
+    /// Nothing yet, of a budget.
+    #[must_use]
+    pub fn of(budget: Arc<dyn Budget>) -> Self {
+        Self {
+            turns: None,
+            budget: budget.into(),
+            taken: AtomicUsize::new(0),
+        }
+    }
+
+    /// Sees to it that so many bytes are taken, all in all.
+    ///
+    /// # Errors
+    /// There is no memory left; the error names what needs it.
+    pub fn cover(&self, operator: &'static str, bytes: usize) -> Result<(), QueryError> {
+        self.cover_beside(operator, bytes, 0)
+    }
+
+    /// The same for one who has taken so much of the budget elsewhere.
+    pub(crate) fn cover_beside(
+        &self,
+        operator: &'static str,
+        bytes: usize,
+        beside: usize,
+    ) -> Result<(), QueryError> {
+        let taken = self.taken.load(Ordering::Relaxed);
+        if bytes <= taken.max(LOAN_BYTES_FREE) {
+            return Ok(());
+        }
+        let budget = match (self.budget.get(), &self.turns) {
+            (Some(budget), _) => budget,
+            (None, Some(turns)) => {
+                let budget = turns.budget()?;
+                self.budget.get_or_init(|| budget)
+            }
+            (None, None) => return Ok(()),
+        };
+        let more = take_more(&**budget, operator, bytes, [taken, beside])?;
+        self.taken.fetch_add(more, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Gives back what so many bytes do not need.
+    pub fn settle(&self, bytes: usize) {
+        let taken = self.taken.load(Ordering::Relaxed);
+        if let Some(budget) = self.budget.get()
+            && taken > bytes
+        {
+            budget.give_back(taken - bytes);
+            self.taken.store(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.settle(0);
+    }
+}
+
+/// How much is taken at once by one that has so much.
+fn piece(taken: usize) -> usize {
+    (taken / 4).clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX)
+}
+
+/// Takes memory for an operator that needs so many bytes, all in all, and has taken fewer; a piece if there is
+/// one, else what it needs. Gives how much was taken. Where it would not get what it needs if it were alone with
+/// what it has elsewhere, there is no sense in trying again.
+fn take_more<B: Budget + ?Sized>(
+    budget: &B,
+    operator: &'static str,
+    bytes: usize,
+    [taken, elsewhere]: [usize; 2],
+) -> Result<usize, QueryError> {
+    let missing = bytes - taken;
+    let piece = missing.max(piece(taken));
+    if budget.take(piece).is_ok() {
+        return Ok(piece);
+    }
+    match budget.take(missing) {
+        Ok(()) => Ok(missing),
+        Err(short) => Err(QueryError::OverBudget {
+            operator,
+            is_shared: short.is_shared && bytes.saturating_add(elsewhere) <= short.bytes_max,
+            whose: short.whose,
+            bytes_max: short.bytes_max,
+        }),
+    }
 }
 
 /// What one execution has taken and used.
@@ -142,6 +270,8 @@ struct Used {
     /// How much is in use: by operators, and by rows that are held until a commit.
     by_operators: Cell<usize>,
     by_rows: Cell<usize>,
+    /// How much changes use, which is taken elsewhere.
+    by_changes: Cell<usize>,
     scanned: Cell<u64>,
     returned: Cell<u64>,
     written: Cell<u64>,
@@ -180,20 +310,17 @@ impl Account {
     #[cold]
     fn take(&self, operator: &'static str, bytes: usize) -> Result<(), QueryError> {
         let taken = self.used.taken.get();
-        let piece = (taken / 4).clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX);
-        let missing = (bytes - taken).max(piece);
-        if let Some(turn) = &self.turn {
-            turn.take(missing).map_err(|short| QueryError::OverBudget {
+        let more = match &self.turn {
+            Some(turn) => take_more(
+                &**turn,
                 operator,
-                whose: short.whose,
-                bytes_max: short.bytes_max,
-                is_shared: short.is_shared,
-            })?;
-        }
-        self.used.taken.set(taken + missing);
-        self.used
-            .most
-            .set(self.used.most.get().max(taken + missing));
+                bytes,
+                [taken, self.used.by_changes.get()],
+            )?,
+            None => bytes - taken,
+        };
+        self.used.taken.set(taken + more);
+        self.used.most.set(self.used.most.get().max(taken + more));
         Ok(())
     }
 
@@ -209,6 +336,18 @@ impl Account {
             }
             self.used.taken.set(self.used.taken.get() - given);
         }
+    }
+
+    /// Changes take so much, which is taken elsewhere.
+    pub(crate) fn changes(&self, bytes: usize) {
+        self.used.by_changes.set(bytes);
+        let most = self.used.taken.get().saturating_add(bytes);
+        self.used.most.set(self.used.most.get().max(most));
+    }
+
+    /// How much is taken of the turn's budget.
+    pub(crate) fn taken(&self) -> usize {
+        self.used.taken.get()
     }
 
     /// Counts rows that operators found or passed on.

@@ -22,6 +22,12 @@ pub struct Dechunker {
 }
 
 impl Dechunker {
+    /// How many bytes of a message that is not complete are held.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.message.len()
+    }
+
     /// Takes bytes from the front of `input` up to the end of a message, and returns that message once
     /// it is complete; `None` if `input` is used up before.
     ///

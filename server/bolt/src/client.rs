@@ -60,29 +60,12 @@ impl<S: Read + Write> Client<S> {
     /// # Errors
     /// If there is no server that speaks it, or it does not let the client in.
     pub fn open(
-        mut stream: S,
+        stream: S,
         version: Version,
         agent: &str,
         auth: AuthToken,
     ) -> Result<Self, ClientError> {
-        let mut opening = vec![0x60, 0x60, 0xB0, 0x17, 0, 0, version.minor, version.major];
-        opening.resize(20, 0);
-        stream.write_all(&opening)?;
-        let mut agreed = [0; 4];
-        stream.read_exact(&mut agreed)?;
-        if agreed != [0, 0, version.minor, version.major] {
-            let message = format!("it does not speak Bolt {version}");
-            return Err(ClientError::Protocol(message));
-        }
-        let mut client = Self {
-            stream,
-            version,
-            buffer: vec![0; READ_BYTES],
-            unread: 0..0,
-            dechunker: Dechunker::default(),
-            out: Vec::new(),
-            received: 0,
-        };
+        let mut client = Self::agree(stream, version)?;
         client.send(&[
             Request::Hello(Hello {
                 user_agent: agent.to_owned(),
@@ -93,6 +76,36 @@ impl<S: Read + Write> Client<S> {
         client.success()?;
         client.success()?;
         Ok(client)
+    }
+
+    /// Agrees on a version, and says nothing more.
+    ///
+    /// # Errors
+    /// If there is no server that speaks it.
+    pub fn agree(mut stream: S, version: Version) -> Result<Self, ClientError> {
+        let mut opening = vec![0x60, 0x60, 0xB0, 0x17, 0, 0, version.minor, version.major];
+        opening.resize(20, 0);
+        stream.write_all(&opening)?;
+        let mut agreed = [0; 4];
+        stream.read_exact(&mut agreed)?;
+        if agreed != [0, 0, version.minor, version.major] {
+            let message = format!("it does not speak Bolt {version}");
+            return Err(ClientError::Protocol(message));
+        }
+        Ok(Self {
+            stream,
+            version,
+            buffer: vec![0; READ_BYTES],
+            unread: 0..0,
+            dechunker: Dechunker::default(),
+            out: Vec::new(),
+            received: 0,
+        })
+    }
+
+    /// The version that was agreed on.
+    pub const fn version(&self) -> Version {
+        self.version
     }
 
     /// Sends requests together.
@@ -115,6 +128,11 @@ impl<S: Read + Write> Client<S> {
     /// If the connection is gone.
     pub fn ask(&mut self, run: Run) -> Result<(), ClientError> {
         self.send(&[Request::Run(run), Request::Pull(Portion::ALL)])
+    }
+
+    /// The stream, to send what is no request.
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     /// How many bytes have come.

@@ -92,6 +92,21 @@ impl Connection {
         !self.is_closed && self.takes_messages()
     }
 
+    /// How many bytes are held of what has arrived: of messages that wait, or are not complete.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.input.len() + self.dechunker.held_bytes() + self.queued_bytes
+    }
+
+    /// Gives the connection up: the client is told why, and nothing else from now on.
+    pub fn give_up(&mut self, failure: &crate::Failure) {
+        if !self.is_closed {
+            self.close_with(failure, failure.message.clone());
+            self.input = Vec::new();
+            self.dechunker = Dechunker::default();
+        }
+    }
+
     /// The next thing to do.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()

@@ -45,12 +45,14 @@ pub mod code {
     pub const INVALID_BOOKMARK: &str = "Neo.ClientError.Transaction.InvalidBookmark";
     pub const TRANSACTION_TIMED_OUT: &str =
         "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration";
-    pub const TRANSACTION_TOO_LARGE: &str = "Neo.ClientError.General.TransactionOutOfMemoryError";
+    /// More than the statement or transaction may ever have.
+    pub const OUT_OF_MEMORY: &str = "Neo.ClientError.General.TransactionOutOfMemoryError";
     pub const NOT_A_LEADER: &str = "Neo.ClientError.Cluster.NotALeader";
     pub const OUTDATED: &str = "Neo.TransientError.Transaction.Outdated";
     pub const TERMINATED: &str = "Neo.TransientError.Transaction.Terminated";
     pub const BOOKMARK_TIMEOUT: &str = "Neo.TransientError.Transaction.BookmarkTimeout";
-    pub const OUT_OF_MEMORY: &str = "Neo.TransientError.General.MemoryPoolOutOfMemoryError";
+    /// More than is left while others have theirs.
+    pub const MEMORY_SHORT: &str = "Neo.TransientError.General.MemoryPoolOutOfMemoryError";
     pub const DATABASE_UNAVAILABLE: &str = "Neo.TransientError.General.DatabaseUnavailable";
     pub const OVERLOADED: &str = "Neo.TransientError.Request.NoThreadsAvailable";
     pub const TOO_MANY_ROWS: &str = "Neo.ClientError.Statement.ResultTooLarge";

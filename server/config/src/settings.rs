@@ -49,10 +49,13 @@ settings! {
 
     /// What all listeners share.
     ["server"] server: Server {
-        /// Connections there may be; further ones are closed at once.
+        /// Connections there may be; further ones are refused. There are fewer where the system does not allow
+        /// as many open files.
         connections_max: usize = "10000", from "1" to "1000000";
         /// Queries and open transactions there may be at the same time, each with a thread of its own.
         workers_max: usize = "1000", from "1" to "100000";
+        /// How long a client of Bolt or gRPC may read nothing of what is sent to it; then what it asked for ends.
+        stall: Duration = "10m", from "100ms" to "24h";
     }
 
     /// When queries run and what they take together. Tenants and users have limits of their own.
@@ -105,6 +108,8 @@ settings! {
     ["grpc"] grpc: Grpc {
         /// Where clients connect; port 0 takes a free one. Not set: nowhere.
         listen: Option<SocketAddr>;
+        /// How long a connection may take to its first call that is let in.
+        first_call_time: Duration = "30s", from "100ms" to "1h";
     }
 
     /// What the server says of itself on standard error. Never what users write or send: no statements, no
@@ -123,6 +128,9 @@ settings! {
         listen: Option<SocketAddr>;
         /// Where /metrics is told; may be the same address. Not set: nowhere.
         metrics: Option<SocketAddr>;
+        /// How long a client may take over the head of a request, to come with the next one, and to read
+        /// something of an answer.
+        client_time: Duration = "10s", from "100ms" to "1h";
     }
 }
 

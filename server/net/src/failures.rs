@@ -28,8 +28,13 @@ pub fn of_query(error: &QueryError, text: &str) -> Failure {
         QueryError::TimedOut { .. } => Failure::new(code::TRANSACTION_TIMED_OUT, error.to_string()),
         QueryError::Overloaded { .. } => Failure::new(code::OVERLOADED, error.to_string()),
         QueryError::TooManyRows { .. } => Failure::new(code::TOO_MANY_ROWS, error.to_string()),
-        QueryError::OverBudget { .. } => Failure::new(code::OUT_OF_MEMORY, error.to_string()),
-        QueryError::OutOfMemory { .. } => Failure::new(code::OUT_OF_MEMORY, error.to_string()),
+        // Others give back what they hold; what is too much for its own limit always will be.
+        QueryError::OverBudget {
+            is_shared: true, ..
+        } => Failure::new(code::MEMORY_SHORT, error.to_string()),
+        QueryError::OverBudget { .. } | QueryError::OutOfMemory { .. } => {
+            Failure::new(code::OUT_OF_MEMORY, error.to_string())
+        }
         QueryError::AfterCommits { error: of, count } => {
             let Failure { code, message } = of_query(of, text);
             Failure::new(
@@ -113,7 +118,7 @@ pub fn of_graph(error: &GraphError) -> Failure {
         | GraphError::IndexedValueTooLong { .. }
         | GraphError::TooManyProperties { .. } => code::ARGUMENT_ERROR,
         GraphError::TransactionTooLarge { .. } | GraphError::TooManyTerms { .. } => {
-            code::TRANSACTION_TOO_LARGE
+            code::OUT_OF_MEMORY
         }
         GraphError::SchemaExists { .. } => code::SCHEMA_EXISTS,
         GraphError::NoSuchSchema { .. } => code::SCHEMA_NOT_FOUND,
@@ -174,6 +179,20 @@ mod tests {
         };
         assert!(of_query(&overloaded, "").is_transient());
         assert!(!of_query(&QueryError::TooManyRows { limit: 1 }, "").is_transient());
+        let own = QueryError::OutOfMemory {
+            operator: "Sort",
+            limit_bytes: 1,
+        };
+        assert!(!of_query(&own, "").is_transient());
+        for is_shared in [true, false] {
+            let short = QueryError::OverBudget {
+                operator: "Sort",
+                whose: "the server".to_owned(),
+                bytes_max: 1,
+                is_shared,
+            };
+            assert_eq!(of_query(&short, "").is_transient(), is_shared);
+        }
         assert!(!of_query(&QueryError::TimedOut { limit_ms: 1 }, "").is_transient());
         for ended in [QueryError::Cancelled, QueryError::Terminated] {
             assert_eq!(of_query(&ended, "").code, code::TERMINATED);

@@ -12,6 +12,8 @@
 //! themselves, so that a server whose places are all taken can still say that it is alive.
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,16 +27,16 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
+use tracing::warn;
 
+use crate::connections::Refusal;
 use crate::metrics::{self, End, Open, Requests};
 use crate::server::Shared;
 use crate::socket::Socket;
+use crate::stall::Stalling;
 
 /// How many connections there may be.
 pub(crate) const CONNECTIONS_MAX: usize = 100;
-
-/// How long a client may take over the head of a request, and to come with the next one.
-const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// The content type of what people read.
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -43,12 +45,25 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// Where HTTP is spoken, and about what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Health and build. Absent: they are not told.
     pub listen: Option<SocketAddr>,
     /// Metrics. Absent: they are not told. May be the same address.
     pub metrics: Option<SocketAddr>,
+    /// How long a client may take over the head of a request, to come with the next one, and to read something
+    /// of an answer.
+    pub client_time: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            metrics: None,
+            client_time: Duration::from_secs(10),
+        }
+    }
 }
 
 impl Options {
@@ -78,6 +93,7 @@ pub(crate) struct Topics {
 pub(crate) struct Service {
     shared: Arc<Shared>,
     topics: Topics,
+    client_time: Duration,
     /// What the server has open.
     open: Box<dyn Fn() -> Open + Send + Sync>,
     health: Arc<Requests>,
@@ -88,6 +104,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(
         shared: Arc<Shared>,
+        options: Options,
         topics: Topics,
         open: impl Fn() -> Open + Send + Sync + 'static,
     ) -> Self {
@@ -98,26 +115,50 @@ impl Service {
             others: requests("other"),
             shared,
             topics,
+            client_time: options.client_time,
             open: Box::new(open),
         }
     }
 
-    /// Serves a connection until it is over, or the server stops.
-    pub(crate) async fn serve(self: Arc<Self>, socket: Socket, mut stop: watch::Receiver<bool>) {
+    /// Serves a connection until it is over, or the server stops; or only tells it why it is not served.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        socket: Socket,
+        peer: SocketAddr,
+        refusal: Option<Refusal>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let answer = service_fn(|request| {
             let service = Arc::clone(&self);
             let request: Request<Incoming> = request;
             let (head, _) = request.into_parts();
-            async move { Ok::<_, Infallible>(service.answer(head).await) }
+            async move {
+                let answer = match refusal {
+                    None => service.answer(head).await,
+                    Some(_) => text(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        TEXT,
+                        "too many connections\n",
+                    ),
+                };
+                Ok::<_, Infallible>(answer)
+            }
         });
+        let socket = Stalling::new(socket, self.client_time);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIME)
+            .header_read_timeout(self.client_time)
+            .keep_alive(refusal.is_none())
             .serve_connection(TokioIo::new(socket), answer);
-        tokio::select! {
-            // A client that breaks off is none to be told of.
-            _ = connection => {}
-            _ = stop.changed() => {}
+        let ended = tokio::select! {
+            ended = connection => ended,
+            _ = stop.changed() => Ok(()),
+        };
+        // Other clients that break off are none to be told of.
+        if let Err(error) = ended
+            && is_unread(&error)
+        {
+            warn!(%peer, "closed, as the client read nothing of what was sent to it");
         }
     }
 
@@ -176,6 +217,12 @@ impl Service {
             Err(_) => failed(),
         }
     }
+}
+
+/// Whether a connection ended because its client does not read.
+fn is_unread(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut)
 }
 
 fn build() -> Response<Full<Bytes>> {

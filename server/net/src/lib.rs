@@ -13,20 +13,24 @@
 pub mod bolt;
 mod bookmark;
 pub mod client_certificate;
+mod connections;
 mod failures;
 pub mod grpc;
 pub mod http;
 mod identity;
 mod metrics;
+mod open_files;
 mod overview;
 mod server;
 mod socket;
+mod stall;
 mod target;
 pub mod tls;
 mod turns;
 mod workers;
 
 pub use identity::Access;
+pub use open_files::{OpenFiles, allow_open_files};
 pub use retrograph_admission::Settings as AdmissionSettings;
 pub use server::{ListenError, Options, Protection, Server, Stop};
 pub use turns::TurnOptions;

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use retrograph_identity::DirectoryError;
@@ -14,13 +13,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::client_certificate::ClientCertificates;
+use crate::connections::{Connections, Refusal};
 use crate::identity::Access;
 use crate::metrics::{Metrics, Open};
 use crate::overview;
-use crate::socket::Socket;
+use crate::socket::{Socket, keep_alive};
 use crate::tls::{Certificate, TlsError, TlsFiles};
 use crate::turns::{TurnOptions, Turnstile};
 use crate::workers::{STACK_BYTES, Workers};
@@ -31,6 +31,9 @@ const STOP_TIME: Duration = Duration::from_secs(5);
 
 /// How long a client may take to agree on TLS.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
+
+/// How long a connection may take to be told that there is no place for it.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
 /// How often the files of the certificate are looked at.
 const RELOAD_PERIOD: Duration = Duration::from_secs(5);
@@ -74,10 +77,7 @@ impl Options {
     pub fn new(access: Access) -> Self {
         Self {
             bolt: None,
-            http: http::Options {
-                listen: None,
-                metrics: None,
-            },
+            http: http::Options::default(),
             grpc: None,
             default_graph: None,
             access,
@@ -273,10 +273,7 @@ impl Server {
             metrics: Metrics::new(),
             turns: Turnstile::new(&options.turns),
         });
-        let connections = Arc::new(Connections {
-            open: AtomicUsize::new(0),
-            max: options.connections_max,
-        });
+        let connections = Connections::new(options.connections_max);
         for procedure in overview::procedures(&shared.turns) {
             shared.database.engine().register_procedure(procedure);
         }
@@ -300,7 +297,7 @@ impl Server {
                 connections: connections.count(),
                 workers: workers.count(),
             };
-            let service = http::Service::new(Arc::clone(&shared), topics, open);
+            let service = http::Service::new(Arc::clone(&shared), options.http, topics, open);
             http.push((listener, Arc::new(service)));
         }
         let grpc = match options.grpc {
@@ -361,14 +358,13 @@ impl Server {
             stop,
         } = self;
         let stopped = || stop.subscribe();
-        let probes = Arc::new(Connections {
-            open: AtomicUsize::new(0),
-            max: http::CONNECTIONS_MAX,
-        });
+        let probes = Connections::new(http::CONNECTIONS_MAX);
         for (listener, service) in http {
             let (probes, stopped, stopping) = (Arc::clone(&probes), stopped(), stopped());
             runtime.spawn(async move {
-                let serve = move |socket, _| Arc::clone(&service).serve(socket, stopping.clone());
+                let serve = move |socket, peer, refusal| {
+                    Arc::clone(&service).serve(socket, peer, refusal, stopping.clone())
+                };
                 listener.accept(&probes, stopped, serve).await;
             });
         }
@@ -378,8 +374,9 @@ impl Server {
                     return std::future::pending().await;
                 };
                 let stopping = stopped();
-                let serve =
-                    move |socket, peer| Arc::clone(&service).serve(socket, peer, stopping.clone());
+                let serve = move |socket, peer, refusal| {
+                    Arc::clone(&service).serve(socket, peer, refusal, stopping.clone())
+                };
                 listener.accept(&connections, stopped(), serve).await;
             };
             let grpc = async {
@@ -388,8 +385,9 @@ impl Server {
                 };
                 service.announce().await;
                 let stopping = stopped();
-                let serve =
-                    move |socket, peer| Arc::clone(&service).serve(socket, peer, stopping.clone());
+                let serve = move |socket, peer, refusal| {
+                    Arc::clone(&service).serve(socket, peer, refusal, stopping.clone())
+                };
                 listener.accept(&connections, stopped(), serve).await;
             };
             tokio::select! {
@@ -420,30 +418,44 @@ impl Listener {
         self,
         connections: &Arc<Connections>,
         mut stopped: watch::Receiver<bool>,
-        serve: impl Fn(Socket, SocketAddr) -> S + Clone + Send + 'static,
+        serve: impl Fn(Socket, SocketAddr, Option<Refusal>) -> S + Clone + Send + 'static,
     ) where
         S: Future<Output = ()> + Send,
     {
+        let mut is_told = false;
         while !*stopped.borrow() {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
                 _ = stopped.changed() => continue,
             };
-            let Ok((socket, peer)) = accepted else {
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
+            let (socket, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Once for each time of trouble: it may last.
+                    if !std::mem::replace(&mut is_told, true) {
+                        error!(%error, address = %self.address, "no connections can be accepted");
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
             };
-            // Closed at once if there are too many: nothing is agreed yet in which to say why.
-            let Some(place) = connections.place() else {
-                debug!(%peer, "a connection was closed, as there are too many");
+            is_told = false;
+            let Some(place) = connections.enter() else {
                 continue;
             };
             let (tls, serve) = (self.tls.clone(), serve.clone());
             tokio::spawn(async move {
-                let _place = place;
-                if let Some(socket) = encrypt(socket, tls).await {
-                    serve(socket, peer).await;
+                let refusal = place.refusal;
+                let served = async move {
+                    if let Some(socket) = encrypt(socket, tls).await {
+                        serve(socket, peer, refusal).await;
+                    }
+                };
+                match refusal {
+                    None => served.await,
+                    Some(_) => drop(timeout(REFUSAL_TIME, served).await),
                 }
+                drop(place);
             });
         }
     }
@@ -457,6 +469,7 @@ async fn encrypt(
 ) -> Option<Socket> {
     // Answers are short and waited for.
     let _ = socket.set_nodelay(true);
+    keep_alive(&socket);
     let Some((tls, certificate)) = tls else {
         return Some(Socket::Plain(socket));
     };
@@ -514,37 +527,5 @@ async fn follow(certificate: Option<&Arc<Certificate>>) {
             warn!(problem, "the certificate so far stays in use");
         }
         told = problem;
-    }
-}
-
-/// The connections of a server.
-struct Connections {
-    open: AtomicUsize,
-    max: usize,
-}
-
-impl Connections {
-    fn place(self: &Arc<Self>) -> Option<OpenConnection> {
-        let place = OpenConnection(Arc::clone(self));
-        let before = self.open.fetch_add(1, Ordering::AcqRel);
-        (before < self.max).then_some(place)
-    }
-
-    /// How many are open, and how many there may be.
-    fn count(&self) -> (usize, usize) {
-        (self.open.load(Ordering::Relaxed), self.max)
-    }
-
-    fn are_open(&self) -> bool {
-        self.open.load(Ordering::Acquire) > 0
-    }
-}
-
-/// Counts an open connection.
-struct OpenConnection(Arc<Connections>);
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -16,7 +16,7 @@ use retrograph_admission::{
     Admission, Permit, Pool, Rejected, Requester, Settings, SlowLog, SlowQuery, Usage, Wait,
 };
 use retrograph_engine::{
-    Allowance, Arrival, CancelToken, Finished, QueryError, Shortage, Turn, Turns as Giver,
+    Allowance, Arrival, Budget, CancelToken, Finished, QueryError, Shortage, Turn, Turns as Giver,
 };
 use retrograph_graph::clock::{Clock, MachineClock};
 use tracing::warn;
@@ -117,6 +117,31 @@ impl Giver for Turns {
             }),
         }))
     }
+
+    fn budget(&self) -> Result<Arc<dyn Budget>, QueryError> {
+        let requester = self.identity.requester()?;
+        Ok(Arc::new(Purse(
+            self.turnstile.admission.pool_of(&requester),
+        )))
+    }
+}
+
+/// The budget of a user.
+#[derive(Debug)]
+struct Purse(Arc<Pool>);
+
+impl Budget for Purse {
+    fn take(&self, bytes: usize) -> Result<(), Shortage> {
+        self.0.take(bytes).map_err(|over| Shortage {
+            whose: over.whose,
+            bytes_max: over.bytes_max,
+            is_shared: over.is_shared,
+        })
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.give_back(bytes);
+    }
 }
 
 /// The turn of one statement.
@@ -125,7 +150,7 @@ struct Statement {
     turnstile: Arc<Turnstile>,
     requester: Requester,
     /// Found when memory is taken first; most statements need none.
-    pool: OnceLock<Arc<Pool>>,
+    pool: OnceLock<Purse>,
     user_name: Arc<str>,
     database: Arc<str>,
     progress: Mutex<Progress>,
@@ -194,6 +219,20 @@ fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     one.into_iter().chain(other).min()
 }
 
+impl Budget for Statement {
+    fn take(&self, bytes: usize) -> Result<(), Shortage> {
+        let admission = &self.turnstile.admission;
+        let pool = || Purse(admission.pool_of(&self.requester));
+        self.pool.get_or_init(pool).take(bytes)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        if let Some(pool) = self.pool.get() {
+            pool.give_back(bytes);
+        }
+    }
+}
+
 impl Turn for Statement {
     fn begin(&self, arrival: &Arrival<'_>) -> Result<Allowance, QueryError> {
         let mut progress = self.progress.lock();
@@ -224,6 +263,11 @@ impl Turn for Statement {
         };
     }
 
+    fn pause_for_commit(&self) {
+        self.pause();
+        self.progress.lock().paused = None;
+    }
+
     fn resume(&self) -> Result<(), QueryError> {
         let mut progress = self.progress.lock();
         let permit = match std::mem::replace(&mut progress.stage, Stage::New) {
@@ -248,22 +292,6 @@ impl Turn for Statement {
             Stage::Paused(permit) => Stage::Left(permit),
             other => other,
         };
-    }
-
-    fn take(&self, bytes: usize) -> Result<(), Shortage> {
-        let admission = &self.turnstile.admission;
-        let pool = self.pool.get_or_init(|| admission.pool_of(&self.requester));
-        pool.take(bytes).map_err(|over| Shortage {
-            whose: over.whose,
-            bytes_max: over.bytes_max,
-            is_shared: over.is_shared,
-        })
-    }
-
-    fn give_back(&self, bytes: usize) {
-        if let Some(pool) = self.pool.get() {
-            pool.give_back(bytes);
-        }
     }
 
     fn end(&self, finished: &Finished<'_>) {

@@ -192,7 +192,8 @@ fn queries_that_want_more_memory_than_there_is_fail_alone() {
         match client.next() {
             Some(Received::Failure(failure)) => {
                 let told = format!("{failure:?}");
-                assert!(told.contains("MemoryPoolOutOfMemoryError"), "{told}");
+                // Transient only if it would have had enough alone.
+                assert!(told.contains("OutOfMemoryError"), "{told}");
                 assert!(
                     told.contains("Sort needs more memory than the server has left"),
                     "{told}"

@@ -174,10 +174,8 @@ fn what_is_kept_of_unread_results_is_limited() {
     client.send(&[run(ENDLESS_ROWS), run("RETURN 1")]);
     client.success();
     let code = client.failure();
-    assert_eq!(
-        code,
-        "Neo.TransientError.General.MemoryPoolOutOfMemoryError"
-    );
+    // A limit of its own: there is no sense in trying again.
+    assert_eq!(code, "Neo.ClientError.General.TransactionOutOfMemoryError");
     client.reset();
     assert_eq!(client.int("RETURN 1"), 1);
 }
@@ -682,7 +680,7 @@ fn running_transactions_say_where_they_come_from() {
     let (rows, _) = client.query_with(text, extra);
     assert_eq!(rows[0][0], "g".into());
     assert_eq!(rows[0][1], "bolt-1".into());
-    let address = client.socket.local_addr().unwrap().to_string();
+    let address = client.socket().local_addr().unwrap().to_string();
     assert_eq!(rows[0][2], address.into());
     assert_eq!(rows[0][3], map([("app", "x")]).into());
 }
@@ -698,6 +696,30 @@ fn workers_are_limited() {
         second.failure(),
         "Neo.TransientError.General.DatabaseUnavailable"
     );
+}
+
+#[test]
+fn more_connections_than_workers_take_turns() {
+    let fixture = Fixture::with(|options| options.workers_max = 4);
+    let mut clients: Vec<_> = (0..20).map(|_| fixture.client()).collect();
+    // Each keeps its worker for ten seconds, unless it is asked for it.
+    for round in 0..3 {
+        for client in &mut clients {
+            assert_eq!(client.int(&format!("RETURN {round}")), round);
+        }
+    }
+    // One that waits can be interrupted.
+    for client in &mut clients[..4] {
+        client.begin(Extra::default());
+    }
+    let last = &mut clients[19];
+    last.send(&[run("RETURN 1"), Request::Reset]);
+    last.ignored();
+    last.success();
+    clients.truncate(4);
+    clients.pop();
+    let mut next = fixture.client();
+    assert_eq!(next.int("RETURN 2"), 2);
 }
 
 #[test]

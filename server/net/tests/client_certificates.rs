@@ -125,12 +125,7 @@ impl Case {
             stream.conn.complete_io(&mut stream.sock)?;
         }
         // In TLS 1.3 a client learns with the first answer that its certificate was refused.
-        let opening = [0x60, 0x60, 0xB0, 0x17, 0, 0, 8, 5];
-        io::Write::write_all(&mut stream, &[&opening[..], &[0; 12]].concat())?;
-        let mut answer = [0; 4];
-        io::Read::read_exact(&mut stream, &mut answer)?;
-        assert_eq!(answer, [0, 0, 8, 5]);
-        Ok(Client::agreed(stream, Version::new(5, 8)))
+        Client::try_over(stream, Version::new(5, 8))
     }
 
     /// Who somebody is who shows a certificate and nothing else, or why not.

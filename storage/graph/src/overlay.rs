@@ -6,6 +6,7 @@
 //! only grow: whether a candidate counts is decided by its element's state at the sequence, so there
 //! is one truth and rolling back a statement is popping states.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -14,7 +15,18 @@ use crate::ids::{Direction, ElementId, LabelId, NodeId, RelationshipId, TypeId, 
 use crate::rows::meta::TokenKind;
 use crate::rows::{AdjacencyKey, Key};
 use crate::transaction::Sequence;
-use crate::value::Value;
+use crate::value::{Value, Vector};
+
+/// About what an entry of a set of candidates takes beside its key.
+const CANDIDATE_MEMORY: usize = 24;
+
+/// About what an element takes in the table of elements.
+const ELEMENT_MEMORY: usize = size_of::<ElementId>() + size_of::<Written>() + 16;
+
+/// About what a state takes beside what is in it: its places in the list of its element and in the journal,
+/// and what is allocated for it.
+const STATE_MEMORY: usize =
+    2 * size_of::<OwnState>() + size_of::<ElementId>() + size_of::<ElementState>() + 32;
 
 /// The states of one element in a transaction.
 pub(crate) struct Written {
@@ -40,6 +52,11 @@ impl OwnState {
     fn bytes(&self) -> usize {
         12 + self.state.as_deref().map_or(0, size_of_state)
     }
+
+    /// About what it takes in memory.
+    fn memory(&self) -> usize {
+        STATE_MEMORY + self.state.as_deref().map_or(0, memory_of_state)
+    }
 }
 
 impl Written {
@@ -58,6 +75,15 @@ impl Written {
             (Some((_, before)), Some(after)) => before != after,
             _ => true,
         }
+    }
+
+    /// About what it takes in memory, without the states of the transaction.
+    fn memory(&self) -> usize {
+        let base = self.base.as_ref();
+        ELEMENT_MEMORY
+            + base.map_or(0, |(_, state)| {
+                size_of::<ElementState>() + memory_of_state(state)
+            })
     }
 
     /// The state with all writes.
@@ -111,6 +137,8 @@ pub(crate) struct Overlay {
     pub values: BTreeSet<Key>,
     /// Roughly the bytes of the effects.
     pub bytes: usize,
+    /// Roughly the bytes of all this in memory.
+    pub memory: usize,
 }
 
 impl Overlay {
@@ -169,11 +197,30 @@ impl Overlay {
 
     /// Notes the state of an element in the view, before its first write.
     pub fn note_base(&mut self, element: ElementId, base: Option<(Version, Arc<ElementState>)>) {
-        self.elements.entry(element).or_insert(Written {
-            base,
-            states: Vec::new(),
-            committed: None,
-        });
+        if let Entry::Vacant(place) = self.elements.entry(element) {
+            let written = Written {
+                base,
+                states: Vec::new(),
+                committed: None,
+            };
+            self.memory += written.memory();
+            place.insert(written);
+        }
+    }
+
+    /// Notes a node that is created.
+    pub fn note_node(&mut self, node: NodeId) {
+        if self.nodes.insert(node) {
+            self.memory += size_of::<NodeId>() + CANDIDATE_MEMORY;
+        }
+    }
+
+    /// Notes a property row that comes to be.
+    pub fn note_value(&mut self, row: Key) {
+        let bytes = size_of::<Key>() + CANDIDATE_MEMORY + if row.spilled() { row.len() } else { 0 };
+        if self.values.insert(row) {
+            self.memory += bytes;
+        }
     }
 
     /// Gives an element a state. Its base must have been noted.
@@ -183,20 +230,21 @@ impl Overlay {
             self.bytes += size_of_state(state);
         }
         self.bytes += 12;
-        let written = self.elements.entry(element).or_insert(Written {
-            base: None,
-            states: Vec::new(),
-            committed: None,
-        });
+        self.note_base(element, None);
         let mut own = OwnState {
             sequence,
             noted: self.journal.len(),
             state: state.map(Arc::new),
         };
+        self.memory += own.memory();
+        let Some(written) = self.elements.get_mut(&element) else {
+            return;
+        };
         // A state nobody can see any more need not be kept; the new one is noted in its place.
         match written.states.as_mut_slice() {
             [.., last] if last.sequence == sequence && last.noted >= self.marked => {
                 self.bytes = self.bytes.saturating_sub(last.bytes());
+                self.memory = self.memory.saturating_sub(last.memory());
                 own.noted = last.noted;
                 *last = own;
             }
@@ -206,6 +254,7 @@ impl Overlay {
                     && before.noted >= self.marked =>
             {
                 self.bytes = self.bytes.saturating_sub(before.bytes());
+                self.memory = self.memory.saturating_sub(before.memory());
                 own.noted = last.noted;
                 last.noted = before.noted;
                 *before = std::mem::replace(last, own);
@@ -240,7 +289,9 @@ impl Overlay {
         match (element, state) {
             (ElementId::Node(id), ElementState::Node { labels, .. }) => {
                 for label in labels {
-                    self.labels.insert((*label, id));
+                    if self.labels.insert((*label, id)) {
+                        self.memory += size_of::<(LabelId, NodeId)>() + CANDIDATE_MEMORY;
+                    }
                 }
             }
             (
@@ -257,6 +308,8 @@ impl Overlay {
                     .get(&element)
                     .is_none_or(|written| written.base.is_none());
                 if is_new && self.relationships.insert(id) {
+                    self.memory += size_of::<RelationshipId>() + 3 * CANDIDATE_MEMORY;
+                    self.memory += 2 * size_of::<AdjacencyKey>();
                     for key in both_ways(id, *type_id, *start, *end) {
                         self.adjacency.insert(key);
                     }
@@ -281,9 +334,14 @@ impl Overlay {
             let Some(written) = self.elements.get_mut(&element) else {
                 continue;
             };
-            written.states.pop();
-            if written.states.is_empty() {
-                self.elements.remove(&element);
+            if let Some(own) = written.states.pop() {
+                self.bytes = self.bytes.saturating_sub(own.bytes());
+                self.memory = self.memory.saturating_sub(own.memory());
+            }
+            if written.states.is_empty()
+                && let Some(written) = self.elements.remove(&element)
+            {
+                self.memory = self.memory.saturating_sub(written.memory());
             }
         }
         self.checked = self.checked.min(mark);
@@ -312,20 +370,94 @@ pub(crate) fn both_ways(
 }
 
 /// At most the bytes of a state in an effect.
-fn size_of_state(state: &ElementState) -> usize {
+pub(crate) fn size_of_state(state: &ElementState) -> usize {
     let properties = state.properties().iter();
     4 + state.labels().len()
         + properties
-            .map(|(_, value)| 2 + size_of(value))
+            .map(|(_, value)| 2 + size_in_effect(value))
             .sum::<usize>()
 }
 
-fn size_of(value: &Value) -> usize {
+/// About the memory of what a state holds.
+fn memory_of_state(state: &ElementState) -> usize {
+    let properties = state.properties().iter();
+    size_of_val(state.labels())
+        + properties
+            .map(|(key, value)| size_of_val(key) + memory_of(value))
+            .sum::<usize>()
+}
+
+/// About the memory of a value.
+fn memory_of(value: &Value) -> usize {
+    const ALLOCATED: usize = 16;
+    size_of_val(value)
+        + match value {
+            Value::String(text) => ALLOCATED + text.len(),
+            Value::Bytes(bytes) => ALLOCATED + bytes.len(),
+            Value::List(items) => ALLOCATED + items.iter().map(memory_of).sum::<usize>(),
+            Value::Sealed(sealed) => {
+                2 * ALLOCATED + size_of_val(&**sealed) + sealed.ciphertext.len()
+            }
+            Value::Vector(vector) => {
+                2 * ALLOCATED
+                    + size_of_val(&**vector)
+                    + match &**vector {
+                        Vector::F32(items) => size_of_val(&items[..]),
+                        Vector::F64(items) => size_of_val(&items[..]),
+                    }
+            }
+            Value::DateTime(instant) => ALLOCATED + size_of_val(&**instant),
+            Value::Duration(duration) => ALLOCATED + size_of_val(&**duration),
+            Value::Point(point) => ALLOCATED + size_of_val(&**point),
+            _ => 0,
+        }
+}
+
+/// About the bytes of a value in an effect.
+fn size_in_effect(value: &Value) -> usize {
     match value {
         Value::String(text) => 1 + text.len(),
         Value::Bytes(bytes) => 1 + bytes.len(),
-        Value::List(items) => 1 + items.iter().map(size_of).sum::<usize>(),
+        Value::List(items) => 1 + items.iter().map(size_in_effect).sum::<usize>(),
         Value::Sealed(sealed) => 1 + sealed.ciphertext.len(),
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_back_takes_nothing_any_more() {
+        let mut overlay = Overlay::default();
+        let node = |id: u64, text: &str| {
+            let state = ElementState::Node {
+                labels: vec![LabelId(1)],
+                properties: vec![(crate::ids::KeyId(1), Value::string(text))],
+            };
+            (ElementId::Node(NodeId(id)), Some(state))
+        };
+        let put = |overlay: &mut Overlay, (element, state), clause| {
+            overlay.put(element, Sequence::new(0, clause), state);
+        };
+        put(&mut overlay, node(1, "a text"), 1);
+        let kept = (overlay.bytes, overlay.memory);
+        assert!(kept.0 > 6 && kept.1 > 100, "{kept:?}");
+        let mark = overlay.mark();
+        put(&mut overlay, node(1, "a text"), 2);
+        assert!(overlay.bytes > kept.0 && overlay.memory > kept.1);
+        let twice = (overlay.bytes, overlay.memory);
+        // Written again where nobody has seen it.
+        put(&mut overlay, node(1, "a text"), 2);
+        assert_eq!((overlay.bytes, overlay.memory), twice);
+        overlay.rollback_to(mark);
+        assert_eq!((overlay.bytes, overlay.memory), kept);
+        // Of a new element what finds it stays.
+        put(&mut overlay, node(2, &"long".repeat(1_000)), 3);
+        assert!(overlay.memory > kept.1 + 4_000);
+        overlay.rollback_to(mark);
+        assert_eq!(overlay.bytes, kept.0);
+        assert!(overlay.memory < kept.1 + 100);
     }
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use retrograph_bolt::limits::{Limits, MessageLimits};
 use retrograph_config::{Bytes, Settings};
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures, read_issuers};
-use retrograph_net::{Access, AdmissionSettings, Options, Server, TurnOptions, bolt, grpc, http};
+use retrograph_net::{
+    Access, AdmissionSettings, Options, Server, TurnOptions, allow_open_files, bolt, grpc, http,
+};
 use retrograph_server::{Database, DatabaseError};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::args::ServeArguments;
 use crate::commands::config::{client_certificates, tls_files};
@@ -73,21 +75,44 @@ pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failur
 /// What the settings say about serving.
 fn options(settings: &Settings, access: Access) -> Options {
     Options {
-        bolt: Some(bolt_options(&settings.bolt)),
-        grpc: settings.grpc.listen.map(grpc::Options::new),
+        bolt: Some(bolt::Options {
+            stall: settings.server.stall,
+            ..bolt_options(&settings.bolt)
+        }),
+        grpc: settings.grpc.listen.map(|listen| grpc::Options {
+            first_call_time: settings.grpc.first_call_time,
+            stall: settings.server.stall,
+            ..grpc::Options::new(listen)
+        }),
         http: http::Options {
             listen: settings.http.listen,
             metrics: settings.http.metrics,
+            client_time: settings.http.client_time,
         },
         default_graph: settings.general.default_graph.clone(),
         tls: tls_files(settings),
         client_certificates: client_certificates(settings),
         is_plaintext_exposed: settings.access.plaintext,
-        connections_max: settings.server.connections_max,
+        connections_max: connections_max(settings.server.connections_max),
         workers_max: settings.server.workers_max,
         turns: turns(&settings.admission),
         ..Options::new(access)
     }
+}
+
+/// How many connections there may be with as many open files as the system allows.
+fn connections_max(wanted: usize) -> usize {
+    let allowed = allow_open_files(wanted);
+    if let (Some(open_files), true) = (allowed.max, allowed.connections_max < wanted) {
+        warn!(
+            wanted,
+            connections_max = allowed.connections_max,
+            open_files,
+            "fewer connections than wanted, as the system allows too few open files: raise its limit (ulimit -n, \
+             LimitNOFILE) or lower server.connections_max"
+        );
+    }
+    allowed.connections_max
 }
 
 fn turns(settings: &retrograph_config::settings::Admission) -> TurnOptions {

@@ -30,7 +30,7 @@ use crate::plan::Step;
 use crate::plan::expression::{KeyToken, LabelToken, TypeToken};
 use crate::summary::{Counters, StepProfile};
 use crate::surroundings::Caller;
-use crate::turn::Account;
+use crate::turn::{Account, Loan};
 
 /// Stops a running query from another thread.
 #[derive(Clone, Debug, Default)]
@@ -112,6 +112,10 @@ pub(crate) struct Writer<'a> {
     turn: u32,
     /// The last turn that began.
     turns: u32,
+    /// What the transaction's changes are charged to.
+    loan: &'a Loan,
+    /// What they took when the execution began, and what they took when it was last looked.
+    memory: [usize; 2],
 }
 
 impl Writer<'_> {
@@ -179,6 +183,8 @@ pub(crate) struct Context<'a> {
     pub(crate) commits: Option<Commits<'a>>,
     limits: &'a Limits,
     memory_bytes: usize,
+    /// What the execution's own changes take.
+    changes_bytes: usize,
     ticks: u32,
     statement_time_us: i64,
     transaction_time_us: i64,
@@ -274,6 +280,7 @@ impl<'a> Context<'a> {
             commits: None,
             limits,
             memory_bytes: 0,
+            changes_bytes: 0,
             ticks: 0,
             statement_time_us: times.statement_us,
             transaction_time_us: times.transaction_us,
@@ -283,8 +290,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Lets the execution write to a transaction.
-    pub(crate) fn write_to(&mut self, transaction: &'a Transaction, statement: u16) {
+    /// Lets the execution write to a transaction, whose changes are charged to a loan.
+    pub(crate) fn write_to(
+        &mut self,
+        transaction: &'a Transaction,
+        statement: u16,
+        loan: &'a Loan,
+    ) {
         let latest = transaction.read();
         let seen = Sequence::new(statement, 0);
         self.views.reads[0] = latest.below(seen);
@@ -295,11 +307,17 @@ impl<'a> Context<'a> {
             seen,
             turn: 0,
             turns: 0,
+            loan,
+            memory: [transaction.memory_bytes(); 2],
         });
     }
 
     /// A context that writes to a transaction of its own, with the limits and views of this one.
-    pub(crate) fn for_transaction<'b>(&mut self, transaction: &'b Transaction) -> Context<'b>
+    pub(crate) fn for_transaction<'b>(
+        &mut self,
+        transaction: &'b Transaction,
+        loan: &'b Loan,
+    ) -> Context<'b>
     where
         'a: 'b,
     {
@@ -318,13 +336,14 @@ impl<'a> Context<'a> {
             caller: self.caller,
             limits: self.limits,
             memory_bytes: self.memory_bytes,
+            changes_bytes: 0,
             ticks: self.ticks,
             statement_time_us: self.statement_time_us,
             transaction_time_us: self.transaction_time_us,
             clock: self.clock,
             profiler: self.profiler.take(),
         };
-        inner.write_to(transaction, 0);
+        inner.write_to(transaction, 0, loan);
         inner
     }
 
@@ -527,14 +546,38 @@ impl<'a> Context<'a> {
         bytes: usize,
     ) -> Result<(), QueryError> {
         self.memory_bytes = self.memory_bytes.saturating_add(bytes);
-        if self.memory_bytes > self.limits.memory_bytes_max {
-            let limit_bytes = self.limits.memory_bytes_max;
+        self.check_memory(operator, self.memory_bytes)?;
+        self.limits.account.operators(operator, self.memory_bytes)
+    }
+
+    /// Fails if operators that hold so much are, with the execution's changes, above its limit.
+    fn check_memory(&self, operator: &'static str, bytes: usize) -> Result<(), QueryError> {
+        let limit_bytes = self.limits.memory_bytes_max;
+        if bytes.saturating_add(self.changes_bytes) > limit_bytes {
             return Err(QueryError::OutOfMemory {
                 operator,
                 limit_bytes,
             });
         }
-        self.limits.account.operators(operator, self.memory_bytes)
+        Ok(())
+    }
+
+    /// Takes memory for what an operator has changed by now.
+    pub(crate) fn charge_changes(&mut self, operator: &'static str) -> Result<(), QueryError> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let bytes = writer.transaction.memory_bytes();
+        let [before, last] = &mut writer.memory;
+        if bytes <= *last {
+            return Ok(());
+        }
+        *last = bytes;
+        self.changes_bytes = bytes.saturating_sub(*before);
+        let beside = self.limits.account.taken();
+        writer.loan.cover_beside(operator, bytes, beside)?;
+        self.limits.account.changes(self.changes_bytes);
+        self.check_memory(operator, self.memory_bytes)
     }
 
     /// Fails if an operator's own memory alone is above the limit; for memory that grows and shrinks
@@ -545,13 +588,7 @@ impl<'a> Context<'a> {
         bytes: usize,
     ) -> Result<(), QueryError> {
         let bytes = self.memory_bytes.saturating_add(bytes);
-        if bytes > self.limits.memory_bytes_max {
-            let limit_bytes = self.limits.memory_bytes_max;
-            return Err(QueryError::OutOfMemory {
-                operator,
-                limit_bytes,
-            });
-        }
+        self.check_memory(operator, bytes)?;
         self.limits.account.cover(operator, bytes)
     }
 
@@ -560,12 +597,23 @@ impl<'a> Context<'a> {
         self.limits
             .memory_bytes_max
             .saturating_sub(self.memory_bytes)
+            .saturating_sub(self.changes_bytes)
     }
 
     /// Gives memory back.
     pub(crate) fn release(&mut self, bytes: usize) {
         self.memory_bytes = self.memory_bytes.saturating_sub(bytes);
         self.limits.account.released(self.memory_bytes);
+    }
+
+    /// Waits for something that needs no slot: a commit, or others' commits.
+    pub(crate) fn wait<T>(&self, wait: impl FnOnce() -> T) -> (T, Result<(), QueryError>) {
+        let Some(turn) = self.limits.account.turn() else {
+            return (wait(), Ok(()));
+        };
+        turn.pause_for_commit();
+        let waited = wait();
+        (waited, turn.resume())
     }
 
     /// Runs `body` with what functions may use.

@@ -22,7 +22,7 @@ use super::{elements, kernels, lists, subquery};
 use crate::error::{QueryError, RuntimeError};
 use crate::functions::types::is_of_type;
 use crate::functions::{Function, operators, property};
-use crate::plan::expression::Projection;
+use crate::plan::expression::{Arithmetic, Projection};
 use crate::plan::{Expression, Slot};
 
 /// Shorthand for the result of evaluating over a batch.
@@ -69,6 +69,9 @@ pub(crate) fn eval<'b>(
         Expression::Arithmetic(operator, left, right) => {
             let left = eval(left, batch, context)?;
             let right = eval(right, batch, context)?;
+            if *operator == Arithmetic::Add {
+                check_joined(&left, &right, batch.rows, context)?;
+            }
             Cow::Owned(kernels::arithmetic(*operator, &left, &right, batch.rows)?)
         }
         Expression::Negate(inner) => {
@@ -221,6 +224,42 @@ pub(crate) fn per_row(
     }
     let values = (0..rows).map(&mut value).collect::<Result<Vec<_>, _>>()?;
     Ok(Vector::from_values(values))
+}
+
+/// Joined strings and lists that are no longer than this together need no look at the limits.
+const JOINED_BYTES_FREE: usize = 64 << 10;
+
+/// Fails if there is no room for what strings and lists are to be joined to: doubled time and again, the
+/// shortest one outgrows every machine.
+fn check_joined(
+    left: &Vector,
+    right: &Vector,
+    rows: usize,
+    context: &Context<'_>,
+) -> Result<(), QueryError> {
+    let bytes = joinable_bytes(left, rows).saturating_add(joinable_bytes(right, rows));
+    if bytes <= JOINED_BYTES_FREE {
+        return Ok(());
+    }
+    context.charge_at_least("Joining strings or lists", bytes)
+}
+
+/// What the strings and lists of a vector add to what they are joined to.
+fn joinable_bytes(vector: &Vector, rows: usize) -> usize {
+    let of = |value: &Value| match value {
+        Value::String(text) => text.len(),
+        Value::List(items) => size_of_val(&items[..]),
+        _ => 0,
+    };
+    match vector {
+        Vector::Constant(value) => rows.saturating_mul(of(value)),
+        Vector::Any(values) => values.iter().map(of).sum(),
+        Vector::Dictionary { codes, values } => {
+            let longest = values.iter().map(of).max().unwrap_or(0);
+            codes.len().saturating_mul(longest)
+        }
+        _ => 0,
+    }
 }
 
 /// A vector from a function of the values of a dictionary, which is asked once for each value that

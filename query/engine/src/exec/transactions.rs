@@ -26,6 +26,7 @@ use crate::error::{QueryError, RuntimeError, RuntimeKind};
 use crate::plan::operator::InTransactions;
 use crate::plan::{Access, Slot};
 use crate::summary::Counters;
+use crate::turn::Loan;
 
 /// How many rows go into one transaction if the query does not say.
 const ROWS_DEFAULT: usize = 1000;
@@ -198,7 +199,8 @@ impl TransactionsState {
         loop {
             context.views.deleted = Arc::clone(&deleted);
             let transaction = graph.begin(commits.options.isolation);
-            let mut inner = context.for_transaction(&transaction);
+            let loan = Loan::new(commits.options.turns.clone());
+            let mut inner = context.for_transaction(&transaction, &loan);
             let run = self
                 .rows_in(call, rows, live, &mut inner)
                 .and_then(|found| {
@@ -221,12 +223,13 @@ impl TransactionsState {
                 context.views.deleted = deleted;
                 return Err(refusal.into());
             }
-            match transaction
-                .commit(commits.options.commit.clone())
-                .map_err(QueryError::from)
-            {
+            // While it waits for the disk, others run.
+            let info = commits.options.commit.clone();
+            let (done, resumed) = context.wait(|| transaction.commit(info));
+            match done.map_err(QueryError::from) {
                 Ok(committed) => {
                     note(context, committed, &counters);
+                    resumed?;
                     return Ok((found, committed));
                 }
                 Err(QueryError::Commit(error))
@@ -241,7 +244,8 @@ impl TransactionsState {
                 {
                     // Somebody else is busy with the same elements: longer and longer pauses let them end.
                     let doublings = (attempt - commits.retries_max).min(6);
-                    std::thread::sleep(PAUSE_MAX.min(Duration::from_millis(1 << doublings)));
+                    let pause = PAUSE_MAX.min(Duration::from_millis(1 << doublings));
+                    context.wait(|| std::thread::sleep(pause)).1?;
                     attempt = attempt.saturating_add(1);
                     context.check_limits()?;
                 }

@@ -119,19 +119,36 @@ pub(crate) fn create(
     batch: &mut Batch,
     context: &mut Context<'_>,
 ) -> Result<(), QueryError> {
-    make(creation, clause, false, batch, context)
+    make(creation, clause, Maker::Create, batch, context)
+}
+
+/// Which operator makes elements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Maker {
+    Create,
+    Merge,
+}
+
+impl Maker {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Merge => "Merge",
+        }
+    }
 }
 
 fn make(
     creation: &Creation,
     clause: u16,
-    for_merge: bool,
+    maker: Maker,
     batch: &mut Batch,
     context: &mut Context<'_>,
 ) -> Result<(), QueryError> {
     if context.view != 0 {
         return Err(read_only());
     }
+    let for_merge = maker == Maker::Merge;
     let (transaction, sequence) = context.writer(clause)?;
     for node in &creation.nodes {
         let labels = label_ids(&node.labels, transaction)?;
@@ -154,6 +171,7 @@ fn make(
             context.counters.labels_added += labels.len() as u64;
             context.counters.properties_set += properties.len() as u64;
             ids.push(transaction.create_node(sequence, &labels, properties)?);
+            context.charge_changes(maker.name())?;
         }
         batch.set(node.slot, node_vector(ids, 0));
     }
@@ -182,6 +200,7 @@ fn make(
             let of_row = if types.len() == 1 { 0 } else { row };
             let type_id = types[of_row];
             ids.push(transaction.create_relationship(sequence, type_id, start, end, properties)?);
+            context.charge_changes(maker.name())?;
         }
         batch.set(relationship.slot, relationship_vector(ids, 0));
     }
@@ -283,7 +302,7 @@ pub(crate) fn merge(
         run?;
         if found.is_empty() {
             let mut made = entry;
-            make(merge.create, clause, true, &mut made, context)?;
+            make(merge.create, clause, Maker::Merge, &mut made, context)?;
             update(merge.on_create, clause, &made, context)?;
             found.push(made);
         } else {
@@ -355,7 +374,8 @@ pub(crate) fn update(
         let one = batch.row(row, &slots);
         updated = context.tick(1).and_then(|()| {
             let mut updates = updates.iter();
-            updates.try_for_each(|update| apply_update(update, clause, &one, context))
+            updates.try_for_each(|update| apply_update(update, clause, &one, context))?;
+            context.charge_changes("Update")
         });
         if updated.is_err() {
             break;
@@ -546,6 +566,7 @@ pub(crate) fn delete(
         for vector in &values {
             context.tick(1)?;
             delete_value(&vector.get(row), detach, clause, context)?;
+            context.charge_changes("Delete")?;
         }
     }
     Ok(())

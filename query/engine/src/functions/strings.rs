@@ -115,10 +115,15 @@ pub(super) fn functions() -> Vec<Function> {
                 parameter("replacement", [Type::String]),
             ],
             Type::String,
-            |_, arguments| {
+            |context, arguments| {
                 let original = string("replace", &arguments[0])?;
                 let search = string("replace", &arguments[1])?;
                 let replacement = string("replace", &arguments[2])?;
+                if replacement.len() > search.len() {
+                    let found = original.matches(search).count();
+                    let grown = found.saturating_mul(replacement.len());
+                    (context.check)(original.len().saturating_add(grown))?;
+                }
                 Ok(text(original.replace(search, replacement)))
             },
         ),
@@ -257,8 +262,15 @@ fn trim(name: &str, arguments: &[Value], start: bool, end: bool) -> Outcome {
     Ok(text(trimmed))
 }
 
-fn split(_: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
+/// Longer strings are split only if there is room for as many parts as there are bytes.
+const LONG_BYTES: usize = 64 << 10;
+
+fn split(context: &mut CallContext<'_>, arguments: &[Value]) -> Outcome {
     let original = string("split", &arguments[0])?;
+    if original.len() > LONG_BYTES {
+        // A part takes more than what is in it.
+        (context.check)(original.len().saturating_mul(2 * size_of::<Value>()))?;
+    }
     let one;
     let delimiters: &[Value] = match &arguments[1] {
         Value::List(delimiters) => delimiters,

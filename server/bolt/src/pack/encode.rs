@@ -18,6 +18,18 @@ impl<'b> Encoder<'b> {
         Self { out }
     }
 
+    /// How many bytes the buffer has by now, whatever wrote them.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether the buffer has no bytes yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
     /// Writes null.
     pub fn null(&mut self) {
         self.out.push(marker::NULL);

@@ -6,31 +6,47 @@ use std::sync::Arc;
 use retrograph_bolt::structure::signature;
 use retrograph_bolt::{Dialect, Encoder};
 use retrograph_engine::output::{NodeOutput, PathOutput, RelationshipOutput, element_id};
-use retrograph_engine::{Output, Views};
-use retrograph_graph::GraphError;
+use retrograph_engine::{Output, QueryError, Views};
 use retrograph_graph::ids::ElementId;
 use retrograph_graph::value::temporal::DateTime;
 use retrograph_graph::value::{Value, Vector};
 
-/// Writes a value of a row.
+/// Rows need no room of their own while they have no more bytes than this.
+pub const FREE_BYTES: usize = 256 << 10;
+
+/// Asked whether there is room for rows of so many bytes.
+pub type Room<'r> = dyn Fn(usize) -> Result<(), QueryError> + 'r;
+
+/// Writes a value of a row. A value may be much longer than what it takes in memory: a list may name one string
+/// many times over, and elements have properties.
 pub fn write(
     encoder: &mut Encoder<'_>,
     value: &Value,
     views: &Views,
     dialect: Dialect,
-) -> Result<(), GraphError> {
+    room: &Room<'_>,
+) -> Result<(), QueryError> {
+    let more = match value {
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 0,
+    };
+    let bytes = encoder.len().saturating_add(more);
+    if bytes > FREE_BYTES {
+        room(bytes)?;
+    }
     match value {
         Value::List(items) => {
             encoder.list(items.len());
             for item in items.iter() {
-                write(encoder, item, views, dialect)?;
+                write(encoder, item, views, dialect, room)?;
             }
         }
         Value::Map(map) => {
             encoder.map(map.len());
             for (key, value) in map.iter() {
                 encoder.string(key);
-                write(encoder, value, views, dialect)?;
+                write(encoder, value, views, dialect, room)?;
             }
         }
         Value::Node(_) | Value::Relationship(_) | Value::Path(_) => {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::session::Session;
 use super::worker::Counters;
+use crate::connections::Refusal;
 use crate::server::Shared;
 use crate::socket::Socket;
 
@@ -35,6 +36,8 @@ pub struct Options {
     /// How much the rows of a transaction may take that are kept of unread results while its next query
     /// runs.
     pub kept_bytes_max: usize,
+    /// How long a client may read nothing of what is sent to it before the connection is closed.
+    pub stall: Duration,
     /// What a connection may do.
     pub limits: Limits,
 }
@@ -50,6 +53,7 @@ impl Options {
             is_compatible: false,
             worker_idle: Duration::from_secs(10),
             kept_bytes_max: 64 << 20,
+            stall: Duration::from_secs(600),
             limits: Limits::default(),
         }
     }
@@ -92,23 +96,24 @@ impl Service {
         }
     }
 
-    /// Serves a connection until it is over.
+    /// Serves a connection until it is over, or only tells it why it is not served.
     pub(crate) async fn serve(
         self: Arc<Self>,
         socket: Socket,
         peer: SocketAddr,
+        refusal: Option<Refusal>,
         stop: watch::Receiver<bool>,
     ) {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let name = format!("bolt-{number}");
         match socket {
             Socket::Plain(mut socket) => {
-                let session = Session::new(self, name, peer, None);
+                let session = Session::new(self, name, peer, None, refusal);
                 let (reader, writer) = socket.split();
                 session.run(reader, writer, stop).await;
             }
             Socket::Tls { socket, certified } => {
-                let session = Session::new(self, name, peer, certified);
+                let session = Session::new(self, name, peer, certified, refusal);
                 let (reader, writer) = tokio::io::split(socket);
                 session.run(reader, writer, stop).await;
             }

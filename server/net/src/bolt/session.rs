@@ -12,22 +12,24 @@ use retrograph_bolt::failure::code;
 use retrograph_bolt::message::request::AuthToken;
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Action, Connection, Dialect, Failure, Outcome, Settings, State, Version};
-use retrograph_engine::CancelToken;
+use retrograph_engine::{CancelToken, Loan};
 use retrograph_identity::{Credentials, Secret};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc as replies, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::opened::{Opened, PATIENCE};
 use super::service::Service;
 use super::worker::{Ahead, Client, Command, Reply, Worker};
 use crate::client_certificate::Certified;
+use crate::connections::Refusal;
+use crate::failures;
 use crate::identity::{Access, Identity};
 use crate::metrics::End;
 use crate::target::Caller;
-use crate::workers::STACK_BYTES;
+use crate::workers::{Place, STACK_BYTES, WAIT};
 
 /// How much is read at once.
 const READ_BYTES: usize = 16 << 10;
@@ -35,11 +37,11 @@ const READ_BYTES: usize = 16 << 10;
 /// Replies of the worker are not taken while this much waits to be sent.
 const UNSENT_BYTES_MAX: usize = 256 << 10;
 
+/// What has arrived of messages is not counted up to this.
+const INTAKE_BYTES_FREE: usize = 256 << 10;
+
 /// How many replies may wait to be taken.
 const REPLIES_MAX: usize = 4;
-
-/// A client that takes nothing of what is to be sent for this long is gone.
-const STALL: Duration = Duration::from_secs(600);
 
 /// How long, and for how many bytes, a connection that is over is read on.
 const LINGER: Duration = Duration::from_millis(500);
@@ -70,9 +72,18 @@ pub struct Session {
     is_unwanted: bool,
     /// What RUN is answered, until it is sent, and when that is at the latest.
     opening: Option<(Instant, Arc<Opened>)>,
+    /// What waits for a worker, and until when.
+    waiting: Vec<Command>,
+    waits_until: Instant,
     /// Stops the query that is running, if any.
     cancel: CancelToken,
     authentication_ends: Option<Instant>,
+    /// The memory of long rows that wait to be sent.
+    loans: Vec<Loan>,
+    /// The memory of long messages that arrive.
+    intake: Option<Loan>,
+    /// Why it is not let in, whoever it is.
+    refusal: Option<Refusal>,
 }
 
 /// Why a connection's loop turns.
@@ -84,8 +95,12 @@ enum Event {
     /// RUN is to be answered, without rows if need be.
     Due,
     LoggedIn(Result<Identity, Failure>),
-    /// The client did not authenticate in time, or does not read.
+    /// There is a worker for what waits, or there will be none.
+    Place(Option<Place>),
+    /// The client did not authenticate in time.
     Late,
+    /// The client does not read.
+    Stalled,
     Idle,
     Stop,
 }
@@ -96,6 +111,7 @@ impl Session {
         connection_id: String,
         peer: SocketAddr,
         certified: Option<Certified>,
+        refusal: Option<Refusal>,
     ) -> Self {
         let name = connection_id.as_str().into();
         let connection = Connection::new(Settings {
@@ -116,8 +132,13 @@ impl Session {
             worker: None,
             is_unwanted: false,
             opening: None,
+            waiting: Vec::new(),
+            waits_until: Instant::now(),
             cancel: CancelToken::new(),
             authentication_ends: None,
+            loans: Vec::new(),
+            intake: None,
+            refusal,
         }
     }
 
@@ -136,9 +157,12 @@ impl Session {
         let mut moved = Instant::now();
         // When the client last took something, or there was nothing to take.
         let mut taken = Instant::now();
+        let stall = self.service.options.stall;
         loop {
             self.act();
+            self.take_in();
             if sent == unsent.len() {
+                self.loans.clear();
                 unsent = self.connection.take_output();
                 sent = 0;
                 moved = Instant::now();
@@ -188,18 +212,23 @@ impl Session {
                     }
                 };
                 let (reply, late, login, due) = (pin!(reply), pin!(late), pin!(login), pin!(due));
+                let workers = &self.service.shared.workers;
+                let waits_until = self.waits_until;
+                let is_waiting = !self.waiting.is_empty();
                 tokio::select! {
                     _ = stop.changed() => Event::Stop,
                     event = output, if is_sending || is_unflushed => event,
                     reply = reply, if takes_reply => Event::Reply(reply),
                     login = login => Event::LoggedIn(login.unwrap_or_else(|_| Err(login_failed()))),
+                    place = workers.place_until(waits_until), if is_waiting => Event::Place(place),
                     read = reader.read(&mut input), if self.connection.wants_input() => {
                         Event::Read(read)
                     }
                     () = late => Event::Late,
                     () = due => Event::Due,
-                    () = sleep_until(taken + STALL), if is_sending || is_unflushed => Event::Late,
+                    () = sleep_until(taken + stall), if is_sending || is_unflushed => Event::Stalled,
                     () = sleep_until(moved + self.service.options.worker_idle), if is_idle => Event::Idle,
+                    () = workers.wanted(), if is_idle => Event::Idle,
                 }
             };
             match event {
@@ -209,7 +238,20 @@ impl Session {
                     is_unflushed = false;
                     taken = Instant::now();
                 }
-                Event::Stop | Event::Late => break,
+                Event::Stop => break,
+                Event::Late => {
+                    info!(connection = &*self.name, peer = %self.peer, "closed, as nobody logged in in time");
+                    break;
+                }
+                Event::Stalled => {
+                    warn!(
+                        connection = &*self.name,
+                        peer = %self.peer,
+                        seconds = stall.as_secs_f64(),
+                        "closed, as the client read nothing of what was sent to it"
+                    );
+                    break;
+                }
                 Event::Read(Ok(read)) => {
                     moved = Instant::now();
                     self.connection.receive(&input[..read]);
@@ -254,6 +296,21 @@ impl Session {
                     self.count_login(&outcome);
                     self.connection.complete(outcome);
                 }
+                Event::Place(place) => {
+                    self.worker = place.and_then(|place| self.start_worker(place));
+                    let waiting = std::mem::take(&mut self.waiting);
+                    match &self.worker {
+                        Some(worker) => {
+                            for command in waiting {
+                                let _ = worker.commands.send(command);
+                            }
+                        }
+                        None => {
+                            self.opening = None;
+                            self.connection.complete(Outcome::Failed(too_busy()));
+                        }
+                    }
+                }
                 Event::Idle => self.worker = None,
             }
         }
@@ -263,6 +320,29 @@ impl Session {
         self.worker = None;
         let _ = timeout(LINGER, writer.shutdown()).await;
         linger(&mut reader, &mut input).await;
+    }
+
+    /// Takes memory for what has arrived, if that is much; gives up if there is none.
+    fn take_in(&mut self) {
+        let held = self.connection.held_bytes();
+        if held <= INTAKE_BYTES_FREE {
+            self.intake = None;
+            return;
+        }
+        let Some(identity) = &self.identity else {
+            // What strangers send is limited to less.
+            return;
+        };
+        let turns = &self.service.shared.turns;
+        let loan = self.intake.get_or_insert_with(|| {
+            let turns = turns.turns_of(identity, &"".into());
+            Loan::new(Some(turns))
+        });
+        if let Err(error) = loan.cover("A message of the client", held) {
+            warn!(connection = &*self.name, peer = %self.peer, "a message was refused for want of memory");
+            self.connection.give_up(&failures::of_query(&error, ""));
+            self.intake = None;
+        }
     }
 
     /// Does what is to be done.
@@ -278,6 +358,11 @@ impl Session {
                     continue;
                 }
                 Action::Authenticate(token) => {
+                    if let Some(refusal) = self.refusal {
+                        let failure = Failure::new(code::OVERLOADED, refusal.to_string());
+                        self.connection.complete(Outcome::Failed(failure));
+                        continue;
+                    }
                     let shared = Arc::clone(&self.service.shared);
                     let address = self.peer.ip();
                     let certified = self.certified.clone();
@@ -297,6 +382,12 @@ impl Session {
                 }
                 Action::Interrupt => {
                     self.cancel.cancel();
+                    if !self.waiting.is_empty() {
+                        self.waiting.clear();
+                        self.opening = None;
+                        let failure = Failure::new(code::TERMINATED, "the request was interrupted");
+                        self.connection.complete(Outcome::Failed(failure));
+                    }
                     continue;
                 }
                 Action::Close { .. } => continue,
@@ -345,6 +436,7 @@ impl Session {
             self.is_unwanted = reply.outcome.is_none();
             return;
         }
+        self.loans.extend(reply.loan);
         self.connection.records(&reply.records);
         if let Some(outcome) = reply.outcome {
             self.connection.complete(outcome);
@@ -387,27 +479,24 @@ impl Session {
     }
 
     fn command(&mut self, command: Command) {
-        let worker = match self.worker.take() {
-            Some(worker) => Some(worker),
-            None => self.start_worker(),
-        };
-        let Some(worker) = worker else {
-            let failure = Failure::new(
-                code::DATABASE_UNAVAILABLE,
-                "too many connections run queries at the same time; try again",
-            );
-            self.connection.complete(Outcome::Failed(failure));
-            return;
-        };
-        // If the worker has failed, the end of its replies says so.
-        let _ = worker.commands.send(command);
-        self.worker = Some(worker);
+        if self.worker.is_none() {
+            let Some(place) = self.service.shared.workers.place() else {
+                self.waiting.push(command);
+                self.waits_until = Instant::now() + WAIT;
+                return;
+            };
+            self.worker = self.start_worker(place);
+        }
+        match &self.worker {
+            // If the worker has failed, the end of its replies says so.
+            Some(worker) => drop(worker.commands.send(command)),
+            None => self.connection.complete(Outcome::Failed(too_busy())),
+        }
     }
 
-    fn start_worker(&self) -> Option<Handle> {
+    fn start_worker(&self, place: Place) -> Option<Handle> {
         let (version, dialect) = self.known()?;
         let identity = self.identity.clone()?;
-        let place = self.service.shared.workers.place()?;
         let hello = self.connection.hello().cloned().unwrap_or_default();
         let client = Client {
             caller: Caller {
@@ -494,6 +583,14 @@ fn credentials(token: &AuthToken, certified: Option<&Certified>) -> Result<Crede
             format!("the scheme `{scheme}` is not known here; `basic` and `bearer` are"),
         )),
     }
+}
+
+/// What a client is told for which there is no worker.
+fn too_busy() -> Failure {
+    Failure::new(
+        code::DATABASE_UNAVAILABLE,
+        "too many connections run queries at the same time; try again",
+    )
 }
 
 fn login_failed() -> Failure {

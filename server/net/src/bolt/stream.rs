@@ -12,17 +12,24 @@ use std::time::{Duration, Instant};
 
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Dialect, Failure, Outcome, Records, Value as Sent};
-use retrograph_engine::{Control, QueryError, RowSink, Turn, Views};
+use retrograph_engine::{Control, Loan, QueryError, RowSink, Turn, Views};
 use retrograph_graph::value::Value;
 
 use super::opened::Opened;
-use super::records;
+use super::records::{self, FREE_BYTES};
 use super::worker::{Ahead, Command, Inbox, Outbox, Reply, Waited};
 
 /// Rows are handed on once they have this many bytes, or the first of them has waited this long when the
 /// next one comes.
 const BATCH_BYTES: usize = 64 << 10;
 const BATCH_TIME: Duration = Duration::from_millis(20);
+
+/// How often the bytes of a row are there on their way to the socket: as they were written, and as they wait.
+const COPIES: usize = 2;
+
+/// What needs memory, in errors.
+const RESULT: &str = "Result";
+const KEPT: &str = "a result left open while another query ran";
 
 /// The open results of a transaction whose queries have run to their end.
 pub type Finished = BTreeMap<i64, Rest>;
@@ -35,6 +42,8 @@ pub struct Rest {
     ends: VecDeque<usize>,
     sent: usize,
     summary: Map,
+    /// The memory that they take.
+    loan: Loan,
 }
 
 impl Rest {
@@ -104,6 +113,8 @@ pub struct Stream<'w> {
     /// How much the rows of the transaction may take that are kept because other queries ran on.
     pub kept_bytes_max: usize,
     records: Records,
+    /// What long rows take until they are sent.
+    loan: Loan,
     /// When something was handed on last, or the query came.
     handed_on: Instant,
     /// Where the answer to RUN waits for the first rows.
@@ -136,6 +147,7 @@ impl<'w> Stream<'w> {
             deadline: None,
             started: Instant::now(),
             kept_bytes_max: 0,
+            loan: Loan::default(),
             records: Records::new(dialect),
             handed_on: Instant::now(),
             opened: None,
@@ -261,10 +273,15 @@ impl<'w> Stream<'w> {
 
     /// Sends what there is to be sent; pauses if the client does not read.
     fn send(&mut self, outcome: Option<Outcome>) -> Result<(), QueryError> {
+        let records = self.records.take();
+        // Given back once they are sent.
+        let loan = (records.len() > FREE_BYTES)
+            .then(|| std::mem::replace(&mut self.loan, loan_of(self.turn.as_ref())));
         let reply = Reply {
             opened: self.opened.take().and_then(|opened| opened.take()),
-            records: self.records.take(),
+            records,
             outcome,
+            loan,
         };
         self.handed_on = Instant::now();
         match self.outbox.try_send(reply)? {
@@ -287,11 +304,16 @@ impl<'w> Stream<'w> {
     }
 
     fn encode(&mut self, row: &[Value], views: &Views) -> Result<(), QueryError> {
+        let loan = &self.loan;
+        let room = |bytes: usize| loan.cover(RESULT, bytes.saturating_mul(COPIES));
         let added = self.records.add(row.len(), |encoder, dialect| {
-            row.iter()
-                .try_for_each(|value| records::write(encoder, value, views, dialect))
+            let mut values = row.iter();
+            values.try_for_each(|value| records::write(encoder, value, views, dialect, &room))
         });
-        Ok(added?)
+        if added.is_err() {
+            self.loan.settle(0);
+        }
+        added
     }
 
     fn keep(&mut self) -> Result<(), QueryError> {
@@ -301,12 +323,17 @@ impl<'w> Stream<'w> {
         let others: usize = self.finished.values().map(Rest::kept_bytes).sum();
         if others + self.kept.kept_bytes() > self.kept_bytes_max {
             return Err(QueryError::OutOfMemory {
-                operator: "a result left open while another query ran",
+                operator: KEPT,
                 limit_bytes: self.kept_bytes_max,
             });
         }
-        Ok(())
+        self.kept.loan.cover(KEPT, self.kept.kept_bytes())
     }
+}
+
+/// Memory that may outlive the statement, of the same budget.
+fn loan_of(turn: Option<&Arc<dyn Turn>>) -> Loan {
+    turn.map_or_else(Loan::default, |turn| Loan::of(Arc::clone(turn) as _))
 }
 
 /// A portion of a result whose query has run to its end.
@@ -337,6 +364,8 @@ pub fn portion(
 impl RowSink for Stream<'_> {
     fn begun(&mut self, turn: &Arc<dyn Turn>) {
         self.turn = Some(Arc::clone(turn));
+        self.loan = loan_of(Some(turn));
+        self.kept.loan = loan_of(Some(turn));
     }
 
     fn columns(&mut self, columns: &[Arc<str>]) -> Result<(), QueryError> {

@@ -9,8 +9,9 @@ use retrograph_bolt::failure::code;
 use retrograph_bolt::message::request::{Extra, NotificationFilter, Route, Run};
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Action, Dialect, Failure, Outcome, Value, Version};
-use retrograph_engine::Origin;
-use retrograph_engine::{CancelToken, OpenTransaction, QueryError, RunOptions, Summary};
+use retrograph_engine::{
+    CancelToken, Loan, OpenTransaction, Origin, QueryError, RunOptions, Summary,
+};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -75,6 +76,8 @@ pub struct Reply {
     pub opened: Option<Map>,
     pub records: Vec<u8>,
     pub outcome: Option<Outcome>,
+    /// The memory of rows that take much, until they are sent.
+    pub loan: Option<Loan>,
 }
 
 impl Reply {
@@ -84,6 +87,7 @@ impl Reply {
             opened: Some(opened),
             records: Vec::new(),
             outcome: None,
+            loan: None,
         }
     }
 }
@@ -172,6 +176,7 @@ impl Outbox {
             opened: None,
             records,
             outcome,
+            loan: None,
         })
     }
 

@@ -105,7 +105,12 @@ impl Api {
     ) -> Result<Response<Inlet<T>>, Status> {
         let (place, api) = (self.place()?, Arc::clone(self));
         let deadline = call.deadline.map(|(at, _)| at);
-        let (outlet, inlet) = pair(cancel, deadline, self.options.stall);
+        let (outlet, inlet) = pair(
+            &call.session.caller.connection,
+            cancel,
+            deadline,
+            self.options.stall,
+        );
         spawn_blocking(move || {
             let _place = place;
             let result = work(&api, &outlet);

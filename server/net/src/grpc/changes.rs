@@ -141,7 +141,12 @@ impl Api {
         has_states: bool,
     ) -> Response<Inlet<v1::ChangesResponse>> {
         let deadline = call.deadline.map(|(at, _)| at);
-        let (outlet, inlet) = pair(CancelToken::new(), deadline, self.options.stall);
+        let (outlet, inlet) = pair(
+            &call.session.caller.connection,
+            CancelToken::new(),
+            deadline,
+            self.options.stall,
+        );
         let feed = Feed {
             target,
             options: Arc::new(options),

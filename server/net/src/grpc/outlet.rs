@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::{Code, Status};
+use tracing::warn;
 
 use super::status;
 
@@ -36,6 +37,8 @@ pub struct Outlet<T> {
     cancel: CancelToken,
     deadline: Option<Instant>,
     stall: Duration,
+    /// The name of the connection.
+    connection: Arc<str>,
 }
 
 /// The client's end. Dropping it tells the worker to stop.
@@ -46,8 +49,9 @@ pub struct Inlet<T> {
     is_over: bool,
 }
 
-/// Two ends. `stall` is how long the worker waits for a client that takes nothing.
+/// Two ends, for a call of a connection. `stall` is how long the worker waits for a client that takes nothing.
 pub fn pair<T>(
+    connection: &Arc<str>,
     cancel: CancelToken,
     deadline: Option<Instant>,
     stall: Duration,
@@ -61,6 +65,7 @@ pub fn pair<T>(
         cancel: cancel.clone(),
         deadline,
         stall,
+        connection: Arc::clone(connection),
     };
     let inlet = Inlet {
         messages,
@@ -160,6 +165,11 @@ impl<T> Outlet<T> {
     }
 
     fn unread(&self) -> Status {
+        warn!(
+            connection = &*self.connection,
+            seconds = self.stall.as_secs_f64(),
+            "a call was ended, as the client read nothing of its answer"
+        );
         status::with_reason(
             Code::DeadlineExceeded,
             "NOT_READ",

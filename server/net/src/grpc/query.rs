@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prost::Message as _;
 use retrograph_engine::plan::Access;
 use retrograph_engine::{
-    CancelToken, Control, QueryError, RowSink, RunOptions, Summary, Turn, Views,
+    CancelToken, Control, Loan, QueryError, RowSink, RunOptions, Summary, Turn, Views,
 };
 use retrograph_graph::value::Value;
 use retrograph_proto::v1;
@@ -16,6 +16,7 @@ use tonic::{Code, Request, Response, Status};
 use super::api::Api;
 use super::caller::Call;
 use super::outlet::{Inlet, Outlet};
+use super::values::Weight;
 use super::{status, terms, values};
 use crate::identity::Identity;
 use crate::target::Target;
@@ -23,6 +24,9 @@ use crate::{bookmark, failures};
 
 /// Rows are sent once they have this many bytes.
 const BATCH_BYTES: usize = 64 << 10;
+
+/// How many long rows there may be at a time: one as it is made, two that wait, and one that is being sent.
+const COPIES: usize = 4;
 
 #[tonic::async_trait]
 impl Query for Api {
@@ -113,6 +117,8 @@ pub struct Rows<'o> {
     bytes: usize,
     /// Paused while the client does not read.
     turn: Option<Arc<dyn Turn>>,
+    /// What the longest row takes while it is on its way.
+    loan: Loan,
     /// Why no more could be sent.
     stopped: Option<Status>,
 }
@@ -127,6 +133,7 @@ impl<'o> Rows<'o> {
             rows: Vec::new(),
             bytes: 0,
             turn: None,
+            loan: Loan::default(),
             stopped: None,
         }
     }
@@ -175,6 +182,7 @@ impl<'o> Rows<'o> {
 impl RowSink for Rows<'_> {
     fn begun(&mut self, turn: &Arc<dyn Turn>) {
         self.turn = Some(Arc::clone(turn));
+        self.loan = Loan::of(Arc::clone(turn) as _);
     }
 
     fn columns(&mut self, columns: &[Arc<str>]) -> Result<(), QueryError> {
@@ -187,9 +195,14 @@ impl RowSink for Rows<'_> {
     }
 
     fn row(&mut self, row: &[Value], views: &Views) -> Result<Control, QueryError> {
+        let loan = &self.loan;
+        let mut weight = Weight {
+            bytes: 0,
+            room: &|bytes: usize| loan.cover("Result", bytes.saturating_mul(COPIES)),
+        };
         let values = row
             .iter()
-            .map(|value| values::write(value, views))
+            .map(|value| values::write(value, views, &mut weight))
             .collect::<Result<_, _>>()?;
         let row = v1::Row { values };
         self.bytes += row.encoded_len();

@@ -30,18 +30,17 @@ use tonic::{Code, Status};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
+use tracing::info;
 
 use super::api::Api;
 use super::caller::{Recognised, Session, authorization, credentials, hash};
 use super::status;
 use crate::client_certificate::Certified;
+use crate::connections::Refusal;
 use crate::identity::Identity;
 use crate::server::Shared;
 use crate::socket::Socket;
 use crate::target::{Caller, Targets};
-
-/// How long a connection may take to its first call that is let in.
-const FIRST_CALL_TIME: Duration = Duration::from_secs(30);
 
 /// How often a connection on which nothing happens is asked whether it is still there, and how long it may
 /// take to say so.
@@ -60,6 +59,9 @@ const CALLS_MAX: u32 = 256;
 /// How much of an answer may wait to be sent.
 const UNSENT_BYTES_MAX: usize = 256 << 10;
 
+/// How large a message may be of those whom nobody knows: the name of a service.
+const OPEN_BYTES_MAX: usize = 4 << 10;
+
 /// How gRPC is spoken.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -69,6 +71,8 @@ pub struct Options {
     pub message_bytes_max: usize,
     /// How long a client may take nothing of an answer before the call is given up.
     pub stall: Duration,
+    /// How long a connection may take to its first call that is let in.
+    pub first_call_time: Duration,
     /// How long a transaction may wait for its next call, at most.
     pub transaction_idle: Duration,
     /// How many transactions may be open.
@@ -83,6 +87,7 @@ impl Options {
             listen,
             message_bytes_max: 16 << 20,
             stall: Duration::from_secs(600),
+            first_call_time: Duration::from_secs(30),
             transaction_idle: Duration::from_secs(60),
             transactions_max: 1_000,
         }
@@ -97,6 +102,7 @@ type Handler = Box<dyn Fn(Called) -> Answering + Send + Sync>;
 /// What all gRPC connections share.
 pub(crate) struct Service {
     shared: Arc<Shared>,
+    first_call_time: Duration,
     handlers: HashMap<&'static str, Handler>,
     health: HealthReporter,
     /// How many connections there have been.
@@ -115,6 +121,8 @@ struct Connection {
     recognised: tokio::sync::Mutex<Recognised>,
     /// Whether a call was let in.
     is_used: AtomicBool,
+    /// Why none is.
+    refusal: Option<Refusal>,
 }
 
 /// The services that anybody may call: they say whether the server is there, and nothing else.
@@ -124,6 +132,7 @@ impl Service {
     /// The services on the graphs of a server.
     pub(crate) fn new(shared: Arc<Shared>, options: Options) -> Self {
         let bytes_max = options.message_bytes_max;
+        let first_call_time = options.first_call_time;
         let api = Arc::new(Api::new(Arc::clone(&shared), options));
         let health = HealthReporter::new();
         let mut handlers = HashMap::new();
@@ -145,7 +154,8 @@ impl Service {
         );
         put(
             &mut handlers,
-            HealthServer::new(HealthService::from_health_reporter(health.clone())),
+            HealthServer::new(HealthService::from_health_reporter(health.clone()))
+                .max_decoding_message_size(OPEN_BYTES_MAX),
         );
         let described = || {
             tonic_reflection::server::Builder::configure()
@@ -160,6 +170,7 @@ impl Service {
         }
         Self {
             shared,
+            first_call_time,
             handlers,
             health,
             count: AtomicU64::new(0),
@@ -184,11 +195,12 @@ impl Service {
         }
     }
 
-    /// Serves a connection until it is over.
+    /// Serves a connection until it is over, or only tells it why it is not served.
     pub(crate) async fn serve(
         self: Arc<Self>,
         socket: Socket,
         peer: SocketAddr,
+        refusal: Option<Refusal>,
         mut stop: watch::Receiver<bool>,
     ) {
         let certified = match &socket {
@@ -204,6 +216,7 @@ impl Service {
             certified,
             recognised: tokio::sync::Mutex::default(),
             is_used: AtomicBool::new(false),
+            refusal,
         });
         let mut protocol = http2::Builder::new(TokioExecutor::new());
         protocol
@@ -222,7 +235,7 @@ impl Service {
         };
         let mut serving = pin!(protocol.serve_connection(TokioIo::new(socket), answer));
         let unused = async {
-            tokio::time::sleep(FIRST_CALL_TIME).await;
+            tokio::time::sleep(connection.service.first_call_time).await;
             if connection.is_used.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
@@ -233,7 +246,10 @@ impl Service {
         tokio::select! {
             // A client that breaks the protocol is told by the library.
             _ = serving.as_mut() => {}
-            () = unused => {}
+            () = unused => {
+                let name = &*connection.name;
+                info!(connection = name, %peer, "closed, as no call was let in in time");
+            }
             () = stopped => {
                 connection.service.retire().await;
                 serving.as_mut().graceful_shutdown();
@@ -269,6 +285,11 @@ where
 
 impl Connection {
     async fn answer(&self, mut request: Called) -> Answered {
+        if let Some(refusal) = self.refusal {
+            let message = refusal.to_string();
+            let status = Code::Unavailable;
+            return status::with_reason(status, "TOO_MANY_CONNECTIONS", true, message).into_http();
+        }
         let path = request.uri().path();
         let named = path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let handler = named.and_then(|(name, _)| self.service.handlers.get_key_value(name));

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use prost::Message as _;
 use retrograph_engine::output::{NodeOutput, PathOutput, RelationshipOutput, element_id};
-use retrograph_engine::{Output, Parameters, Views};
-use retrograph_graph::GraphError;
+use retrograph_engine::{Output, Parameters, QueryError, Views};
 use retrograph_graph::value::temporal::{
     Date, DateTime, Duration, LocalDateTime, LocalTime, Time, Zone,
 };
@@ -147,28 +147,64 @@ fn read_point(point: &v1::Point) -> Result<Point, String> {
     })
 }
 
+/// Rows need no room of their own while they take no more bytes than this.
+const FREE_BYTES: usize = 256 << 10;
+
+/// What a row takes as a message, and whether there is room for it. A value may be much longer than what it takes
+/// in memory: a list may name one string many times over, and elements have properties.
+pub struct Weight<'w> {
+    /// How much it is by now.
+    pub bytes: usize,
+    /// Asked for so many bytes.
+    pub room: &'w dyn Fn(usize) -> Result<(), QueryError>,
+}
+
+impl Weight<'_> {
+    fn add(&mut self, bytes: usize) -> Result<(), QueryError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > FREE_BYTES {
+            (self.room)(self.bytes)?;
+        }
+        Ok(())
+    }
+}
+
 /// A value of a row.
-pub fn write(value: &Value, views: &Views) -> Result<v1::Value, GraphError> {
+pub fn write(
+    value: &Value,
+    views: &Views,
+    weight: &mut Weight<'_>,
+) -> Result<v1::Value, QueryError> {
+    weight.add(
+        size_of::<v1::Value>()
+            + match value {
+                Value::String(text) => text.len(),
+                Value::Bytes(bytes) => bytes.len(),
+                _ => 0,
+            },
+    )?;
     let kind = match value {
         Value::List(items) => Kind::List(v1::List {
             items: items
                 .iter()
-                .map(|item| write(item, views))
+                .map(|item| write(item, views, weight))
                 .collect::<Result<_, _>>()?,
         }),
         Value::Map(map) => Kind::Map(v1::Map {
             entries: map
                 .iter()
-                .map(|(key, value)| Ok((key.to_string(), write(value, views)?)))
-                .collect::<Result<_, GraphError>>()?,
+                .map(|(key, value)| Ok((key.to_string(), write(value, views, weight)?)))
+                .collect::<Result<_, QueryError>>()?,
         }),
         Value::Node(_) | Value::Relationship(_) | Value::Path(_) => {
-            return Ok(match Output::of(value, views)? {
+            let element = match Output::of(value, views)? {
                 Output::Node(node) => of_kind(Kind::Node(of_node(node))),
                 Output::Relationship(of) => of_kind(Kind::Relationship(of_relationship(of))),
                 Output::Path(path) => of_kind(Kind::Path(of_path(path))),
                 Output::Value(_) | Output::List(_) | Output::Map(_) => null(),
-            });
+            };
+            weight.add(element.encoded_len())?;
+            return Ok(element);
         }
         plain => return Ok(property(plain)),
     };

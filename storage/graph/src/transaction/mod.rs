@@ -18,7 +18,7 @@ use crate::error::GraphError;
 use crate::footprint::{Footprint, fact};
 use crate::graph::Graph;
 use crate::ids::{ElementId, KeyId, LabelId, NodeId, RelationshipId, TypeId, Version};
-use crate::overlay::{Overlay, OwnToken, Seen};
+use crate::overlay::{Overlay, OwnToken, Seen, size_of_state};
 use crate::read::GraphRead;
 use crate::rows::meta::TokenKind;
 use crate::rows::{Key, property_key};
@@ -233,6 +233,12 @@ impl Transaction {
         self.state.has_writes.load(Ordering::Relaxed) || !self.state.schema.lock().is_empty()
     }
 
+    /// About how much memory its writes take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.state.overlay.read().memory
+    }
+
     fn token(&self, kind: TokenKind, name: &str) -> u32 {
         let graph = &self.state.graph;
         let known = graph.catalog.load().token(kind, name);
@@ -283,9 +289,7 @@ impl Transaction {
             return Err(GraphError::SchemaAndData);
         }
         if self.state.overlay.read().bytes > TRANSACTION_BYTES_MAX {
-            return Err(GraphError::TransactionTooLarge {
-                limit: TRANSACTION_BYTES_MAX,
-            });
+            return Err(too_large());
         }
         Ok(())
     }
@@ -308,14 +312,14 @@ impl Transaction {
         let owner: crate::blocks::Owner = labels.iter().map(|label| label.0).collect();
         let id = NodeId(graph.sequencer.allocate(graph, Space::Nodes, &owner)?);
         let mut overlay = self.state.overlay.write();
-        overlay.nodes.insert(id);
+        overlay.note_node(id);
         overlay.note_base(id.into(), None);
         self.put(
             &mut overlay,
             id.into(),
             sequence,
             Some(ElementState::Node { labels, properties }),
-        );
+        )?;
         Ok(id)
     }
 
@@ -354,7 +358,7 @@ impl Transaction {
                 end,
                 properties,
             }),
-        );
+        )?;
         Ok(id)
     }
 
@@ -383,7 +387,11 @@ impl Transaction {
         element: ElementId,
         sequence: Sequence,
         state: Option<ElementState>,
-    ) {
+    ) -> Result<()> {
+        // One value may be named in a list many times over, and then takes little until it is written.
+        if state.as_ref().map_or(0, size_of_state) > TRANSACTION_BYTES_MAX {
+            return Err(too_large());
+        }
         if let (ElementId::Node(id), Some(ElementState::Node { labels, properties })) =
             (element, &state)
         {
@@ -392,7 +400,7 @@ impl Transaction {
                 for index in catalog.indexes_of(*label) {
                     let value = properties.iter().find(|(key, _)| *key == index.key);
                     if let Some((key, value)) = value {
-                        overlay.values.insert(property_key(*label, *key, value, id));
+                        overlay.note_value(property_key(*label, *key, value, id));
                     }
                 }
             }
@@ -401,11 +409,14 @@ impl Transaction {
             let catalog = self.state.graph.catalog.load();
             let rules = catalog.rules_of(state).into_iter();
             for rule in rules.filter(|rule| !rule.kind.is_fulltext()) {
-                overlay.values.extend(rule.rows_of_state(element, state));
+                for row in rule.rows_of_state(element, state) {
+                    overlay.note_value(row);
+                }
             }
         }
         overlay.put(element, sequence, state);
         self.state.has_writes.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Changes the state of an element that exists. `change` returns whether it changed anything.
@@ -426,7 +437,7 @@ impl Transaction {
         };
         let mut state = ElementState::clone(latest);
         if change(&mut state) {
-            self.put(&mut overlay, element, sequence, Some(state));
+            self.put(&mut overlay, element, sequence, Some(state))?;
         }
         Ok(())
     }
@@ -534,7 +545,7 @@ impl Transaction {
             return Err(GraphError::NoSuchElement(element));
         };
         if written.latest().is_some() {
-            self.put(&mut overlay, element, sequence, None);
+            self.put(&mut overlay, element, sequence, None)?;
         }
         Ok(())
     }
@@ -566,6 +577,13 @@ impl Transaction {
 
     /// Drops the transaction. Dropping it does the same.
     pub fn rollback(self) {}
+}
+
+/// The error for more changes than go into one commit.
+const fn too_large() -> GraphError {
+    GraphError::TransactionTooLarge {
+        limit: TRANSACTION_BYTES_MAX,
+    }
 }
 
 /// Whether a node's state gives rise to a property row.
