@@ -22,7 +22,7 @@ export CC := ccache gcc
 export CXX := ccache g++
 endif
 
-.PHONY: help setup build demo test test-rust tck differential drivers crash soak check-data bench lint fmt fuzz clean
+.PHONY: help setup build demo test test-rust tck differential drivers crash soak siege check-data bench lint fmt fuzz clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ crash: setup ## Long crash tests: kill, power cut and full disk (as root), bit r
 soak: setup ## Clients against a server that is killed and started again, for MINUTES
 	$(CARGO) build --release -p retrograph-cli -p retrograph-jepsen
 	$(TARGET)/release/retrograph-jepsen soak --minutes $(MINUTES)
+
+siege: setup ## Bad clients against a server, a hundred times as long as in the tests (SIEGE changes that)
+	SIEGE=$${SIEGE:-100} $(CARGO) test --release -p retrograph-cli --test bounds -- --nocapture
 
 check-data: build ## Check answers on real data under DATA_DIR against scripts (GIT_REPO=path adds a history)
 	python3 scripts/check_real_data.py --binary $(TARGET)/release/retrograph --data $(DATA_DIR) \
