@@ -11,8 +11,8 @@ use crate::throttle::Throttle;
 use crate::token::Tokens;
 use crate::turns::{Turn, Turns};
 use crate::{
-    Author, DEFAULT_TENANT, Directory, DirectoryError, IssuerError, IssuerSettings, Principal,
-    Proof, Secret, TokenError, api_key, password,
+    Author, Directory, DirectoryError, IssuerError, IssuerSettings, Principal, Proof, Secret,
+    TokenError, api_key, password,
 };
 
 /// Passwords that are looked at side by side: each takes a core and 19 MiB meanwhile.
@@ -243,14 +243,17 @@ impl Authenticator {
         let expires = Some(vouched.expires);
         let principal = match (user, &vouched.roles) {
             (Some(user), None) if !user.is_suspended => snapshot.principal(user, expires),
+            (None, Some(_)) if !snapshot.has_tenant(&vouched.tenant) => {
+                return Err(TokenError::Tenant(vouched.tenant).into());
+            }
             (None, Some(roles)) => {
                 let (grants, is_operator) = snapshot.granted(roles);
                 Principal {
                     id: vouched.id,
                     name: vouched.user,
-                    tenant: DEFAULT_TENANT.into(),
+                    tenant_grants: snapshot.grants_of_tenant(&vouched.tenant),
+                    tenant: vouched.tenant,
                     grants: grants.into(),
-                    tenant_grants: snapshot.grants_of_tenant(DEFAULT_TENANT),
                     is_operator,
                     proof: Proof::Password,
                     must_change_password: false,

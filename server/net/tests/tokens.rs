@@ -49,6 +49,11 @@ fn case() -> Case {
             "issuer": "staff", "audiences": ["retrograph"], "keys": { "file": &keys },
             "roles-claim": "groups", "roles": { "readers": ["reader"], "writers": ["editor"] },
         },
+        {
+            "issuer": "partners", "audiences": ["retrograph"], "keys": { "file": &keys },
+            "roles-claim": "groups", "roles": { "readers": ["reader"], "writers": ["editor"] },
+            "tenant-claim": "org",
+        },
     ] });
     std::fs::write(&issuers, described.to_string()).unwrap();
     let mut known = None;
@@ -72,10 +77,23 @@ fn case() -> Case {
 impl Case {
     /// A token that ends in so many seconds.
     fn token(&self, issuer: &str, user: &str, groups: &[&str], seconds: i64) -> AuthToken {
+        self.token_of(issuer, user, groups, seconds, Json::Null)
+    }
+
+    /// A token that names an organisation as well.
+    fn token_of(
+        &self,
+        issuer: &str,
+        user: &str,
+        groups: &[&str],
+        seconds: i64,
+        organisation: Json,
+    ) -> AuthToken {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let ends = i64::try_from(now.as_secs()).unwrap() + seconds;
         let claims: Json = json!({
             "iss": issuer, "sub": user, "aud": "retrograph", "exp": ends, "groups": groups,
+            "org": organisation,
         });
         let header = json!({ "alg": "EdDSA", "kid": "one" });
         let message = format!(
@@ -180,4 +198,35 @@ fn a_session_ends_with_its_token_and_goes_on_with_the_next() {
     ana.send(&[Request::Logon(case.token("known", "ana", &[], 600))]);
     ana.success();
     assert_eq!(failure(&mut ana, "RETURN 1"), None);
+}
+
+#[test]
+fn a_token_names_the_tenant_whose_graphs_its_user_reaches() {
+    let case = case();
+    let directory = &case.directory;
+    for tenant in ["acme", "globex"] {
+        directory.create_tenant("test", tenant).unwrap();
+    }
+    directory.assign_graph("test", "acme", "g").unwrap();
+    let of = |organisation: &str| {
+        let organisation = Json::from(organisation);
+        case.token_of("partners", "zoe", &["writers"], 600, organisation)
+    };
+    let mut writer = case.shown(of("acme"));
+    writer.success();
+    assert_eq!(failure(&mut writer, "CREATE (:N)"), None);
+    let mut other = case.shown(of("globex"));
+    other.success();
+    assert!(failure(&mut other, "RETURN 1").is_some(), "another's graph");
+    // A tenant that is not there is told by its name; no other one is taken for it.
+    let mut unknown = case.shown(of("initech"));
+    let told = unknown.failure_message();
+    assert!(told.contains("no tenant `initech`"), "{told}");
+    let mut nowhere = case.shown(case.token("partners", "zoe", &["writers"], 600));
+    let told = nowhere.failure_message();
+    assert!(told.contains("claim `org`"), "{told}");
+    // Whoever's tenant is dropped may do nothing any more.
+    directory.assign_graph("test", "main", "g").unwrap();
+    directory.drop_tenant("test", "acme").unwrap();
+    assert!(failure(&mut writer, "RETURN 1").is_some());
 }

@@ -205,9 +205,10 @@ impl Directory {
             roles: Some(roles), ..
         } = &principal.proof
         {
-            // A user who was made since has the name now.
+            // A user who was made since has the name now, and a tenant that was dropped has nobody.
             let (grants, is_operator) = snapshot.granted(roles);
-            return Ok(user.is_none().then(|| Principal {
+            let is_somebody = user.is_none() && snapshot.has_tenant(&principal.tenant);
+            return Ok(is_somebody.then(|| Principal {
                 grants: grants.into(),
                 tenant_grants: snapshot.grants_of_tenant(&principal.tenant),
                 is_operator,

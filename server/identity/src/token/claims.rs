@@ -7,6 +7,7 @@ use retrograph_graph::ids::SystemTime;
 use serde_json::{Map, Value};
 
 use super::{IssuerSettings, TokenError};
+use crate::DEFAULT_TENANT;
 
 /// Clocks of issuers and servers differ by so many seconds at most.
 const SKEW_SECONDS: f64 = 60.0;
@@ -114,6 +115,22 @@ impl Claims {
             true => Ok(name.into()),
             false => Err(TokenError::Claim(settings.user_claim.clone())),
         }
+    }
+
+    /// The name of the tenant, which need not be one that is there.
+    pub(super) fn tenant(&self, settings: &IssuerSettings) -> Result<Arc<str>, TokenError> {
+        let claimed = match &settings.tenant_claim {
+            // A claim that is there and not usable is a mistake of the issuer, and no reason to take another tenant.
+            Some(claim) if self.find(claim).is_some_and(|found| !found.is_null()) => {
+                Some(self.text(claim)?)
+            }
+            Some(claim) if settings.tenant.is_none() => {
+                return Err(TokenError::Claim(claim.clone()));
+            }
+            _ => None,
+        };
+        let tenant = claimed.or(settings.tenant.as_deref());
+        Ok(tenant.unwrap_or(DEFAULT_TENANT).into())
     }
 
     /// The roles here that it stands for; none if tokens of the issuer do not say.

@@ -75,6 +75,9 @@ pub enum TokenError {
     /// It allows nothing here.
     #[error("it names no role that is mapped to one here")]
     NoRole,
+    /// There is no such tenant.
+    #[error("there is no tenant `{0}` here, to which it says that the user belongs")]
+    Tenant(Arc<str>),
     /// The keys of the issuer cannot be had.
     #[error("the keys of its issuer cannot be had at the moment")]
     KeysUnavailable,
@@ -91,6 +94,8 @@ pub(crate) struct Vouched {
     pub(crate) user: Arc<str>,
     /// The roles here; none if those count that the user of this name has.
     pub(crate) roles: Option<Vec<Arc<str>>>,
+    /// The tenant of somebody who need not be known here.
+    pub(crate) tenant: Arc<str>,
     /// When the token ends.
     pub(crate) expires: SystemTime,
 }
@@ -156,6 +161,7 @@ impl Tokens {
             issuer: settings.issuer.as_str().into(),
             user,
             roles: claims.roles(settings)?,
+            tenant: claims.tenant(settings)?,
             expires,
         })
     }

@@ -42,6 +42,13 @@ pub struct IssuerSettings {
     /// Which roles here each of those stands for.
     #[serde(default)]
     pub roles: BTreeMap<String, Vec<String>>,
+    /// The claim that names the tenant of users who need not be known here. Those who are belong to their own.
+    #[serde(default)]
+    pub tenant_claim: Option<String>,
+    /// The tenant of those whose tokens name none. Unless said it is `main` where no claim is looked at; where one
+    /// is, a token without it is refused.
+    #[serde(default)]
+    pub tenant: Option<String>,
 }
 
 fn usual_algorithms() -> Vec<Algorithm> {
@@ -133,6 +140,16 @@ impl IssuerSettings {
             "`roles-claim` needs `roles`, which says what each value stands for here"
         } else if self.roles_claim.is_none() && !self.roles.is_empty() {
             "`roles` needs `roles-claim`"
+        } else if self.roles_claim.is_none()
+            && (self.tenant_claim.is_some() || self.tenant.is_some())
+        {
+            "`tenant-claim` and `tenant` need `roles-claim`: without it users are known here, and belong to the \
+             tenant that they have here"
+        } else if [&self.tenant_claim, &self.tenant]
+            .into_iter()
+            .any(|name| name.as_deref() == Some(""))
+        {
+            "`tenant-claim` and `tenant` are not to be empty"
         } else if matches!(&self.keys, KeySource::Url(url) if !is_safe(url)) {
             "the address of `keys` has to begin with `https://`; `http://` is for this machine: \
              `localhost`, 127.0.0.1, [::1]"

@@ -59,6 +59,8 @@ fn settings() -> IssuerSettings {
         user_claim: "sub".to_owned(),
         roles_claim: None,
         roles: std::collections::BTreeMap::new(),
+        tenant_claim: None,
+        tenant: None,
     }
 }
 
@@ -460,6 +462,45 @@ fn roles_are_those_that_are_mapped() {
 }
 
 #[test]
+fn a_tenant_is_that_of_the_claim_or_of_the_setting() {
+    let published = Published::default();
+    let signer = Signer::ed25519();
+    published.set(&[signer.published("one")]);
+    let shown = |claim: Option<&str>, otherwise: Option<&str>, org: Value| {
+        let settings = IssuerSettings {
+            roles_claim: Some("groups".to_owned()),
+            roles: [("staff".to_owned(), vec!["reader".to_owned()])].into(),
+            tenant_claim: claim.map(str::to_owned),
+            tenant: otherwise.map(str::to_owned),
+            ..settings()
+        };
+        let mut claims = with("groups", json!(["staff"]));
+        claims["org"] = org;
+        let token = signer.token(&header("EdDSA", "one"), &claims);
+        let vouched = tokens(settings, &published).verify(&token.into(), at(0));
+        vouched.map(|vouched| vouched.tenant.to_string())
+    };
+    let named = || json!({ "name": "acme" });
+    let claim = Some("org.name");
+    assert_eq!(shown(None, None, named()).as_deref(), Ok("main"));
+    assert_eq!(
+        shown(None, Some("globex"), named()).as_deref(),
+        Ok("globex")
+    );
+    assert_eq!(shown(claim, None, named()).as_deref(), Ok("acme"));
+    assert_eq!(shown(claim, Some("globex"), named()).as_deref(), Ok("acme"));
+    assert_eq!(
+        shown(claim, Some("globex"), json!({})).as_deref(),
+        Ok("globex")
+    );
+    let refused = Err(TokenError::Claim("org.name".to_owned()));
+    assert_eq!(shown(claim, None, json!({})), refused);
+    for unusable in [json!({ "name": 7 }), json!({ "name": "" })] {
+        assert_eq!(shown(claim, Some("globex"), unusable), refused);
+    }
+}
+
+#[test]
 fn settings_that_cannot_work_are_told() {
     let told = |change: &dyn Fn(&mut IssuerSettings)| {
         let mut settings = settings();
@@ -469,6 +510,8 @@ fn settings_that_cannot_work_are_told() {
     assert!(told(&|it| it.audiences.clear()).contains("audiences"));
     assert!(told(&|it| it.algorithms.clear()).contains("algorithms"));
     assert!(told(&|it| it.roles_claim = Some("groups".to_owned())).contains("roles"));
+    assert!(told(&|it| it.tenant_claim = Some("org".to_owned())).contains("roles-claim"));
+    assert!(told(&|it| it.tenant = Some("acme".to_owned())).contains("roles-claim"));
     let url = "http://id.example.org/keys".to_owned();
     assert!(told(&|it| it.keys = KeySource::Url(url.clone())).contains("https://"));
     let twice = Tokens::new(vec![settings(), settings()]);
