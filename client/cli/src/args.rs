@@ -128,9 +128,18 @@ pub struct ServerArguments {
     /// this machine]
     #[arg(long, value_name = "FILE")]
     pub credential: Option<PathBuf>,
-    /// Trust the servers that these authorities vouch for, in PEM [default: those the system trusts]
+    /// Trust the servers that these authorities vouch for, in PEM [default: $RETROGRAPH_CA, else those the
+    /// system trusts]
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// Show this certificate to the server, in PEM with its chain; it is the login where no other credentials
+    /// are given [default: $RETROGRAPH_CLIENT_CERTIFICATE, else none]
+    #[arg(long, value_name = "FILE")]
+    pub client_certificate: Option<PathBuf>,
+    /// The private key of that certificate, in PEM [default: $RETROGRAPH_CLIENT_KEY, else the file of the
+    /// certificate]
+    #[arg(long, value_name = "FILE")]
+    pub client_key: Option<PathBuf>,
     /// Send credentials to another machine unencrypted
     #[arg(long)]
     pub allow_plaintext: bool,

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Uri};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, Uri};
 
 use crate::client::{Client, Server, Shared};
 use crate::error::{Error, SetupError};
@@ -29,6 +31,8 @@ pub struct ClientBuilder {
     endpoints: Vec<String>,
     credentials: Option<Credentials>,
     ca: Option<Vec<u8>>,
+    /// The client's own certificate and its key.
+    identity: Option<(Vec<u8>, Vec<u8>)>,
     server_name: Option<String>,
     is_plaintext_allowed: bool,
     connections: usize,
@@ -50,6 +54,7 @@ impl Default for ClientBuilder {
             endpoints: Vec::new(),
             credentials: None,
             ca: None,
+            identity: None,
             server_name: None,
             is_plaintext_allowed: false,
             connections: 1,
@@ -93,6 +98,19 @@ impl ClientBuilder {
     #[must_use]
     pub fn ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca = Some(pem.into());
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one: the chain in PEM, the client's own first, and its private
+    /// key in PEM. Where a server takes certificates for logins it names the user, and neither a password nor a key
+    /// is needed; one that is given is sent as well, and counts.
+    #[must_use]
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.identity = Some((certificate.into(), key.into()));
         self
     }
 
@@ -212,6 +230,11 @@ impl ClientBuilder {
                 endpoint: text.to_owned(),
             });
         }
+        if !is_encrypted && self.identity.is_some() {
+            return Err(SetupError::CertificateWithoutTls {
+                endpoint: text.to_owned(),
+            });
+        }
         let mut endpoint = Endpoint::from(uri)
             .connect_timeout(self.connect_timeout)
             .tcp_nodelay(true)
@@ -220,7 +243,7 @@ impl ClientBuilder {
             .user_agent(AGENT)
             .map_err(|_| bad())?;
         if is_encrypted {
-            endpoint = endpoint.tls_config(self.tls()).map_err(SetupError::Tls)?;
+            endpoint = endpoint.tls_config(self.tls()?).map_err(SetupError::Tls)?;
         }
         Ok(Server {
             endpoint: text.into(),
@@ -231,15 +254,25 @@ impl ClientBuilder {
         })
     }
 
-    fn tls(&self) -> ClientTlsConfig {
-        let tls = match &self.ca {
-            Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
+    fn tls(&self) -> Result<ClientTlsConfig, SetupError> {
+        let mut tls = match &self.ca {
+            Some(pem) => {
+                has_certificates(pem, "the authorities to trust")?;
+                ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem))
+            }
             None => ClientTlsConfig::new().with_native_roots(),
         };
-        match &self.server_name {
+        if let Some((certificate, key)) = &self.identity {
+            has_certificates(certificate, "the client's certificate")?;
+            PrivateKeyDer::from_pem_slice(key).map_err(|_| SetupError::NotPem {
+                what: "the key of the client's certificate",
+            })?;
+            tls = tls.identity(Identity::from_pem(certificate, key));
+        }
+        Ok(match &self.server_name {
             Some(name) => tls.domain_name(name),
             None => tls,
-        }
+        })
     }
 }
 
@@ -256,6 +289,16 @@ impl Credentials {
             text.parse().map_err(|_| SetupError::BadCredentials)?;
         value.set_sensitive(true);
         Ok(value)
+    }
+}
+
+/// Whether a text holds certificates. What holds none would be taken for trusting nobody, and only told when a
+/// connection fails.
+fn has_certificates(pem: &[u8], what: &'static str) -> Result<(), SetupError> {
+    let mut certificates = CertificateDer::pem_slice_iter(pem);
+    match certificates.next() {
+        Some(Ok(_)) if certificates.all(|certificate| certificate.is_ok()) => Ok(()),
+        _ => Err(SetupError::NotPem { what }),
     }
 }
 
@@ -285,6 +328,7 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("endpoints", &self.endpoints)
             .field("has_credentials", &self.credentials.is_some())
+            .field("has_certificate", &self.identity.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -334,6 +378,47 @@ mod tests {
         }
         let error = failure(lazily(with("http://127.0.0.1:1").api_key("new\nline")));
         assert!(matches!(error, SetupError::BadCredentials), "{error}");
+    }
+
+    #[tokio::test]
+    async fn certificates_that_cannot_be_shown_or_used_are_refused_before_anything_is_sent() {
+        let made = rcgen::generate_simple_self_signed(["ana".to_owned()]).expect("a certificate");
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let failure = |builder: ClientBuilder| match builder.connect_lazily() {
+            Err(Error::Setup(error)) => error,
+            other => panic!("{other:?}"),
+        };
+        let with = |endpoint: &str| Client::builder().endpoint(endpoint);
+        let plain = with("http://localhost:7688").client_certificate(&*certificate, &*key);
+        let error = failure(plain);
+        assert!(
+            matches!(error, SetupError::CertificateWithoutTls { .. }),
+            "{error}"
+        );
+        let encrypted = || with("https://localhost:7688").ca_certificate(&*certificate);
+        for (own, wrong) in [
+            (
+                encrypted().client_certificate("nothing", &*key),
+                "certificate",
+            ),
+            (
+                encrypted().client_certificate(&*certificate, "nothing"),
+                "key",
+            ),
+            (encrypted().ca_certificate("nothing"), "authorities"),
+        ] {
+            let error = failure(own);
+            assert!(
+                matches!(error, SetupError::NotPem { what } if what.contains(wrong)),
+                "{error}"
+            );
+        }
+        let other = rcgen::generate_simple_self_signed(["ben".to_owned()]).expect("a certificate");
+        let other = other.signing_key.serialize_pem();
+        let error = failure(encrypted().client_certificate(&*certificate, other));
+        assert!(matches!(error, SetupError::Tls(_)), "{error}");
+        let fine = encrypted().client_certificate(&*certificate, &*key);
+        assert!(fine.connect_lazily().is_ok());
     }
 
     #[test]

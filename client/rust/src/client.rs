@@ -78,6 +78,52 @@ macro_rules! service {
 
 pub(crate) use service;
 
+/// Calls a method of a service until it succeeds or fails for good.
+macro_rules! call {
+    ($client:expr, $is_read:expr, $service:ident, $method:ident, $message:expr) => {{
+        let client: &crate::client::Client = $client;
+        let message = $message;
+        let mut tries = client.tries($is_read);
+        loop {
+            let link = client.link();
+            let request = link.request(message.clone());
+            match crate::client::service!(link, $service)
+                .$method(request)
+                .await
+            {
+                Ok(answer) => break Ok::<_, crate::error::Error>(answer.into_inner()),
+                Err(status) => match tries.failed(&link, link.error(status)).await {
+                    Ok(()) => {}
+                    Err(error) => break Err(error),
+                },
+            }
+        }
+    }};
+}
+
+pub(crate) use call;
+
+/// All items of a list, page by page.
+macro_rules! pages {
+    ($client:expr, $service:ident, $method:ident, $message:expr, $items:ident) => {
+        async {
+            let mut message = $message;
+            let mut items = Vec::new();
+            loop {
+                let page = crate::client::call!($client, true, $service, $method, message.clone())?;
+                items.extend(page.$items);
+                if page.next_page_token.is_empty() {
+                    return Ok::<_, crate::error::Error>(items);
+                }
+                message.page_token = page.next_page_token;
+            }
+        }
+        .await
+    };
+}
+
+pub(crate) use pages;
+
 /// A graph of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -131,33 +177,18 @@ impl Client {
     /// # Errors
     /// If the server cannot be reached or refuses.
     pub async fn graphs(&self) -> Result<Vec<GraphInfo>, Error> {
-        let mut graphs = Vec::new();
-        let mut page_token = String::new();
-        loop {
-            let page = self.page_of_graphs(page_token, 0).await?;
-            graphs.extend(page.graphs.into_iter().map(GraphInfo::from));
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return Ok(graphs);
-            }
-        }
-    }
-
-    async fn page_of_graphs(
-        &self,
-        page_token: String,
-        page_size: u32,
-    ) -> Result<v1::ListGraphsResponse, Error> {
-        let message = v1::ListGraphsRequest {
-            page_size,
-            page_token,
-        };
-        call!(self, true, AdminClient, list_graphs, message)
+        let message = v1::ListGraphsRequest::default();
+        let graphs = pages!(self, AdminClient, list_graphs, message, graphs)?;
+        Ok(graphs.into_iter().map(GraphInfo::from).collect())
     }
 
     /// Asks for as little as possible, to see whether the server is there and lets this client in.
     pub(crate) async fn greet(&self) -> Result<(), Error> {
-        self.page_of_graphs(String::new(), 1).await.map(drop)
+        let message = v1::ListGraphsRequest {
+            page_size: 1,
+            ..v1::ListGraphsRequest::default()
+        };
+        call!(self, true, AdminClient, list_graphs, message).map(drop)
     }
 
     /// Makes an empty graph.
@@ -264,14 +295,20 @@ impl Tries {
     /// # Errors
     /// The failure, if nothing is to be tried again.
     pub async fn failed(&mut self, link: &Link, error: Error) -> Result<(), Error> {
-        if !may_try_again(&error, self.is_read) {
+        // Another server may be trusted, and the same one will not be.
+        let is_untrusted = matches!(error, Error::Untrusted { .. });
+        if !is_untrusted && !may_try_again(&error, self.is_read) {
             return Err(error);
         }
-        if matches!(error, Error::Unreachable { .. } | Error::Broken { .. }) {
+        let is_lost = matches!(error, Error::Unreachable { .. } | Error::Broken { .. });
+        if is_lost || is_untrusted {
             self.client.leave(link);
             self.servers_left -= 1;
             if self.servers_left > 0 {
                 return Ok(());
+            }
+            if is_untrusted {
+                return Err(error);
             }
             self.servers_left = self.client.0.servers.len();
         }
@@ -290,31 +327,6 @@ impl Tries {
         self.servers_left = self.client.0.servers.len();
     }
 }
-
-/// Calls a method of a service until it succeeds or fails for good.
-macro_rules! call {
-    ($client:expr, $is_read:expr, $service:ident, $method:ident, $message:expr) => {{
-        let client: &crate::client::Client = $client;
-        let message = $message;
-        let mut tries = client.tries($is_read);
-        loop {
-            let link = client.link();
-            let request = link.request(message.clone());
-            match crate::client::service!(link, $service)
-                .$method(request)
-                .await
-            {
-                Ok(answer) => break Ok::<_, crate::error::Error>(answer.into_inner()),
-                Err(status) => match tries.failed(&link, link.error(status)).await {
-                    Ok(()) => {}
-                    Err(error) => break Err(error),
-                },
-            }
-        }
-    }};
-}
-
-pub(crate) use call;
 
 /// Whether something that failed can be done again without doing it twice.
 pub fn may_try_again(error: &Error, is_read: bool) -> bool {

@@ -46,6 +46,17 @@ pub enum Error {
         #[source]
         source: Box<Status>,
     },
+    /// One end does not trust the certificate of the other. Nothing of the request took effect.
+    #[error("{endpoint} and this client do not trust each other: {reason}")]
+    Untrusted {
+        /// The other end.
+        endpoint: String,
+        /// Which certificate, and what is wrong with it.
+        reason: String,
+        /// What failed.
+        #[source]
+        source: Box<Status>,
+    },
     /// The server did not answer within the time the client gave it.
     #[error("no answer within {} ms", limit.as_millis())]
     NoAnswer {
@@ -80,6 +91,9 @@ pub struct ServerError {
     pub message: String,
     /// Where in the text of the query it is wrong.
     pub place: Option<Place>,
+    /// How many transactions a query had committed before it failed, if it is one that commits as it goes
+    /// (`IN TRANSACTIONS`). These stay.
+    pub transactions_committed: Option<u64>,
     /// Whether trying again helps.
     pub retry: Retry,
     /// How long to wait before, if the server says so.
@@ -90,7 +104,7 @@ pub struct ServerError {
     pub status: Code,
 }
 
-/// A place in a text.
+/// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The line, counted from 1.
@@ -99,6 +113,8 @@ pub struct Place {
     pub column: u32,
     /// The characters before it.
     pub offset: u32,
+    /// The characters in it.
+    pub length: u32,
 }
 
 /// A row is not what it was taken for.
@@ -173,6 +189,21 @@ pub enum SetupError {
     /// The credentials hold what cannot be sent.
     #[error("the credentials hold characters that cannot be sent")]
     BadCredentials,
+    /// A certificate would be shown to nobody.
+    #[error(
+        "a client's certificate is given, but the connection to {endpoint} is not encrypted, so that it is not \
+         shown; use https://"
+    )]
+    CertificateWithoutTls {
+        /// The server.
+        endpoint: String,
+    },
+    /// What is to be PEM is none.
+    #[error("{what}: this is not PEM of the kind that is needed")]
+    NotPem {
+        /// What it is to be.
+        what: &'static str,
+    },
     /// The certificates cannot be used.
     #[error("cannot set up TLS")]
     Tls(#[source] tonic::transport::Error),
@@ -219,6 +250,13 @@ impl Error {
     /// Reads a status that came from `endpoint`, or from the connection to it.
     pub(crate) fn from_status(status: Status, endpoint: &str) -> Self {
         let endpoint = || endpoint.to_owned();
+        if let Some(reason) = mistrust(&status) {
+            return Self::Untrusted {
+                endpoint: endpoint(),
+                reason,
+                source: Box::new(status),
+            };
+        }
         if has_cause::<ConnectError>(&status) {
             return Self::Unreachable {
                 endpoint: endpoint(),
@@ -240,8 +278,9 @@ impl Error {
         ServerError {
             code: info.reason.clone(),
             message: status.message().to_owned(),
-            place: Place::within(status.message()),
-            retry: retry_of(&info.reason, &info.metadata, status.message()),
+            place: Place::told(&info.metadata),
+            transactions_committed: number(&info.metadata, "transactionsCommitted"),
+            retry: retry_of(&info.reason, &info.metadata),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
             details: info.metadata.clone(),
             status: status.code(),
@@ -251,29 +290,67 @@ impl Error {
 }
 
 /// What a failure of a server means for trying again.
-fn retry_of(reason: &str, metadata: &HashMap<String, String>, message: &str) -> Retry {
+fn retry_of(reason: &str, metadata: &HashMap<String, String>) -> Retry {
     match reason {
         "COMMIT_OUTCOME_UNKNOWN" => Retry::Unknown,
         // The server rolled it back, as it does when it starts again.
         "TRANSACTION_NOT_FOUND" => Retry::Safe,
         // Somebody wanted it to end, or it needs more than there will ever be.
         "CANCELLED" | "TERMINATED" | "OUT_OF_MEMORY" => Retry::Never,
-        // What it has committed on the way stays.
-        _ if message.contains("(transactions committed before: ") => Retry::Never,
+        // The server knows whether something took effect.
         _ if metadata.get("retryable").is_some_and(|text| text == "true") => Retry::Safe,
         _ => Retry::Never,
     }
 }
 
 fn has_cause<E: std::error::Error + 'static>(status: &Status) -> bool {
+    cause(status, |error| error.is::<E>().then_some(())).is_some()
+}
+
+/// The first cause of a status about which `find` has something to say.
+fn cause<T>(
+    status: &Status,
+    find: impl Fn(&(dyn std::error::Error + 'static)) -> Option<T>,
+) -> Option<T> {
     let mut cause = std::error::Error::source(status);
     while let Some(error) = cause {
-        if error.is::<E>() {
-            return true;
+        // What an error of a socket is made of stands in it, not behind it.
+        let inside = error.downcast_ref::<std::io::Error>();
+        let inside = inside.and_then(std::io::Error::get_ref);
+        let found = find(error).or_else(|| inside.and_then(|inside| find(inside)));
+        if found.is_some() {
+            return found;
         }
         cause = error.source();
     }
-    false
+    None
+}
+
+/// Which certificate was refused, if that is why there is no connection.
+fn mistrust(status: &Status) -> Option<String> {
+    cause(status, |error| {
+        if let Some(rustls::Error::InvalidCertificate(reason)) = error.downcast_ref() {
+            return Some(format!(
+                "the server's certificate is not accepted: {reason}"
+            ));
+        }
+        // HTTP/2 keeps the words of what broke its connection, and nothing else.
+        let words = error.to_string();
+        let (_, alert) = words.rsplit_once("received fatal alert: ")?;
+        let why = match alert {
+            "CertificateRequired" | "NoCertificate" => "it asks for a certificate of the client",
+            "CertificateRevoked" => "it refuses the client's certificate, which was revoked",
+            "CertificateExpired" => "it refuses the client's certificate, which is not valid now",
+            "UnknownCA"
+            | "BadCertificate"
+            | "CertificateUnknown"
+            | "UnsupportedCertificate"
+            | "AccessDenied"
+            | "DecryptError" => "it refuses the client's certificate",
+            _ => return None,
+        };
+        Some(format!("the server says that {why}"))
+    })
 }
 
 impl ServerError {
@@ -288,6 +365,7 @@ impl ServerError {
             code: name_of(status.code()).to_owned(),
             message,
             place: None,
+            transactions_committed: None,
             retry: match status.code() {
                 Code::Unavailable => Retry::Unknown,
                 _ => Retry::Never,
@@ -323,18 +401,20 @@ const fn name_of(code: Code) -> &'static str {
 }
 
 impl Place {
-    /// The place that a message about a text names: `… (line 2, column 18 (offset: 27))`.
-    fn within(message: &str) -> Option<Self> {
-        let (_, place) = message.rsplit_once("(line ")?;
-        let (line, place) = place.split_once(", column ")?;
-        let (column, place) = place.split_once(" (offset: ")?;
-        let (offset, _) = place.split_once("))")?;
+    /// The place that a server names, if it names one.
+    fn told(metadata: &HashMap<String, String>) -> Option<Self> {
         Some(Self {
-            line: line.parse().ok()?,
-            column: column.parse().ok()?,
-            offset: offset.parse().ok()?,
+            line: number(metadata, "line")?,
+            column: number(metadata, "column")?,
+            offset: number(metadata, "offset")?,
+            length: number(metadata, "length")?,
         })
     }
+}
+
+/// A number among what a server tells.
+fn number<T: std::str::FromStr>(metadata: &HashMap<String, String>, name: &str) -> Option<T> {
+    metadata.get(name)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -344,7 +424,18 @@ mod tests {
     use super::*;
 
     fn from_server(reason: &str, is_retryable: bool, message: &str) -> ServerError {
-        let metadata = HashMap::from([("retryable".to_owned(), is_retryable.to_string())]);
+        from_server_with(reason, is_retryable, message, &[])
+    }
+
+    fn from_server_with(
+        reason: &str,
+        is_retryable: bool,
+        message: &str,
+        more: &[(&str, &str)],
+    ) -> ServerError {
+        let mut metadata = HashMap::from([("retryable".to_owned(), is_retryable.to_string())]);
+        let more = more.iter();
+        metadata.extend(more.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
         let mut details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata);
         details.set_retry_info(Some(Duration::from_secs(1)));
         let status = Status::with_error_details(Code::Aborted, message, details);
@@ -372,8 +463,12 @@ mod tests {
             retry("TRANSACTION_NOT_FOUND", false, "it is over"),
             Retry::Safe
         );
-        let partly = "lost (transactions committed before: 3)";
-        assert_eq!(retry("CONFLICT", true, partly), Retry::Never);
+        let partly = [("transactionsCommitted", "3")];
+        let error = from_server_with("CONFLICT", false, "lost", &partly);
+        assert_eq!(
+            (error.retry, error.transactions_committed),
+            (Retry::Never, Some(3))
+        );
         let error = from_server("CONFLICT", true, "lost");
         assert_eq!(error.retry_after, Some(Duration::from_secs(1)));
         assert_eq!(
@@ -384,15 +479,45 @@ mod tests {
 
     #[test]
     fn the_place_of_a_mistake_is_told() {
-        let text = "variable `x` is not defined (line 2, column 18 (offset: 27))\n\"RETURN x\"\n ^";
-        let place = from_server("SYNTAX_ERROR", false, text).place;
+        let told = [
+            ("line", "2"),
+            ("column", "18"),
+            ("offset", "27"),
+            ("length", "3"),
+        ];
+        let place = |told| from_server_with("SYNTAX_ERROR", false, "wrong", told).place;
         let expected = Place {
             line: 2,
             column: 18,
             offset: 27,
+            length: 3,
         };
-        assert_eq!(place, Some(expected));
-        assert_eq!(from_server("CONFLICT", true, "(line of text)").place, None);
+        assert_eq!(place(&told), Some(expected));
+        for incomplete in [&told[..3], &[]] {
+            assert_eq!(place(incomplete), None);
+        }
+    }
+
+    #[test]
+    fn certificates_that_are_refused_are_told_from_connections_that_break() {
+        let refused = |words: &str| {
+            let broken = std::io::Error::other(words.to_owned());
+            Error::from_status(Status::from_error(Box::new(broken)), "https://db")
+        };
+        let error = refused("received fatal alert: CertificateRequired");
+        assert!(matches!(error, Error::Untrusted { .. }), "{error:?}");
+        assert_eq!(error.retry(), Retry::Never);
+        assert!(
+            error.to_string().contains("asks for a certificate"),
+            "{error}"
+        );
+        let error = refused("received fatal alert: InternalError");
+        assert!(matches!(error, Error::Broken { .. }), "{error:?}");
+        let invalid = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let broken = std::io::Error::new(std::io::ErrorKind::InvalidData, invalid);
+        let unreachable = ConnectError(Box::new(broken));
+        let error = Error::from_status(Status::from_error(Box::new(unreachable)), "https://db");
+        assert!(matches!(error, Error::Untrusted { .. }), "{error:?}");
     }
 
     #[test]

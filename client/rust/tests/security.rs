@@ -103,7 +103,7 @@ async fn tls_trusts_the_given_authority_and_no_other() -> Result<(), Failure> {
     client.graph("harbor").query("RETURN 1").run().await?;
     let strange = with().connect().await;
     assert!(
-        matches!(strange, Err(Error::Unreachable { .. })),
+        matches!(strange, Err(Error::Untrusted { .. })),
         "{strange:?}"
     );
     let named = with()
@@ -111,7 +111,7 @@ async fn tls_trusts_the_given_authority_and_no_other() -> Result<(), Failure> {
         .server_name("elsewhere.example")
         .connect()
         .await;
-    assert!(matches!(named, Err(Error::Unreachable { .. })), "{named:?}");
+    assert!(matches!(named, Err(Error::Untrusted { .. })), "{named:?}");
     let named = with()
         .ca_certificate(made.cert.pem())
         .server_name("localhost");

@@ -16,9 +16,12 @@ use crate::value::Value;
 pub const CONFIG_VARIABLE: &str = "RETROGRAPH_CONFIG";
 
 /// Variables of the environment that are no settings.
-const OTHER_VARIABLES: [&str; 6] = [
+const OTHER_VARIABLES: [&str; 9] = [
     CONFIG_VARIABLE,
     "RETROGRAPH_API_KEY",
+    "RETROGRAPH_CA",
+    "RETROGRAPH_CLIENT_CERTIFICATE",
+    "RETROGRAPH_CLIENT_KEY",
     "RETROGRAPH_HISTORY",
     "RETROGRAPH_PASSWORD",
     "RETROGRAPH_SERVER",

@@ -41,6 +41,9 @@ settings! {
         key: Option<PathBuf>;
         /// The authorities of clients' certificates, in PEM. Not set: clients are not asked for certificates.
         client_authorities: Option<PathBuf>;
+        /// Lists of clients' certificates that their authorities have revoked (CRL), in PEM; each authority then
+        /// needs one. Not set: no certificate is revoked.
+        client_revocations: Option<PathBuf>;
         /// Whether clients have to show a certificate: `optional` or `required`.
         client_certificates: Presence = "optional";
         /// What of a client's certificate names the user: `common-name`, `email`, `dns` or `uri`.
@@ -155,6 +158,12 @@ impl Settings {
             found.push((
                 "tls.client_certificates",
                 "needs `tls.client_authorities`, by which certificates are verified",
+            ));
+        }
+        if self.tls.client_authorities.is_none() && self.tls.client_revocations.is_some() {
+            found.push((
+                "tls.client_revocations",
+                "needs `tls.client_authorities`, whose certificates it is about",
             ));
         }
         if self.access.open && self.access.plaintext {

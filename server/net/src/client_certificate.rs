@@ -2,7 +2,9 @@
 //!
 //! A client may show a certificate, or has to, as the server is set. It is verified against the authorities in a
 //! file, which is looked at with the server's own certificate and used for connections from then on. What a
-//! certificate says once is the name of the user that a client is who shows no other credentials.
+//! certificate says once is the name of the user that a client is who shows no other credentials. Certificates that
+//! their authorities have taken back are refused where there are lists of them: each authority in a chain then needs a
+//! list, so that a list that was forgotten lets nobody in rather than everybody.
 //!
 //! Members of a cluster are to recognise each other by authorities of their own, so that no client's certificate
 //! makes a member; those are not configured here.
@@ -16,9 +18,9 @@ use retrograph_identity::Credentials;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
@@ -43,6 +45,8 @@ pub enum UserName {
 pub struct ClientCertificates {
     /// The authorities that are trusted to certify clients, in PEM.
     pub authorities: PathBuf,
+    /// Lists of certificates that these have taken back, in PEM; none are looked at if absent.
+    pub revocations: Option<PathBuf>,
     /// Whether clients without one are turned away.
     pub is_required: bool,
     /// What names the user.
@@ -71,7 +75,7 @@ impl Certified {
 #[derive(Debug)]
 struct Loaded {
     verifier: Arc<dyn ClientCertVerifier>,
-    written: Written,
+    written: [Written; 2],
 }
 
 /// Verifies certificates by the authorities that the file has now.
@@ -84,7 +88,7 @@ pub(crate) struct Authorities {
 impl Authorities {
     pub(crate) fn load(settings: ClientCertificates) -> Result<Arc<Self>, TlsError> {
         // Before it is read: what is written meanwhile is read again.
-        let written = written(&settings.authorities);
+        let written = settings.written();
         let verifier = settings.read()?;
         Ok(Arc::new(Self {
             settings,
@@ -92,9 +96,9 @@ impl Authorities {
         }))
     }
 
-    /// Reads the file again if it was written since; whether there is something new.
+    /// Reads the files again if one was written since; whether there is something new.
     pub(crate) fn reload(&self) -> Result<bool, TlsError> {
-        let written = written(&self.settings.authorities);
+        let written = self.settings.written();
         if self.loaded.lock().written == written {
             return Ok(false);
         }
@@ -143,7 +147,29 @@ impl Authorities {
 }
 
 impl ClientCertificates {
-    /// Whether the file can be used.
+    fn written(&self) -> [Written; 2] {
+        let lists = self.revocations.as_deref();
+        [written(&self.authorities), lists.and_then(written)]
+    }
+
+    /// The lists of certificates that were taken back.
+    fn lists(&self) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+        let Some(path) = &self.revocations else {
+            return Ok(Vec::new());
+        };
+        let unreadable = |source| TlsError::File {
+            path: path.clone(),
+            source,
+        };
+        let lists = CertificateRevocationListDer::pem_file_iter(path).map_err(unreadable)?;
+        let lists = lists.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        match lists.is_empty() {
+            true => Err(TlsError::NoRevocations { path: path.clone() }),
+            false => Ok(lists),
+        }
+    }
+
+    /// Whether the files can be used.
     ///
     /// # Errors
     /// If not; the error names the file and what is wrong.
@@ -170,13 +196,20 @@ impl ClientCertificates {
         }
         let provider = Arc::new(ring::default_provider());
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        let builder = builder.with_crls(self.lists()?);
         let builder = match self.is_required {
             true => builder,
             false => builder.allow_unauthenticated(),
         };
         builder
             .build()
-            .map_err(|error| TlsError::Setup(rustls::Error::General(error.to_string())))
+            .map_err(|source| match (&source, &self.revocations) {
+                (VerifierBuilderError::InvalidCrl(_), Some(path)) => TlsError::Revocations {
+                    path: path.clone(),
+                    source,
+                },
+                _ => TlsError::Setup(rustls::Error::General(source.to_string())),
+            })
     }
 }
 
@@ -258,6 +291,7 @@ mod tests {
         std::fs::write(&authorities, authority.as_ref().pem()).expect("written");
         let settings = ClientCertificates {
             authorities,
+            revocations: None,
             is_required: false,
             user,
         };

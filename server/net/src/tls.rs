@@ -88,6 +88,21 @@ pub enum TlsError {
         #[source]
         source: rustls::Error,
     },
+    /// There is no list of certificates that were taken back in the file.
+    #[error("{} holds no list of revoked certificates", path.display())]
+    NoRevocations {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A list of certificates that were taken back cannot be used.
+    #[error("{} holds a list of revoked certificates that cannot be used", path.display())]
+    Revocations {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: rustls::server::VerifierBuilderError,
+    },
     /// The library refuses its own defaults.
     #[error("TLS cannot be set up")]
     Setup(#[source] rustls::Error),

@@ -81,6 +81,7 @@ fn case(authority: &Authority, is_required: bool, user: UserName) -> Case {
         options.tls = Some(files);
         options.client_certificates = Some(ClientCertificates {
             authorities: authorities.clone(),
+            revocations: None,
             is_required,
             user,
         });
@@ -222,6 +223,7 @@ fn certificates_of_clients_need_one_of_the_server_and_authorities_that_are_there
         options.tls = tls;
         options.client_certificates = Some(ClientCertificates {
             authorities: folder.path().join("clients.pem"),
+            revocations: None,
             is_required: true,
             user: UserName::CommonName,
         });

@@ -69,9 +69,18 @@ fn surroundings(settings: &Settings, loaded: &Loaded, running: bool) -> Vec<Prob
         );
     }
     if let Some(clients) = client_certificates(settings) {
+        let trusted = ClientCertificates {
+            revocations: None,
+            ..clients.clone()
+        };
+        let trusted = trusted.check();
+        if trusted.is_ok() {
+            let lists = clients.check().map_err(|error| chain(&error));
+            judge("tls.client_revocations", lists);
+        }
         judge(
             "tls.client_authorities",
-            clients.check().map_err(|error| chain(&error)),
+            trusted.map_err(|error| chain(&error)),
         );
     }
     if let Some(folder) = &settings.general.import_dir {
@@ -137,6 +146,7 @@ pub fn client_certificates(settings: &Settings) -> Option<ClientCertificates> {
     let authorities = tls.client_authorities.clone()?;
     Some(ClientCertificates {
         authorities,
+        revocations: tls.client_revocations.clone(),
         is_required: tls.client_certificates == Presence::Required,
         user: match tls.client_user {
             CertificateName::CommonName => UserName::CommonName,

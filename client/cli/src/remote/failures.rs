@@ -9,14 +9,14 @@ use crate::failure::{Failure, Kind, chain};
 /// A failed request.
 pub fn failure(error: &Error) -> Failure {
     let kind = match error {
-        Error::Unreachable { .. } | Error::Setup(_) => Kind::Data,
+        Error::Unreachable { .. } | Error::Untrusted { .. } | Error::Setup(_) => Kind::Data,
         Error::Server(error) if error.code == "UNAUTHENTICATED" => {
             return Failure::of(
                 Kind::Data,
                 format!(
                     "{}; credentials are taken from --credential, from RETROGRAPH_API_KEY, from \
-                     RETROGRAPH_USER with RETROGRAPH_PASSWORD, or for a server on this machine from its \
-                     data directory (--data)",
+                     RETROGRAPH_USER with RETROGRAPH_PASSWORD, from a certificate (--client-certificate), or \
+                     for a server on this machine from its data directory (--data)",
                     error.message
                 ),
             );
@@ -54,13 +54,13 @@ fn render(error: &ServerError, place: &Place, statement: &str, origin: Origin<'_
             .trim_end()
             .to_owned();
     }
-    let rest = statement.char_indices().nth(place.offset as usize);
-    let at = rest.map_or(statement.len(), |(at, _)| at);
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let word = statement[at..].find(|c| !is_word(c));
-    let length = word.unwrap_or(statement.len() - at).max(1);
-    let offset = |at: usize| u32::try_from(start + at).unwrap_or(u32::MAX);
-    let span = Span::new(offset(at), offset(at + length));
+    let byte_of = |character: u32| {
+        let found = statement.char_indices().nth(character as usize);
+        let at = start + found.map_or(statement.len(), |(at, _)| at);
+        u32::try_from(at).unwrap_or(u32::MAX)
+    };
+    let end = place.offset.saturating_add(place.length.max(1));
+    let span = Span::new(byte_of(place.offset), byte_of(end));
     let message = error.message.rsplit_once(" (line ");
     let message = message.map_or(error.message.as_str(), |(message, _)| message);
     let shown = Diagnostic::error(Detail::UnexpectedSyntax, span, message);

@@ -5,7 +5,9 @@
 //!
 //! 1. the file that `--credential` names: `user:password` or an API key, on one line;
 //! 2. the environment: `RETROGRAPH_API_KEY`, or `RETROGRAPH_USER` with `RETROGRAPH_PASSWORD`;
-//! 3. of a server on this machine, the file `admin.credential` of the data directory.
+//! 3. the certificate that `--client-certificate` or `RETROGRAPH_CLIENT_CERTIFICATE` names: who shows it is whom it
+//!    is of, and nothing else is sent;
+//! 4. of a server on this machine, the file `admin.credential` of the data directory.
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +22,11 @@ const SERVER_VARIABLE: &str = "RETROGRAPH_SERVER";
 const KEY_VARIABLE: &str = "RETROGRAPH_API_KEY";
 const USER_VARIABLE: &str = "RETROGRAPH_USER";
 const PASSWORD_VARIABLE: &str = "RETROGRAPH_PASSWORD";
+
+/// Whom to trust, and what to show within TLS.
+const CA_VARIABLE: &str = "RETROGRAPH_CA";
+const CERTIFICATE_VARIABLE: &str = "RETROGRAPH_CLIENT_CERTIFICATE";
+const CERTIFICATE_KEY_VARIABLE: &str = "RETROGRAPH_CLIENT_KEY";
 
 /// Where the graphs of a command are.
 pub enum Place {
@@ -43,7 +50,9 @@ impl Place {
                 endpoint,
                 data,
                 credential: arguments.credential.clone(),
-                ca: arguments.ca.clone(),
+                ca: file(&arguments.ca, CA_VARIABLE),
+                certificate: file(&arguments.client_certificate, CERTIFICATE_VARIABLE),
+                key: file(&arguments.client_key, CERTIFICATE_KEY_VARIABLE),
                 is_plaintext_allowed: arguments.allow_plaintext,
             }),
             None => Self::Here(data),
@@ -57,6 +66,8 @@ pub struct Server {
     data: PathBuf,
     credential: Option<PathBuf>,
     ca: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
     is_plaintext_allowed: bool,
 }
 
@@ -85,9 +96,23 @@ impl Server {
     /// A client that is ready to connect.
     pub(super) fn builder(&self) -> Result<ClientBuilder, Failure> {
         let mut builder = Client::builder().endpoint(&self.endpoint);
+        let read = |path: &Path| std::fs::read(path).map_err(|error| unreadable(path, &error));
         if let Some(path) = &self.ca {
-            let unreadable = |error| unreadable(path, &error);
-            builder = builder.ca_certificate(std::fs::read(path).map_err(unreadable)?);
+            builder = builder.ca_certificate(read(path)?);
+        }
+        match (&self.certificate, &self.key) {
+            (Some(certificate), key) => {
+                let key = key.as_ref().unwrap_or(certificate);
+                builder = builder.client_certificate(read(certificate)?, read(key)?);
+            }
+            (None, Some(_)) => {
+                return Err(Failure::of(
+                    Kind::Data,
+                    "the key of a client's certificate is given, the certificate is not: name it by \
+                     --client-certificate",
+                ));
+            }
+            (None, None) => {}
         }
         if self.is_plaintext_allowed {
             builder = builder.allow_plaintext();
@@ -121,8 +146,9 @@ impl Server {
             }
             (None, _) => {}
         }
-        // The password of this machine's administrator is nothing for another machine.
-        if !builder.is_local() {
+        // The password of this machine's administrator is nothing for another machine, nor for somebody who has a
+        // certificate of their own.
+        if !builder.is_local() || self.certificate.is_some() {
             return Ok(builder);
         }
         let credential =
@@ -132,6 +158,12 @@ impl Server {
             _ => builder,
         })
     }
+}
+
+/// A file that is named on the command line, or else by a variable of the environment.
+fn file(argument: &Option<PathBuf>, variable: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).filter(|path| !path.is_empty());
+    argument.clone().or_else(|| named.map(PathBuf::from))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
 use crate::conversation::{Conversation, ListedGraph, Names, Origin, Ran, parameter};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind, chain};
 use crate::interrupt::interruptible;
 use crate::moment::Moment;
 use crate::output::Printer;
@@ -43,7 +43,11 @@ impl Connection {
         let builder = server.builder()?;
         let client = runtime
             .block_on(builder.connect())
-            .map_err(|error| failure(&error))?;
+            .map_err(|error| match error {
+                // Before anything was asked for: as where a certificate is refused.
+                Error::Broken { .. } => Failure::of(Kind::Data, chain(&error)),
+                error => failure(&error),
+            })?;
         Ok(Self { runtime, client })
     }
 

@@ -3,6 +3,8 @@
 //! The client knows the protocol alone; here is the other end: a real server on a free port of this machine, with
 //! an empty graph `harbor` in a directory that goes when the server does.
 
+pub mod certificates;
+
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -160,15 +162,30 @@ fn database(directory: &TempDir) -> Result<Arc<Database>, Failure> {
 /// If the server cannot be started, or the example fails.
 #[allow(clippy::panic, reason = "an example that fails is a test that fails")]
 pub fn with_server<F: Future<Output = Result<(), Failure>>>(example: impl FnOnce(String) -> F) {
-    let run = || -> Result<(), Failure> {
-        let running = Running::open()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
-        runtime.block_on(example(running.url()))
-    };
-    if let Err(error) = run() {
+    if let Err(error) = Running::open().and_then(|running| run(example(running.url()))) {
         panic!("the example failed: {error:?}");
     }
+}
+
+/// Runs an example against a server whose users log in; it is told where that is, and the password of `admin`.
+///
+/// # Panics
+/// If the server cannot be started, or the example fails.
+#[allow(clippy::panic, reason = "an example that fails is a test that fails")]
+pub fn with_administrator<F: Future<Output = Result<(), Failure>>>(
+    example: impl FnOnce(String, String) -> F,
+) {
+    let started = Running::with_users(|_| {});
+    let ran = started.and_then(|(running, _, password)| run(example(running.url(), password)));
+    if let Err(error) = ran {
+        panic!("the example failed: {error:?}");
+    }
+}
+
+fn run(example: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    runtime.block_on(example)
 }
