@@ -34,6 +34,9 @@ pub struct RuntimeError {
     pub detail: &'static str,
     /// What was wrong, with the value, and what would be right.
     pub message: String,
+    /// How many transactions the query had committed before, which stay, if it is one that commits as it goes. The
+    /// message says so too.
+    pub committed: Option<u64>,
 }
 
 impl RuntimeError {
@@ -43,6 +46,7 @@ impl RuntimeError {
             kind,
             detail,
             message: message.into(),
+            committed: None,
         }
     }
 
@@ -164,11 +168,33 @@ impl QueryError {
         }
     }
 
+    /// How many transactions the query had committed before it failed, if it is one that commits as it goes; these
+    /// stay.
+    #[must_use]
+    pub const fn transactions_committed(&self) -> Option<u64> {
+        match self {
+            Self::Runtime(error) => error.committed,
+            Self::AfterCommits { count, .. } => Some(*count),
+            _ => None,
+        }
+    }
+
+    /// When trying again makes sense, in milliseconds, if the query was turned away for now.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        match self {
+            Self::Overloaded { retry_after_ms, .. } => Some(*retry_after_ms),
+            Self::AfterCommits { error, .. } => error.retry_after_ms(),
+            _ => None,
+        }
+    }
+
     /// The error of a query that commits as it goes, with the number of transactions that stay committed.
     pub(crate) fn after_commits(self, count: u64) -> Self {
         match self {
             Self::Runtime(error) => RuntimeError {
                 message: format!("{} (transactions committed before: {count})", error.message),
+                committed: Some(count),
                 ..error
             }
             .into(),

@@ -14,10 +14,70 @@ use retrograph_server::DatabaseError;
 
 use crate::identity;
 
-/// A failed query; `text` is what it was compiled from.
-pub fn of_query(error: &QueryError, text: &str) -> Failure {
+/// What a query was compiled from.
+#[derive(Clone, Copy)]
+pub struct Source<'t> {
+    /// The text as the client knows it.
+    pub text: &'t str,
+    /// How many bytes were put before it.
+    pub shift: usize,
+}
+
+impl<'t> From<&'t str> for Source<'t> {
+    fn from(text: &'t str) -> Self {
+        Self { text, shift: 0 }
+    }
+}
+
+/// A piece of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column in characters, counted from 1.
+    pub column: usize,
+    /// The characters before it.
+    pub offset: usize,
+    /// The characters in it.
+    pub length: usize,
+}
+
+impl Place {
+    /// The place of a mistake, and the line of text it is on.
+    fn of<'t>(diagnostic: &Diagnostic, source: Source<'t>) -> (Self, &'t str) {
+        let text = source.text;
+        let at = |at: u32| text.floor_char_boundary((at as usize).saturating_sub(source.shift));
+        let span = diagnostic.primary.span;
+        let (start, end) = (at(span.start), at(span.end));
+        let before = &text[..start];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let place = Self {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            offset: before.chars().count(),
+            length: text
+                .get(start..end)
+                .map_or(0, |piece| piece.chars().count()),
+        };
+        let line = text[line_start..].lines().next().unwrap_or_default();
+        (place, line)
+    }
+}
+
+/// Where in its text a query is wrong, if it is its text that is.
+pub fn place_of(error: &QueryError, source: Source<'_>) -> Option<Place> {
     match error {
-        QueryError::Compile(diagnostic) => of_diagnostic(diagnostic, text),
+        QueryError::Compile(diagnostic) => Some(Place::of(diagnostic, source).0),
+        QueryError::AfterCommits { error, .. } => place_of(error, source),
+        _ => None,
+    }
+}
+
+/// A failed query, and what it was compiled from.
+pub fn of_query<'t>(error: &QueryError, source: impl Into<Source<'t>>) -> Failure {
+    let source = source.into();
+    match error {
+        QueryError::Compile(diagnostic) => of_diagnostic(diagnostic, source),
         QueryError::Runtime(error) => Failure::new(code_of(error), error.message.clone()),
         QueryError::Graph(error) => of_graph(error),
         QueryError::Commit(error) => of_commit(error),
@@ -36,7 +96,7 @@ pub fn of_query(error: &QueryError, text: &str) -> Failure {
             Failure::new(code::OUT_OF_MEMORY, error.to_string())
         }
         QueryError::AfterCommits { error: of, count } => {
-            let Failure { code, message } = of_query(of, text);
+            let Failure { code, message } = of_query(of, source);
             Failure::new(
                 code,
                 format!("{message} (transactions committed before: {count})"),
@@ -58,7 +118,7 @@ pub fn of_database(error: &DatabaseError) -> Failure {
 }
 
 /// A mistake in the text, with its place the way users of drivers know it.
-fn of_diagnostic(diagnostic: &Diagnostic, text: &str) -> Failure {
+fn of_diagnostic(diagnostic: &Diagnostic, source: Source<'_>) -> Failure {
     let code = match diagnostic.kind {
         ErrorKind::SemanticError | ErrorKind::SyntaxError => code::SYNTAX_ERROR,
         ErrorKind::TypeError => code::TYPE_ERROR,
@@ -69,22 +129,15 @@ fn of_diagnostic(diagnostic: &Diagnostic, text: &str) -> Failure {
         ErrorKind::ProcedureError => code::PROCEDURE_NOT_FOUND,
         _ => code::SYNTAX_ERROR,
     };
-    let start = text.floor_char_boundary(diagnostic.primary.span.start as usize);
-    let before = &text[..start];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = text[line_start..].lines().next().unwrap_or_default();
-    let column = before[line_start..].chars().count();
+    let (place, line) = Place::of(diagnostic, source);
+    let (column, offset) = (place.column - 1, place.offset);
     let help = match &diagnostic.help {
         Some(help) => format!(" ({help})"),
         None => String::new(),
     };
     let message = format!(
-        "{}{help} (line {}, column {} (offset: {}))\n\"{line}\"\n {:column$}^",
-        diagnostic.message,
-        before.matches('\n').count() + 1,
-        column + 1,
-        before.chars().count(),
-        "",
+        "{}{help} (line {}, column {} (offset: {offset}))\n\"{line}\"\n {:column$}^",
+        diagnostic.message, place.line, place.column, "",
     );
     Failure::new(code, message)
 }
@@ -211,5 +264,30 @@ mod tests {
             "{}",
             failure.message
         );
+        let text = "RETURN ö, missing";
+        let error = |text: &str| {
+            let error = Diagnostic::error(
+                retrograph_cypher::Detail::UnexpectedSyntax,
+                retrograph_cypher::Span::new(
+                    u32::try_from(text.find("missing").expect("it is there")).expect("short"),
+                    u32::try_from(text.len()).expect("short"),
+                ),
+                "not defined",
+            );
+            QueryError::from(error)
+        };
+        let expected = Some(Place {
+            line: 1,
+            column: 11,
+            offset: 10,
+            length: 7,
+        });
+        assert_eq!(place_of(&error(text), text.into()), expected);
+        // What the server puts before a text is nothing to its author.
+        let source = Source { text, shift: 8 };
+        let explained = error(&format!("EXPLAIN {text}"));
+        assert_eq!(place_of(&explained, source), expected);
+        let told = of_query(&explained, source).message;
+        assert!(told.contains("(line 1, column 11 (offset: 10))"), "{told}");
     }
 }

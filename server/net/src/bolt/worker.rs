@@ -550,7 +550,7 @@ impl Worker {
                 }
             }
             Err(error) => {
-                self.untold = stream.fail(failures::of_query(&error, &run.query));
+                self.untold = stream.fail(failures::of_query(&error, run.query.as_str()));
                 self.give_up();
             }
         }

@@ -16,7 +16,6 @@ use super::outlet::{Inlet, Outlet, lost, pair};
 use super::service::Options;
 use super::status;
 use super::transactions::Open;
-use crate::failures;
 use crate::server::Shared;
 use crate::target::{Target, Terms};
 use crate::workers::Place;
@@ -151,7 +150,7 @@ impl Api {
         let engine = self.shared.database.engine();
         engine
             .run(&target.graph, text, parameters, options, &mut rows)
-            .map_err(|error| status::of(&failures::of_query(&error, text)))?;
+            .map_err(|error| status::of_query(&error, text))?;
         Ok(rows.rows)
     }
 }

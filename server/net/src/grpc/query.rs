@@ -18,9 +18,10 @@ use super::caller::Call;
 use super::outlet::{Inlet, Outlet};
 use super::values::Weight;
 use super::{status, terms, values};
+use crate::bookmark;
+use crate::failures::Source;
 use crate::identity::Identity;
 use crate::target::Target;
-use crate::{bookmark, failures};
 
 /// Rows are sent once they have this many bytes.
 const BATCH_BYTES: usize = 64 << 10;
@@ -38,7 +39,7 @@ impl Query for Api {
     ) -> Result<Response<Self::RunStream>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let text = text_of(request.query, request.mode)?;
+        let text = Text::of(request.query, request.mode)?;
         let parameters = values::parameters(request.parameters)?;
         let (graph, terms) = terms::read(request.options)?;
         let called = call.clone();
@@ -51,7 +52,7 @@ impl Query for Api {
             let running = api.register(&call, outlet.cancel());
             let mut rows = Rows::new(outlet, running.id.clone(), &target);
             let engine = api.shared.database.engine();
-            let ran = engine.run(&target.graph, &text, &parameters, &options, &mut rows);
+            let ran = engine.run(&target.graph, text.full(), &parameters, &options, &mut rows);
             let summary = rows.end(ran, &text)?;
             let mut told = summary_of(&summary);
             told.bookmark = summary
@@ -93,13 +94,38 @@ pub fn may_manage_others(identity: &Identity) -> bool {
         .is_none_or(|admission| admission.rights().administers)
 }
 
-/// The text that says what is to be done with a query.
-pub fn text_of(query: String, mode: i32) -> Result<String, Status> {
-    match v1::Mode::try_from(mode) {
-        Ok(v1::Mode::Unspecified) => Ok(query),
-        Ok(v1::Mode::Explain) => Ok(format!("EXPLAIN {query}")),
-        Ok(v1::Mode::Profile) => Ok(format!("PROFILE {query}")),
-        Err(_) => Err(status::invalid("mode", "not one that is known")),
+/// The text of a query, with what says what is to be done with it.
+pub struct Text {
+    full: String,
+    shift: usize,
+}
+
+impl Text {
+    /// The text of a request.
+    pub fn of(query: String, mode: i32) -> Result<Self, Status> {
+        let before = match v1::Mode::try_from(mode) {
+            Ok(v1::Mode::Unspecified) => "",
+            Ok(v1::Mode::Explain) => "EXPLAIN ",
+            Ok(v1::Mode::Profile) => "PROFILE ",
+            Err(_) => return Err(status::invalid("mode", "not one that is known")),
+        };
+        Ok(Self {
+            full: format!("{before}{query}"),
+            shift: before.len(),
+        })
+    }
+
+    /// What is run.
+    pub fn full(&self) -> &str {
+        &self.full
+    }
+
+    /// What was asked for, for those who are told what is wrong with it.
+    fn source(&self) -> Source<'_> {
+        Source {
+            text: &self.full[self.shift..],
+            shift: self.shift,
+        }
     }
 }
 
@@ -139,7 +165,7 @@ impl<'o> Rows<'o> {
     }
 
     /// The query has run, or failed: what is left is sent.
-    pub fn end(mut self, ran: Result<Summary, QueryError>, text: &str) -> Result<Summary, Status> {
+    pub fn end(mut self, ran: Result<Summary, QueryError>, text: &Text) -> Result<Summary, Status> {
         match ran {
             Ok(summary) => {
                 if !self.rows.is_empty() {
@@ -153,7 +179,7 @@ impl<'o> Rows<'o> {
             Err(error) => match (self.stopped, error) {
                 (Some(status), _) => Err(status),
                 (None, QueryError::Cancelled) => Err(super::outlet::cancelled()),
-                (None, error) => Err(status::of(&failures::of_query(&error, text))),
+                (None, error) => Err(status::of_query(&error, text.source())),
             },
         }
     }

@@ -2,16 +2,19 @@
 //!
 //! Each has a `google.rpc.ErrorInfo` of the domain `retrograph`: a `reason` that programs act on, and in its
 //! metadata `code`, what Bolt calls the same failure, and `retryable`, whether running the transaction again
-//! may help.
+//! may help. Of queries it says more there: where in the text the mistake is, and how much was committed before.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use retrograph_bolt::Failure;
 use retrograph_bolt::failure::code;
+use retrograph_engine::QueryError;
 use retrograph_proto::ERROR_DOMAIN;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::failures::{self, Source};
 
 /// After how long a client that was turned away may try again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -19,12 +22,38 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The status of a failure.
 pub fn of(failure: &Failure) -> Status {
     let (status, reason) = kind(&failure.code);
-    let is_turned_away = matches!(status, Code::ResourceExhausted | Code::Unavailable);
     let mut details = details(reason, &failure.code, failure.is_transient());
-    if is_turned_away && (failure.is_transient() || reason == "TOO_MANY_LOGINS") {
+    if is_turned_away(status) && (failure.is_transient() || reason == "TOO_MANY_LOGINS") {
         details.set_retry_info(Some(RETRY));
     }
     Status::with_error_details(status, failure.message.clone(), details)
+}
+
+/// The status of a query that failed.
+pub fn of_query<'t>(error: &QueryError, source: impl Into<Source<'t>>) -> Status {
+    let source = source.into();
+    let failure = failures::of_query(error, source);
+    let (status, reason) = kind(&failure.code);
+    let committed = error.transactions_committed();
+    // What has committed a part cannot be run again as a whole.
+    let is_retryable = failure.is_transient() && committed.unwrap_or_default() == 0;
+    let mut metadata = metadata(&failure.code, is_retryable);
+    let mut tell = |name: &str, number: String| metadata.insert(name.to_owned(), number);
+    if let Some(place) = failures::place_of(error, source) {
+        tell("line", place.line.to_string());
+        tell("column", place.column.to_string());
+        tell("offset", place.offset.to_string());
+        tell("length", place.length.to_string());
+    }
+    if let Some(committed) = committed {
+        tell("transactionsCommitted", committed.to_string());
+    }
+    let mut details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata);
+    if is_retryable && is_turned_away(status) {
+        let told = error.retry_after_ms().map(Duration::from_millis);
+        details.set_retry_info(Some(told.unwrap_or(RETRY)));
+    }
+    Status::with_error_details(status, failure.message, details)
 }
 
 /// A request whose field cannot be what it is.
@@ -59,11 +88,19 @@ pub fn with_reason(
 }
 
 fn details(reason: &str, bolt: &str, is_retryable: bool) -> ErrorDetails {
-    let metadata = HashMap::from([
+    ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata(bolt, is_retryable))
+}
+
+fn metadata(bolt: &str, is_retryable: bool) -> HashMap<String, String> {
+    HashMap::from([
         ("code".to_owned(), bolt.to_owned()),
         ("retryable".to_owned(), is_retryable.to_string()),
-    ]);
-    ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata)
+    ])
+}
+
+/// Whether nothing is wrong with a request but that there is no room for it now.
+const fn is_turned_away(status: Code) -> bool {
+    matches!(status, Code::ResourceExhausted | Code::Unavailable)
 }
 
 /// What a code is to gRPC.
@@ -126,6 +163,27 @@ mod tests {
         assert_eq!(status.code(), Code::Unknown);
         let info = status.get_details_error_info().expect("details");
         assert_eq!(info.metadata["retryable"], "false");
+
+        let overloaded = || QueryError::Overloaded {
+            reason: "used up".to_owned(),
+            retry_after_ms: 12_500,
+        };
+        let status = of_query(&overloaded(), "");
+        assert_eq!(status.code(), Code::Unavailable);
+        let hint = status.get_details_retry_info().expect("a hint");
+        assert_eq!(hint.retry_delay, Some(Duration::from_millis(12_500)));
+        // What has committed a part is not to be tried again, and says how much it was.
+        for (count, wanted) in [(0, "true"), (3, "false")] {
+            let partly = QueryError::AfterCommits {
+                error: Box::new(overloaded()),
+                count,
+            };
+            let status = of_query(&partly, "");
+            let info = status.get_details_error_info().expect("details");
+            assert_eq!(info.metadata["retryable"], wanted);
+            assert_eq!(info.metadata["transactionsCommitted"], count.to_string());
+            assert_eq!(status.get_details_retry_info().is_some(), count == 0);
+        }
 
         let status = invalid("as_of", "is needed");
         assert_eq!(status.message(), "`as_of`: is needed");

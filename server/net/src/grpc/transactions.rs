@@ -17,10 +17,10 @@ use tonic::{Code, Request, Response, Status};
 use super::api::Api;
 use super::caller::Call;
 use super::outlet::Inlet;
-use super::query::{Rows, part, summary_of, text_of};
+use super::query::{Rows, Text, part, summary_of};
 use super::{status, terms, values};
+use crate::bookmark;
 use crate::target::Target;
-use crate::{bookmark, failures};
 
 /// How long a call waits for a query of the transaction to end that was cancelled.
 const ENDING_TIME: Duration = Duration::from_secs(10);
@@ -228,7 +228,7 @@ impl Transactions for Api {
             let engine = api.shared.database.engine();
             let open = engine
                 .begin(&target.graph, options)
-                .map_err(|error| status::of(&failures::of_query(&error, "")))?;
+                .map_err(|error| status::of_query(&error, ""))?;
             let mut bytes = [0; 16];
             rand::fill(&mut bytes);
             let id = format!("{:032x}", u128::from_be_bytes(bytes));
@@ -271,7 +271,7 @@ impl Transactions for Api {
         let call = Call::of(&request)?;
         let request = request.into_inner();
         let id = request.transaction_id;
-        let text = text_of(request.query, request.mode)?;
+        let text = Text::of(request.query, request.mode)?;
         let parameters = values::parameters(request.parameters)?;
         let called = call.clone();
         self.stream(&called, CancelToken::new(), move |api, outlet| {
@@ -292,7 +292,7 @@ impl Transactions for Api {
             let running = api.register(&call, outlet.cancel());
             let mut rows = Rows::new(outlet, running.id.clone(), &entry.target);
             let engine = api.shared.database.engine();
-            let ran = engine.run_in(open, &text, &parameters, &options, &mut rows);
+            let ran = engine.run_in(open, text.full(), &parameters, &options, &mut rows);
             let ended = rows.end(ran, &text);
             // Before the client is told, so that it can go on at once.
             taken.give_back();
@@ -313,7 +313,7 @@ impl Transactions for Api {
             };
             let committed = open
                 .commit()
-                .map_err(|error| status::of(&failures::of_query(&error, "")))?;
+                .map_err(|error| status::of_query(&error, ""))?;
             let graph = &taken.entry.target.graph;
             Ok(v1::CommitResponse {
                 version: committed.version.0,
