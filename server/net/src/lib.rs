@@ -14,6 +14,7 @@ pub mod bolt;
 mod bookmark;
 pub mod client_certificate;
 mod connections;
+mod errand;
 mod failures;
 pub mod grpc;
 pub mod http;

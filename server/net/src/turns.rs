@@ -5,6 +5,8 @@
 //! budgets of user, tenant and server, and is charged for what it used. Between two statements a
 //! transaction holds nothing. Statements that took long are recorded.
 //!
+//! What is no statement takes its turns by `errand`.
+//!
 //! Statements by which people find out what is wrong and end it (SHOW and TERMINATE TRANSACTIONS,
 //! procedures for administrators) do not wait.
 
@@ -185,15 +187,24 @@ impl Progress {
         &self,
         body: impl FnOnce(&Wait<'_>) -> Result<T, Rejected>,
     ) -> Result<T, QueryError> {
-        let tokens = || self.cancel.iter().flatten();
-        // Cancelling wakes the thread.
-        let _watches: Vec<_> = tokens().map(CancelToken::watch).collect();
-        let wait = Wait {
-            deadline: self.deadline,
-            is_cancelled: &|| tokens().any(CancelToken::is_cancelled),
-        };
-        body(&wait).map_err(|rejected| of_rejected(&rejected))
+        wait(&self.cancel, self.deadline, body)
     }
+}
+
+/// Waits at the door, until a deadline or until one of the tokens is set.
+pub(crate) fn wait<T>(
+    cancel: &[Option<CancelToken>; 2],
+    deadline: Option<Instant>,
+    body: impl FnOnce(&Wait<'_>) -> Result<T, Rejected>,
+) -> Result<T, QueryError> {
+    let tokens = || cancel.iter().flatten();
+    // Cancelling wakes the thread.
+    let _watches: Vec<_> = tokens().map(CancelToken::watch).collect();
+    let wait = Wait {
+        deadline,
+        is_cancelled: &|| tokens().any(CancelToken::is_cancelled),
+    };
+    body(&wait).map_err(|rejected| of_rejected(&rejected))
 }
 
 /// What a client is told whose statement does not run.
@@ -201,7 +212,9 @@ fn of_rejected(rejected: &Rejected) -> QueryError {
     match rejected.retry_after() {
         Some(retry_after) => QueryError::Overloaded {
             reason: rejected.to_string(),
-            retry_after_ms: u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX),
+            // Whoever comes a moment too early is turned away again.
+            retry_after_ms: u64::try_from(retry_after.as_micros().div_ceil(1_000))
+                .unwrap_or(u64::MAX),
         },
         // The engine knows why, and says so.
         None => QueryError::Cancelled,
@@ -215,7 +228,8 @@ fn does_not_wait(procedure: &str) -> bool {
             .any(|prefix| procedure.starts_with(prefix))
 }
 
-fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+/// The lesser of two limits.
+pub(crate) fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     one.into_iter().chain(other).min()
 }
 
@@ -339,7 +353,7 @@ impl Turn for Statement {
 }
 
 /// A line in the log, where nothing stands that users wrote: the text is told by `server.slowQueries`.
-fn tell(query: &SlowQuery) {
+pub(crate) fn tell(query: &SlowQuery) {
     warn!(
         time_ms = %query.time.as_millis(),
         waited_ms = %query.waited.as_millis(),

@@ -2,7 +2,8 @@
 //!
 //! A feed that waits for a commit takes no thread: applying a commit wakes it. It has read so many elements
 //! of so many commits; the next messages are made from there by a worker, a bounded number at a time, and
-//! handed over while no worker waits. Whether its reader may still read is asked each time.
+//! handed over while no worker waits. Whether its reader may still read is asked each time, and each portion takes a
+//! turn like a statement.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +24,8 @@ use super::api::Api;
 use super::caller::Call;
 use super::elements::{change, commit, refused};
 use super::outlet::{Inlet, Outlet, pair};
-use super::time::admit;
+use super::time::{admit, ended};
+use crate::errand::Ends;
 use crate::target::Target;
 
 /// How much is made at a time.
@@ -71,6 +73,8 @@ impl Feeds {
 /// A feed and how far it is.
 #[derive(Clone)]
 struct Feed {
+    /// Who reads it.
+    call: Call,
     target: Target,
     options: Arc<RunOptions>,
     has_states: bool,
@@ -82,10 +86,14 @@ struct Feed {
 
 impl Feed {
     /// The next messages, and the feed behind them; none if there is nothing to tell.
-    fn next(mut self) -> Result<(Vec<v1::ChangesResponse>, Self), Status> {
+    fn next(mut self, api: &Api, ends: Ends) -> Result<(Vec<v1::ChangesResponse>, Self), Status> {
         admit(&self.options)?;
         let graph = Arc::clone(&self.target.graph);
         let (mut messages, mut bytes) = (Vec::new(), 0);
+        if self.version >= graph.latest() {
+            return Ok((messages, self));
+        }
+        let errand = api.errand(&self.call, &self.target, "Time.Changes", ends.clone())?;
         while bytes < BATCH_BYTES && self.version < graph.latest() {
             let version = self.version.next();
             let Some(record) = graph.commit_record(version).map_err(refused)? else {
@@ -112,6 +120,10 @@ impl Feed {
                     break;
                 }
             }
+            let count = changes.len() as u64;
+            errand.tell(1 + count);
+            let counted = errand.read(1 + 2 * count);
+            counted.map_err(|error| ended(error, &ends))?;
             let is_complete = changes.len() == rest.len();
             if is_complete {
                 (self.version, self.elements) = (version, 0);
@@ -148,6 +160,7 @@ impl Api {
             self.options.stall,
         );
         let feed = Feed {
+            call: call.clone(),
             target,
             options: Arc::new(options),
             has_states,
@@ -172,7 +185,8 @@ impl Api {
             announced.borrow_and_update();
             loop {
                 outlet.check()?;
-                let (messages, behind) = self.work(move |_| feed.next()).await?;
+                let ends = outlet.ends();
+                let (messages, behind) = self.work(move |api| feed.next(api, ends)).await?;
                 feed = behind;
                 if messages.is_empty() {
                     break;

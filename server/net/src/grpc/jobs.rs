@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use retrograph_engine::{Output, Parameters};
+use retrograph_engine::{CancelToken, Output, Parameters};
 use retrograph_graph::ids::Version;
 use retrograph_graph::value::Value;
 use retrograph_graph::value::temporal::DateTime;
@@ -18,8 +18,9 @@ use super::api::Api;
 use super::caller::Call;
 use super::elements::refused;
 use super::schema::text;
-use super::time::admit;
+use super::time::{admit, ended};
 use super::{page, status, terms};
+use crate::errand::Ends;
 use crate::failures;
 use crate::target::{Terms, instant_of};
 
@@ -150,8 +151,14 @@ impl Api {
     fn imports(&self, call: &Call, graph: &str) -> Result<Vec<v1::Job>, Status> {
         let (target, options) = self.target(call, graph, read_only())?;
         admit(&options)?;
+        let ends = Ends {
+            cancel: CancelToken::new(),
+            deadline: call.deadline.map(|(at, _)| at),
+        };
+        let errand = self.errand(call, &target, "Jobs.ListJobs", ends.clone())?;
         let mut jobs: BTreeMap<Arc<str>, v1::Job> = BTreeMap::new();
         for version in 1..=target.graph.latest().0 {
+            errand.read(1).map_err(|error| ended(error, &ends))?;
             let header = target.graph.commit_header(Version(version));
             let Some(header) = header.map_err(refused)? else {
                 continue;

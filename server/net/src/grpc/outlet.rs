@@ -19,6 +19,7 @@ use tonic::{Code, Status};
 use tracing::warn;
 
 use super::status;
+use crate::errand::Ends;
 
 /// How many messages may wait to be taken.
 const WAITING_MAX: usize = 2;
@@ -80,6 +81,14 @@ impl<T> Outlet<T> {
     /// Stops the worker when the client is gone.
     pub const fn cancel(&self) -> &CancelToken {
         &self.cancel
+    }
+
+    /// When the work is to end though it is not done.
+    pub fn ends(&self) -> Ends {
+        Ends {
+            cancel: self.cancel.clone(),
+            deadline: self.deadline,
+        }
     }
 
     /// Whether the worker is to go on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use prost::Message as _;
 use retrograph_engine::plan::Access;
-use retrograph_engine::{AsOf, CancelToken, Demand, RunOptions};
+use retrograph_engine::{AsOf, CancelToken, Demand, QueryError, RunOptions};
 use retrograph_graph::Graph;
 use retrograph_graph::clock::{Clock, MachineClock};
 use retrograph_graph::ids::{ElementId, Version};
@@ -17,9 +17,10 @@ use tonic::{Code, Request, Response, Status};
 use super::api::Api;
 use super::caller::Call;
 use super::elements::{change, commit, named, refused, seen};
-use super::outlet::{Inlet, Outlet};
+use super::outlet::{Inlet, Outlet, cancelled, too_late};
 use super::{page, status, terms};
 use crate::bookmark;
+use crate::errand::{Ends, Errand};
 use crate::identity::of_refusal;
 use crate::target::{Target, Terms};
 
@@ -60,6 +61,88 @@ impl Api {
         admit(&options)?;
         Ok((target, options))
     }
+
+    /// A turn for work on a graph that is no statement.
+    pub fn errand(
+        &self,
+        call: &Call,
+        target: &Target,
+        what: &'static str,
+        ends: Ends,
+    ) -> Result<Errand, Status> {
+        let identity = &call.session.caller.identity;
+        let begun = Errand::begin(
+            &self.shared.turns,
+            identity,
+            &target.name,
+            what,
+            ends.clone(),
+        );
+        begun.map_err(|error| ended(error, &ends))
+    }
+}
+
+/// What a client is told whose work ends before it is done.
+pub fn ended(error: QueryError, ends: &Ends) -> Status {
+    match error {
+        QueryError::Cancelled if ends.cancel.is_cancelled() => cancelled(),
+        // Nothing else ends it then.
+        QueryError::Cancelled => too_late(),
+        error => status::of_query(&error, ""),
+    }
+}
+
+/// Messages to a client that are made within a turn.
+struct Telling<'o, T> {
+    outlet: &'o Outlet<T>,
+    errand: Errand,
+    ends: Ends,
+}
+
+impl<'o, T> Telling<'o, T> {
+    /// Waits for a turn.
+    fn begin(
+        api: &Api,
+        call: &Call,
+        target: &Target,
+        what: &'static str,
+        outlet: &'o Outlet<T>,
+    ) -> Result<Self, Status> {
+        let ends = outlet.ends();
+        Ok(Self {
+            errand: api.errand(call, target, what, ends.clone())?,
+            outlet,
+            ends,
+        })
+    }
+
+    fn judge<R>(&self, result: Result<R, QueryError>) -> Result<R, Status> {
+        result.map_err(|error| ended(error, &self.ends))
+    }
+
+    /// So much was read.
+    fn read(&self, count: usize) -> Result<(), Status> {
+        self.judge(self.errand.read(count as u64))
+    }
+
+    /// So much is going to be told.
+    fn tell(&self, count: usize) -> Result<(), Status> {
+        self.errand.tell(count as u64);
+        self.judge(self.errand.check_rows())
+    }
+
+    /// So many bytes are held from now on.
+    fn hold(&self, bytes: usize) -> Result<(), Status> {
+        self.judge(self.errand.hold(bytes))
+    }
+
+    /// Sends a message; holds no slot while the client does not read.
+    fn send(&self, message: T) -> Result<(), Status> {
+        match self.outlet.try_send(message)? {
+            None => Ok(()),
+            Some(message) => self.judge(self.errand.idle(|| self.outlet.send(message)))?,
+        }
+    }
 }
 
 /// The version of a state; the latest if none is named.
@@ -85,7 +168,12 @@ impl Time for Api {
         let request = request.into_inner();
         let listed = self.work(move |api| {
             let (target, _) = api.past(&call, &request.graph)?;
-            versions(&target.graph, &request)
+            let ends = Ends {
+                cancel: CancelToken::new(),
+                deadline: call.deadline.map(|(at, _)| at),
+            };
+            let errand = api.errand(&call, &target, "Time.ListVersions", ends)?;
+            versions(&target.graph, &request, &errand)
         });
         Ok(Response::new(listed.await?))
     }
@@ -129,7 +217,8 @@ impl Time for Api {
             let (target, _) = api.past(&call, &request.graph)?;
             let from = version_of(&target.graph, "from", request.from)?;
             let to = version_of(&target.graph, "to", request.to)?;
-            diff(&target.graph, from, to, outlet)
+            let telling = Telling::begin(api, &call, &target, "Time.Diff", outlet)?;
+            diff(&target.graph, from, to, &telling)
         })
     }
 
@@ -144,7 +233,8 @@ impl Time for Api {
         self.stream(&called, CancelToken::new(), move |api, outlet| {
             let (target, _) = api.past(&call, &request.graph)?;
             let until = version_of(&target.graph, "until", request.until)?;
-            history(&target.graph, element, until, outlet)
+            let telling = Telling::begin(api, &call, &target, "Time.History", outlet)?;
+            history(&target.graph, element, until, &telling)
         })
     }
 
@@ -185,6 +275,7 @@ impl Time for Api {
 fn versions(
     graph: &Arc<Graph>,
     request: &v1::ListVersionsRequest,
+    errand: &Errand,
 ) -> Result<v1::ListVersionsResponse, Status> {
     let latest = graph.latest().0;
     let first = request.from_version.max(1);
@@ -210,6 +301,10 @@ fn versions(
             commits.push(commit(graph, &header));
         }
     }
+    let count = commits.len() as u64;
+    errand.tell(count);
+    let counted = errand.read(count);
+    counted.map_err(|error| status::of_query(&error, ""))?;
     let has_more = wanted.next().is_some();
     let next_page_token = match commits.last() {
         Some(commit) if has_more => page::token(&commit.version.to_string()),
@@ -225,8 +320,9 @@ fn diff(
     graph: &Arc<Graph>,
     from: Version,
     to: Version,
-    outlet: &Outlet<v1::DiffResponse>,
+    telling: &Telling<'_, v1::DiffResponse>,
 ) -> Result<(), Status> {
+    let outlet = telling.outlet;
     let before = graph.read_at(from).map_err(refused)?;
     let after = graph.read_at(to).map_err(refused)?;
     let mut touched: Vec<ElementId> = Vec::new();
@@ -236,7 +332,9 @@ fn diff(
         if record.header.version > from.max(to) {
             break;
         }
+        telling.read(1 + record.touched.len())?;
         touched.extend(record.touched);
+        telling.hold(touched.capacity() * size_of::<ElementId>())?;
         if touched.len() > room {
             outlet.check()?;
             touched.sort_unstable();
@@ -264,25 +362,27 @@ fn diff(
     };
     for element in touched {
         let change = change(element, &before, &after)?;
+        telling.read(2)?;
         if change.before == change.after {
             outlet.check()?;
             continue;
         }
         bytes += change.encoded_len();
         changes.push(change);
+        telling.tell(1)?;
         if bytes >= BATCH_BYTES {
-            outlet.send(answer(std::mem::take(&mut changes)))?;
+            telling.send(answer(std::mem::take(&mut changes)))?;
             bytes = 0;
         }
     }
-    outlet.send(answer(changes))
+    telling.send(answer(changes))
 }
 
 fn history(
     graph: &Arc<Graph>,
     element: ElementId,
     until: Version,
-    outlet: &Outlet<v1::HistoryResponse>,
+    telling: &Telling<'_, v1::HistoryResponse>,
 ) -> Result<(), Status> {
     let view = graph.read_at(until).map_err(refused)?;
     let (mut states, mut bytes, mut is_known) = (Vec::new(), 0, false);
@@ -290,6 +390,8 @@ fn history(
     let time = |version| graph.version_time(version).map_err(refused);
     let mut tell = |from: Version, to: Option<Version>| -> Result<(), Status> {
         is_known = true;
+        telling.read(1)?;
+        telling.tell(1)?;
         let read = graph.read_at(from).map_err(refused)?;
         let state = v1::ElementState {
             from_version: from.0,
@@ -303,7 +405,7 @@ fn history(
         if bytes >= BATCH_BYTES {
             bytes = 0;
             let states = std::mem::take(&mut states);
-            outlet.send(v1::HistoryResponse { states })?;
+            telling.send(v1::HistoryResponse { states })?;
         }
         Ok(())
     };
@@ -326,6 +428,6 @@ fn history(
     }
     match states.is_empty() {
         true => Ok(()),
-        false => outlet.send(v1::HistoryResponse { states }),
+        false => telling.send(v1::HistoryResponse { states }),
     }
 }
