@@ -72,12 +72,14 @@
 //! An [`Error`] of the server has a stable code, a place in the text where there is one, and says whether trying
 //! again helps. What surely had no effect is tried again by the client itself, as its [`RetryPolicy`] says.
 
+mod admin;
 mod builder;
 mod client;
 mod convert;
 mod error;
 mod feed;
 mod graph;
+mod jobs;
 mod moment;
 mod options;
 mod query;
@@ -93,12 +95,14 @@ mod transaction;
 mod value;
 mod wire;
 
+pub use admin::{Admin, ApiKey, NewApiKey, NewPassword, Role, RoleGrant, User};
 pub use builder::ClientBuilder;
 pub use client::{Client, GraphInfo};
 pub use convert::{ConversionError, FromValue};
 pub use error::{Error, Place, Retry, RowError, ServerError, SetupError};
 pub use feed::{ChangeFeed, Changes, CommitChanges, FeedStream};
 pub use graph::Graph;
+pub use jobs::{Job, JobKind, JobState, Jobs};
 pub use moment::Moment;
 pub use options::Isolation;
 pub use query::{Query, Statement};
