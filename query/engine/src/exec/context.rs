@@ -686,6 +686,27 @@ impl<'a> Context<'a> {
         token.id.or_else(|| self.read().catalog().key(&token.name))
     }
 
+    /// The same in a view, which may be one of a graph that was made for the answer: names have other numbers there.
+    pub(crate) fn key_in(&self, view: u8, token: &KeyToken) -> Option<KeyId> {
+        match self.is_of_another_graph(view) {
+            true => self.read_in(view).catalog().key(&token.name),
+            false => self.key(token),
+        }
+    }
+
+    /// The label of a name in a view.
+    pub(crate) fn label_in(&self, view: u8, token: &LabelToken) -> Option<LabelId> {
+        match self.is_of_another_graph(view) {
+            true => self.read_in(view).catalog().label(&token.name),
+            false => self.label(token),
+        }
+    }
+
+    /// Whether the elements of a view are not those of the graph that is asked.
+    pub(crate) fn is_of_another_graph(&self, view: u8) -> bool {
+        view != 0 && !Arc::ptr_eq(self.read_in(view).graph(), self.read().graph())
+    }
+
     /// The label of a name, if anything ever had it.
     pub(crate) fn label(&self, token: &LabelToken) -> Option<LabelId> {
         token

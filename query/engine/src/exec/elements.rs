@@ -77,7 +77,7 @@ pub(crate) fn property(
         Vector::Absent => Ok(Vector::Constant(Value::Null)),
         Vector::Constant(value) => Ok(Vector::Constant(property_of(value, key, context)?)),
         Vector::Nodes { ids, view } => {
-            let Some(key) = context.key(key) else {
+            let Some(key) = context.key_in(*view, key) else {
                 return Ok(Vector::Constant(Value::Null));
             };
             let mut column = Column::default();
@@ -87,7 +87,7 @@ pub(crate) fn property(
             Ok(column.into())
         }
         Vector::NodeRange { first, view } => {
-            let Some(key) = context.key(key) else {
+            let Some(key) = context.key_in(*view, key) else {
                 return Ok(Vector::Constant(Value::Null));
             };
             let mut column = Column::default();
@@ -98,7 +98,7 @@ pub(crate) fn property(
             Ok(column.into())
         }
         Vector::Relationships { ids, view } => {
-            let Some(key) = context.key(key) else {
+            let Some(key) = context.key_in(*view, key) else {
                 return Ok(Vector::Constant(Value::Null));
             };
             let mut column = Column::default();
@@ -119,7 +119,7 @@ fn property_of(value: &Value, key: &KeyToken, context: &Context<'_>) -> Result<V
         Value::Map(map) => return Ok(map.get(&*key.name).cloned().unwrap_or_default()),
         other => return context.call(|call| property::property_of(call, other, key)),
     };
-    match context.key(key) {
+    match context.key_in(view, key) {
         Some(key) => Ok(context.read_in(view).property(element, key)?),
         None => Ok(Value::Null),
     }
@@ -134,7 +134,9 @@ pub(crate) fn has_labels(
 ) -> Result<Vector, QueryError> {
     check_vector(of, rows, context)?;
     let ids: Option<Vec<_>> = labels.iter().map(|label| context.label(label)).collect();
-    if let (Vector::Nodes { ids: nodes, view }, Some(labels)) = (of, &ids) {
+    if let (Vector::Nodes { ids: nodes, view }, Some(labels)) = (of, &ids)
+        && !context.is_of_another_graph(*view)
+    {
         let nulls: Vec<bool> = nodes.iter().map(|id| id.0 == NULL_ID).collect();
         let mut has: Vec<bool> = nulls.iter().map(|is_null| !is_null).collect();
         for &label in labels {
@@ -154,13 +156,11 @@ pub(crate) fn has_labels(
         |row| match of.get(row) {
             Value::Null => Ok(Value::Null),
             Value::Node(NodeRef { id, view }) => {
-                let Some(ids) = &ids else {
-                    return Ok(Value::Bool(false));
-                };
                 let read = context.read_in(view);
-                for &label in ids {
-                    if !read.has_label(id, label)? {
-                        return Ok(Value::Bool(false));
+                for label in labels {
+                    match context.label_in(view, label) {
+                        Some(label) if read.has_label(id, label)? => {}
+                        _ => return Ok(Value::Bool(false)),
                     }
                 }
                 Ok(Value::Bool(true))

@@ -11,16 +11,23 @@ use crate::types::Type;
 
 /// The functions.
 pub(super) fn functions() -> Vec<Function> {
-    vec![function(
-        "apoc.meta.cypher.types",
-        "The names of the types of the properties of a node or relationship, or of the entries of a map.",
-        [parameter(
-            "props",
-            [Type::Node, Type::Relationship, Type::Map],
-        )],
-        Type::Map,
-        types,
-    )]
+    let thing = |name| parameter(name, [Type::Node, Type::Relationship, Type::Map]);
+    vec![
+        function(
+            "apoc.any.property",
+            "A property of a node or relationship, or an entry of a map; null if there is none.",
+            [thing("thing"), parameter("key", [Type::String])],
+            Type::Any,
+            |context, arguments| property::index(context, &arguments[0], &arguments[1]),
+        ),
+        function(
+            "apoc.meta.cypher.types",
+            "The names of the types of the properties of a node or relationship, or of the entries of a map.",
+            [thing("props")],
+            Type::Map,
+            types,
+        ),
+    ]
 }
 
 fn types(context: &mut CallContext<'_>, arguments: &[Value]) -> Result<Value, QueryError> {

@@ -5,15 +5,15 @@
 //! `sample: n`, the APOC procedures look at the properties of every n-th element only, once they
 //! have seen [`LOOKED_AT_MIN`] of its kind; what `db.schema.nodeTypeProperties` says is of all.
 
+mod sketch;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use retrograph_cypher::ast::ConstraintSort;
 use retrograph_graph::ids::{KeyId, LabelId, NodeId};
-use retrograph_graph::value::{Map, NodeRef, RelationshipRef, Value};
-use retrograph_graph::{
-    CommitInfo, Graph, GraphRead, IndexEstimate, Isolation, ScanCursor, Sequence,
-};
+use retrograph_graph::value::{Map, Value};
+use retrograph_graph::{GraphRead, IndexEstimate, ScanCursor};
 
 use super::procedures::{Sink, procedure, with_arguments};
 use super::{CallContext, Procedure, list, text};
@@ -274,6 +274,19 @@ fn strings() -> Type {
 
 pub(super) fn procedures() -> Vec<Procedure> {
     let config = || [("config", Type::Map)];
+    let graph = |name: &str| {
+        with_arguments(
+            name,
+            "A node for each label and a relationship for each type between two labels, with their numbers.",
+            &config(),
+            0,
+            &[
+                ("nodes", Type::List(Box::new(Type::Node))),
+                ("relationships", Type::List(Box::new(Type::Relationship))),
+            ],
+            sketch::meta_graph,
+        )
+    };
     vec![
         procedure(
             "db.schema.nodeTypeProperties",
@@ -305,8 +318,10 @@ pub(super) fn procedures() -> Vec<Procedure> {
                 ("nodes", Type::List(Box::new(Type::Node))),
                 ("relationships", Type::List(Box::new(Type::Relationship))),
             ],
-            visualization,
+            sketch::visualization,
         ),
+        graph("apoc.meta.graph"),
+        graph("apoc.meta.graphSample"),
         with_arguments(
             "apoc.meta.data",
             "The properties of labels and types, and the relationships between labels, row by row.",
@@ -421,76 +436,6 @@ fn rel_type_properties(context: &mut CallContext<'_>, sink: Sink<'_>) -> Result<
         })?;
     }
     Ok(())
-}
-
-/// The elements shown are those of a graph that is made for the answer.
-fn visualization(context: &mut CallContext<'_>, sink: Sink<'_>) -> Result<(), QueryError> {
-    let shape = Shape::of(context.read, 1)?;
-    let (indexes, constraints) = (index_items(context.read), constraint_items(context.read));
-    let sketch = Graph::in_memory()?;
-    let transaction = sketch.begin(Isolation::Snapshot);
-    let key = |name: &str| transaction.key_id(name);
-    let [name, index, constraint, count] = [
-        key("name")?,
-        key("indexes")?,
-        key("constraints")?,
-        key("count")?,
-    ];
-    let mut nodes: BTreeMap<Arc<str>, NodeId> = BTreeMap::new();
-    for (label, group) in shape.by_label() {
-        let on =
-            |is_relationship: bool, names: &[Arc<str>]| !is_relationship && names.contains(&label);
-        let indexed = indexes
-            .iter()
-            .filter(|item| on(item.is_relationship, &item.names))
-            .map(|item| text(item.properties.join(",")));
-        let ruled = constraints
-            .iter()
-            .filter(|item| on(item.is_relationship, std::slice::from_ref(&item.target)))
-            .map(|item| text(item.statement()));
-        let properties = vec![
-            (name, Value::String(label.clone())),
-            (index, list(indexed)),
-            (constraint, list(ruled)),
-            (count, whole(group.elements)),
-        ];
-        let labels = [transaction.label_id(&label)?];
-        let id = transaction.create_node(Sequence(0), &labels, properties)?;
-        nodes.insert(label, id);
-    }
-    let mut relationships = Vec::new();
-    for ((start, type_name, end), found) in shape.by_labels() {
-        let (Some(start), Some(end)) = (nodes.get(&start), nodes.get(&end)) else {
-            continue;
-        };
-        let type_id = transaction.type_id(&type_name)?;
-        let properties = vec![(name, Value::String(type_name)), (count, whole(found))];
-        relationships.push(transaction.create_relationship(
-            Sequence(0),
-            type_id,
-            *start,
-            *end,
-            properties,
-        )?);
-    }
-    transaction.commit(CommitInfo::default())?;
-    let Some(view) = context.show_elements_of(sketch.read_latest()) else {
-        return Err(
-            RuntimeError::argument("the query has too many views of graphs already").into(),
-        );
-    };
-    sink(vec![
-        list(
-            nodes
-                .into_values()
-                .map(|id| Value::Node(NodeRef { id, view })),
-        ),
-        list(
-            relationships
-                .into_iter()
-                .map(|id| Value::Relationship(RelationshipRef { id, view })),
-        ),
-    ])
 }
 
 /// The step of a sample: every n-th element.

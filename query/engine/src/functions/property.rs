@@ -106,7 +106,11 @@ fn element_property(
     key: &KeyToken,
 ) -> Outcome {
     let read = context.view(view);
-    let id: Option<KeyId> = key.id.or_else(|| read.catalog().key(&key.name));
+    // In a graph that was made for the answer names have other numbers.
+    let known = key
+        .id
+        .filter(|_| Arc::ptr_eq(read.graph(), context.read.graph()));
+    let id: Option<KeyId> = known.or_else(|| read.catalog().key(&key.name));
     match id {
         Some(id) => Ok(read.property(element, id)?),
         None => Ok(Value::Null),
