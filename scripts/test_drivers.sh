@@ -119,6 +119,7 @@ python() {
     run=("$work/python/bin/python" -W ignore)
     tests "python driver 6, tests" "${run[@]}" examples/python/driver_test.py
     example "python driver 6, example" "${run[@]}" examples/python/accounts.py
+    example "python driver 6, users" "${run[@]}" examples/python/users.py
     example "python driver 6, asynchronous example" "${run[@]}" examples/python/accounts_async.py
   fi
   if environment python-tools; then

@@ -18,6 +18,7 @@
 //! ```
 
 pub mod ast;
+mod conceal;
 mod diagnostic;
 mod keyword;
 mod lexer;
@@ -27,6 +28,7 @@ mod redact;
 mod span;
 mod suggest;
 
+pub use conceal::Concealed;
 pub use diagnostic::{Detail, Diagnostic, ErrorKind, Label, Phase, Position, Report, Severity};
 pub use lexer::split_statements;
 pub use parser::{HEIGHT_MAX, NESTING_MAX, parse};

@@ -10,6 +10,7 @@ use retrograph_cypher::ast::{
     Clause, ExpressionKind, ProcedureCall, Query, SchemaCommand, StatementBody,
 };
 
+use crate::administration::procedure;
 use crate::plan::{Access, Expression, Operator, Plan};
 
 /// What a statement is about to do.
@@ -89,6 +90,10 @@ impl Shape {
         match &statement.body {
             StatementBody::Schema(SchemaCommand::Show(_)) => Self::Other,
             StatementBody::Schema(_) => Self::Schema,
+            // Their arguments are given, but for lists of them.
+            StatementBody::Administration(statement) => {
+                Self::Call(procedure(&statement.command).to_owned())
+            }
             StatementBody::Query(query) => match only_clause(query) {
                 Some(Clause::Call(call)) if has_given_arguments(call) => {
                     Self::Call(call.name.to_string())
@@ -182,6 +187,15 @@ mod tests {
         }
         for text in ["CALL a.b('x', $y)", "CALL a.b", "CALL a.b() YIELD x"] {
             assert_eq!(Shape::of(text), Shape::Call("a.b".to_owned()), "{text}");
+        }
+        for (text, name) in [
+            (
+                "ALTER CURRENT USER SET PASSWORD FROM 'a' TO $b",
+                "user.changePassword",
+            ),
+            ("DROP USER ana", "user.drop"),
+        ] {
+            assert_eq!(Shape::of(text), Shape::Call(name.to_owned()), "{text}");
         }
         for text in [
             "RETURN 1",

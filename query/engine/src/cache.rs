@@ -3,7 +3,7 @@
 //! Plans are kept by graph and text. A plan names labels, types and keys by tokens that are never
 //! reused and holds no version, so it stays right until the schema changes: each carries the schema
 //! epoch for which it was made. Texts that are compiled at the same time are compiled once. Over its
-//! budget the cache forgets what was used least recently.
+//! budget the cache forgets what was used least recently. Texts that hold passwords are not kept.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -134,6 +134,12 @@ impl PlanCache {
                 return Err(error);
             }
         };
+        if plan.plan.is_secret {
+            // Neither its text nor its plan is to stay.
+            drop(slot);
+            self.forget(&entry);
+            return Ok((plan, false));
+        }
         *slot = Some(Arc::clone(&plan));
         drop(slot);
         self.account(&entry);

@@ -4,6 +4,7 @@
 //! cache, runs it (`exec`) and hands the rows to a [`RowSink`].
 
 mod activity;
+mod administration;
 pub mod admission;
 pub mod bind;
 mod cache;

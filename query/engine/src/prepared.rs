@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use retrograph_cypher::Concealed;
 use retrograph_cypher::ast::StatementMode;
 use retrograph_graph::ids::{KeyId, LabelId, SystemTime, TypeId, Version};
 use retrograph_graph::value::Value;
@@ -23,7 +24,7 @@ const IDLE_STATES_MAX: usize = 8;
 
 /// A compiled statement.
 pub(crate) struct Prepared {
-    /// The text it was made from.
+    /// The text it was made from, without passwords.
     pub(crate) text: Arc<str>,
     /// What to run.
     pub(crate) plan: Plan,
@@ -69,7 +70,7 @@ impl Prepared {
         )?;
         let plan = compiled.plan;
         Ok(Self {
-            text: text.into(),
+            text: Concealed::of(text).text().into(),
             mode: statement.mode,
             columns: plan
                 .columns

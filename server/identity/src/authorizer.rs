@@ -57,7 +57,7 @@ impl fmt::Display for Decision {
             Self::Allow => f.write_str("allowed"),
             Self::Expired => f.write_str("the credentials have expired; log in again"),
             Self::MustChangePassword => f.write_str(
-                "the password must be changed first: CALL user.changePassword($old, $new)",
+                "the password must be changed first: ALTER CURRENT USER SET PASSWORD FROM $old TO $new",
             ),
             Self::Deny { action, graph } => write!(
                 f,

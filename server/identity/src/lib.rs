@@ -38,7 +38,9 @@ pub use audit::{AuditedChange, AuditedFailure};
 pub use authenticator::{Authenticator, Credentials, LoginError};
 pub use author::Author;
 pub use authorizer::{Context, Decision, Resource, decide};
-pub use directory::{ApiKeyInfo, Directory, DirectoryError, RoleGrant, TenantInfo, UserInfo};
+pub use directory::{
+    ApiKeyInfo, Directory, DirectoryError, Existing, RoleGrant, TenantInfo, UserChanges, UserInfo,
+};
 pub use first_start::{CREDENTIAL_FILE, FirstStartError, ensure_admin, read_credential};
 pub use password::PasswordError;
 pub use principal::{Principal, Proof};

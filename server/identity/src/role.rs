@@ -77,6 +77,24 @@ impl Actions {
         self.0 & (1 << action as u8) != 0
     }
 
+    /// These and others.
+    #[must_use]
+    pub const fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// These without others.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Its actions in order.
     pub fn iter(self) -> impl Iterator<Item = Action> {
         Action::ALL
@@ -174,6 +192,10 @@ mod tests {
         }
         let set: Actions = [Action::Write, Action::Read].into_iter().collect();
         assert_eq!(format!("{set:?}"), r#"{"read", "write"}"#);
+        let rest = set.without(Actions::of(&[Action::Write, Action::Admin]));
+        assert_eq!(rest, Actions::of(&[Action::Read]));
+        assert_eq!(rest.with(Actions::of(&[Action::Write])), set);
+        assert!(set.without(set).is_empty() && !rest.is_empty());
         assert_eq!(Action::from_name("everything"), None);
     }
 }

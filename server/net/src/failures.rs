@@ -7,7 +7,7 @@ use std::error::Error;
 
 use retrograph_bolt::Failure;
 use retrograph_bolt::failure::code;
-use retrograph_cypher::{Diagnostic, ErrorKind};
+use retrograph_cypher::{Concealed, Diagnostic, ErrorKind};
 use retrograph_engine::{QueryError, RuntimeError, RuntimeKind};
 use retrograph_graph::{CommitError, GraphError};
 use retrograph_server::DatabaseError;
@@ -43,8 +43,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of a mistake, and the line of text it is on.
-    fn of<'t>(diagnostic: &Diagnostic, source: Source<'t>) -> (Self, &'t str) {
+    /// The place of a mistake, and the bytes of the text before it.
+    fn of(diagnostic: &Diagnostic, source: Source<'_>) -> (Self, usize) {
         let text = source.text;
         let at = |at: u32| text.floor_char_boundary((at as usize).saturating_sub(source.shift));
         let span = diagnostic.primary.span;
@@ -59,8 +59,7 @@ impl Place {
                 .get(start..end)
                 .map_or(0, |piece| piece.chars().count()),
         };
-        let line = text[line_start..].lines().next().unwrap_or_default();
-        (place, line)
+        (place, start)
     }
 }
 
@@ -129,15 +128,21 @@ fn of_diagnostic(diagnostic: &Diagnostic, source: Source<'_>) -> Failure {
         ErrorKind::ProcedureError => code::PROCEDURE_NOT_FOUND,
         _ => code::SYNTAX_ERROR,
     };
-    let (place, line) = Place::of(diagnostic, source);
-    let (column, offset) = (place.column - 1, place.offset);
+    let (place, start) = Place::of(diagnostic, source);
+    // The line is shown without passwords, and the mark where its place then is.
+    let concealed = Concealed::of(source.text);
+    let shown = concealed.text();
+    let shown_before = &shown[..shown.floor_char_boundary(concealed.offset(start))];
+    let shown_start = shown_before.rfind('\n').map_or(0, |at| at + 1);
+    let line = shown[shown_start..].lines().next().unwrap_or_default();
+    let mark = shown_before[shown_start..].chars().count();
     let help = match &diagnostic.help {
         Some(help) => format!(" ({help})"),
         None => String::new(),
     };
     let message = format!(
-        "{}{help} (line {}, column {} (offset: {offset}))\n\"{line}\"\n {:column$}^",
-        diagnostic.message, place.line, place.column, "",
+        "{}{help} (line {}, column {} (offset: {}))\n\"{line}\"\n {:mark$}^",
+        diagnostic.message, place.line, place.column, place.offset, "",
     );
     Failure::new(code, message)
 }

@@ -10,7 +10,7 @@ mod script;
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
-use retrograph_cypher::split_statements;
+use retrograph_cypher::{Concealed, split_statements};
 use retrograph_engine::Output;
 use rustyline::config::Configurer;
 use rustyline::error::ReadlineError;
@@ -88,7 +88,7 @@ impl Shell {
         let unusable =
             |error: ReadlineError| Failure::new(format!("the terminal cannot be used: {error}"));
         let config = Config::builder()
-            .auto_add_history(true)
+            .auto_add_history(false)
             .history_ignore_space(true)
             .build();
         let mut editor: Editor<Assistant, _> = Editor::with_config(config).map_err(unusable)?;
@@ -104,7 +104,13 @@ impl Shell {
         loop {
             editor.set_helper(Some(Assistant::new(Vocabulary::of(&*self.session))));
             let next = match editor.readline(&self.prompt()) {
-                Ok(line) => self.take(&line),
+                Ok(line) => {
+                    // What holds a password is not kept.
+                    if !Concealed::of(&line).is_secret() {
+                        editor.add_history_entry(&line).map_err(unusable)?;
+                    }
+                    self.take(&line)
+                }
                 Err(ReadlineError::Interrupted) => Ok(Next::Line),
                 Err(ReadlineError::Eof) => Ok(Next::End),
                 Err(error) => return Err(unusable(error)),

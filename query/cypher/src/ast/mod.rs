@@ -12,6 +12,7 @@
 //! * the height of a tree is bounded by [`HEIGHT_MAX`](crate::HEIGHT_MAX), so recursion
 //!   over it is safe.
 
+mod administration;
 mod clause;
 mod expression;
 mod pattern;
@@ -21,6 +22,7 @@ mod types;
 use std::fmt;
 use std::sync::Arc;
 
+pub use administration::*;
 pub use clause::*;
 pub use expression::*;
 pub use pattern::*;
@@ -108,6 +110,8 @@ pub enum StatementBody {
     Query(Query),
     /// Changes or lists indexes and constraints.
     Schema(SchemaCommand),
+    /// Changes users, roles and what roles allow.
+    Administration(Administration),
 }
 
 /// A regular query: single queries joined by `UNION`, all read at the same time.

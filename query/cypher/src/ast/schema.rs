@@ -1,6 +1,8 @@
 //! Commands on indexes and constraints, SHOW and TERMINATE.
 
-use super::{Expression, Identifier, Projection, Span};
+use super::{
+    Expression, Identifier, NameOrParameter, PrivilegesAs, PrivilegesOf, Projection, Span,
+};
 
 /// A schema or administration command.
 #[derive(Clone, PartialEq, Debug)]
@@ -76,7 +78,7 @@ pub struct CreateIndex {
     /// What it is made for.
     pub kind: IndexKind,
     /// Chosen by the database if absent.
-    pub name: Option<Identifier>,
+    pub name: Option<NameOrParameter>,
     /// Do nothing if there is such an index already.
     pub if_not_exists: bool,
     /// Whose elements are indexed.
@@ -167,7 +169,7 @@ pub enum ConstraintRule {
 #[derive(Clone, PartialEq, Debug)]
 pub struct CreateConstraint {
     /// Chosen by the database if absent.
-    pub name: Option<Identifier>,
+    pub name: Option<NameOrParameter>,
     /// Do nothing if there is such a constraint already.
     pub if_not_exists: bool,
     /// Whose elements are constrained.
@@ -186,7 +188,7 @@ pub struct CreateConstraint {
 #[derive(Clone, PartialEq, Debug)]
 pub struct DropSchema {
     /// Which one.
-    pub name: Identifier,
+    pub name: NameOrParameter,
     /// Do nothing if there is none.
     pub if_exists: bool,
     /// The command.
@@ -276,4 +278,15 @@ pub enum ShowSubject {
     Settings,
     /// `CURRENT USER`.
     CurrentUser,
+    /// `USERS`.
+    Users,
+    /// `[POPULATED] ROLES [WITH USERS]`.
+    Roles {
+        /// Only those that somebody has.
+        is_populated: bool,
+        /// A row for each user who has one.
+        with_users: bool,
+    },
+    /// `[ROLE … | USER …] PRIVILEGES [AS [REVOKE] COMMANDS]`.
+    Privileges(PrivilegesOf, PrivilegesAs),
 }

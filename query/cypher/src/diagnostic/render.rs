@@ -7,6 +7,7 @@
 use std::fmt::Write;
 
 use super::{Diagnostic, Label, Severity};
+use crate::conceal::Concealed;
 
 /// Tabs are shown as this many blanks.
 const TAB_CELLS: usize = 4;
@@ -62,12 +63,14 @@ pub(super) fn render(diagnostic: &Diagnostic, source: &str, name: &str) -> Strin
         diagnostic.message
     );
 
-    let mut labels: Vec<Placed<'_>> = vec![Placed::new(&diagnostic.primary, '^', source)];
+    let concealed = Concealed::of(source);
+    let shown = concealed.text();
+    let mut labels: Vec<Placed<'_>> = vec![Placed::new(&diagnostic.primary, '^', &concealed)];
     labels.extend(
         diagnostic
             .secondary
             .iter()
-            .map(|label| Placed::new(label, '-', source)),
+            .map(|label| Placed::new(label, '-', &concealed)),
     );
     let number_cells = labels
         .iter()
@@ -87,7 +90,7 @@ pub(super) fn render(diagnostic: &Diagnostic, source: &str, name: &str) -> Strin
     lines.sort_unstable();
     lines.dedup();
     for line in lines {
-        let text = source.split('\n').nth(line - 1).unwrap_or("");
+        let text = shown.split('\n').nth(line - 1).unwrap_or("");
         let text = text.strip_suffix('\r').unwrap_or(text);
         let on_line = || labels.iter().filter(|label| label.line == line);
         let excerpt = Excerpt::new(text, on_line().map(|label| label.start).min().unwrap_or(0));
@@ -127,13 +130,14 @@ struct Placed<'d> {
 }
 
 impl<'d> Placed<'d> {
-    fn new(label: &'d Label, mark: char, source: &str) -> Self {
-        let before = prefix(source, label.span.start as usize);
+    fn new(label: &'d Label, mark: char, concealed: &Concealed<'_>) -> Self {
+        let source = concealed.text();
+        let before = prefix(source, concealed.offset(label.span.start as usize));
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line_length = source[line_start..]
             .find(['\r', '\n'])
             .unwrap_or(source.len() - line_start);
-        let end = prefix(source, label.span.end as usize)
+        let end = prefix(source, concealed.offset(label.span.end as usize))
             .len()
             .saturating_sub(line_start);
         Self {

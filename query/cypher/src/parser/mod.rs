@@ -12,6 +12,7 @@
 //! [`HEIGHT_MAX`] the height of the tree, which chains such as `1 + 1 + 1 + …` raise without any
 //! recursion.
 
+mod administration;
 mod atom;
 mod call;
 mod clause;
@@ -22,6 +23,7 @@ mod linear;
 mod literal;
 mod path;
 mod pattern;
+mod privilege;
 mod schema;
 mod show;
 mod statement;

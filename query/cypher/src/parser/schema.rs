@@ -3,7 +3,8 @@
 use super::{Parser, Result};
 use crate::ast::{
     ConstraintRule, CreateConstraint, CreateIndex, DropSchema, Expression, Identifier, IndexKind,
-    PropertyType, ScalarType, SchemaCommand, SchemaTarget, SimpleType, TypeKind, TypeName,
+    NameOrParameter, PropertyType, ScalarType, SchemaCommand, SchemaTarget, SimpleType, TypeKind,
+    TypeName,
 };
 use crate::diagnostic::{Detail, Diagnostic};
 use crate::keyword::Keyword;
@@ -220,7 +221,7 @@ impl Parser<'_> {
     }
 
     /// `[name] [IF NOT EXISTS]`.
-    fn schema_name(&mut self) -> Result<(Option<Identifier>, bool)> {
+    fn schema_name(&mut self) -> Result<(Option<NameOrParameter>, bool)> {
         let is_condition = self.is_keyword(Keyword::If) && self.keyword_at(1) == Some(Keyword::Not);
         let is_target = self.is_keyword(Keyword::For) && self.peek(1) == TokenKind::LeftParen;
         let mut name = None;
@@ -229,7 +230,7 @@ impl Parser<'_> {
             return Err(error.help("write `CREATE INDEX FOR (n:Label) ON (n.property)`"));
         }
         if !is_condition && !is_target {
-            name = Some(self.identifier("a name, `IF NOT EXISTS` or `FOR`")?);
+            name = Some(self.given_name("a name, `IF NOT EXISTS` or `FOR`")?);
         }
         let if_not_exists = self.eat_keyword(Keyword::If);
         if if_not_exists {
@@ -302,12 +303,12 @@ impl Parser<'_> {
         let start = self.expect_keyword(Keyword::Drop)?;
         let is_index = self.eat_keyword(Keyword::Index);
         if !is_index && !self.eat_keyword(Keyword::Constraint) {
-            return Err(self.unexpected_keyword(
-                "`INDEX` or `CONSTRAINT`",
-                &[Keyword::Index, Keyword::Constraint],
+            return Err(self.unexpected_word(
+                "`INDEX`, `CONSTRAINT`, `USER` or `ROLE`",
+                &["INDEX", "CONSTRAINT", "USER", "ROLE"],
             ));
         }
-        let name = self.identifier("a name")?;
+        let name = self.given_name("a name")?;
         let if_exists = self.eat_keyword(Keyword::If);
         if if_exists {
             self.expect_keyword(Keyword::Exists)?;

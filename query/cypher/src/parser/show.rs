@@ -5,14 +5,14 @@
 use super::{Parser, Result};
 use crate::ast::{
     ConstraintFilter, ConstraintSort, Executable, Expression, ExpressionKind, IndexKind,
-    Projection, ProjectionItem, Show, ShowSubject,
+    PrivilegesAs, PrivilegesOf, Projection, ProjectionItem, Show, ShowSubject,
 };
 use crate::diagnostic::{Detail, Diagnostic};
 use crate::keyword::Keyword;
 use crate::lexer::TokenKind;
 
 /// What may follow SHOW, for suggestions.
-const SUBJECTS: [&str; 14] = [
+const SUBJECTS: [&str; 17] = [
     "INDEXES",
     "CONSTRAINTS",
     "FUNCTIONS",
@@ -22,6 +22,9 @@ const SUBJECTS: [&str; 14] = [
     "DATABASE",
     "SETTINGS",
     "CURRENT USER",
+    "USERS",
+    "ROLES",
+    "PRIVILEGES",
     "RANGE INDEXES",
     "TEXT INDEXES",
     "POINT INDEXES",
@@ -113,6 +116,9 @@ impl Parser<'_> {
             self.expect_functions()?;
             return self.functions(Some(false));
         }
+        if let Some(subject) = self.administered_subject()? {
+            return Ok(subject);
+        }
         if self.eat_any(&["PROCEDURES", "PROCEDURE"]) {
             let executable = self.executable()?;
             return Ok(ShowSubject::Procedures { executable });
@@ -161,6 +167,75 @@ impl Parser<'_> {
             "`INDEXES`, `CONSTRAINTS` or another thing that can be shown",
             &SUBJECTS,
         ))
+    }
+
+    /// `USERS`, `[ALL | POPULATED] ROLES [WITH USERS]`, `[ALL] PRIVILEGES`, and the privileges of users and roles.
+    fn administered_subject(&mut self) -> Result<Option<ShowSubject>> {
+        let is_any = |parser: &Self, ahead: usize, words: [&str; 2]| {
+            words.iter().any(|word| parser.is_word_at(ahead, word))
+        };
+        let (roles, privileges) = (["ROLES", "ROLE"], ["PRIVILEGES", "PRIVILEGE"]);
+        if is_any(self, 0, ["USERS", "USER"]) {
+            self.advance();
+            if self.is_keyword(Keyword::With) {
+                return Err(self
+                    .refused("how users prove who they are is not listed")
+                    .help("`SHOW USERS YIELD *` tells whether they have a password"));
+            }
+            if self.ends_show_subject() {
+                return Ok(Some(ShowSubject::Users));
+            }
+            let mut names = Vec::new();
+            if !is_any(self, 0, privileges) {
+                names = self.given_names("the name of a user or `PRIVILEGES`")?;
+            }
+            return self.privileges(PrivilegesOf::Users(names)).map(Some);
+        }
+        let is_all =
+            self.is_word_at(0, "ALL") && (is_any(self, 1, roles) || is_any(self, 1, privileges));
+        let is_populated = self.is_word_at(0, "POPULATED");
+        if is_all || is_populated {
+            self.advance();
+        }
+        if !is_populated && is_any(self, 0, privileges) {
+            return self.privileges(PrivilegesOf::Everybody).map(Some);
+        }
+        if !self.eat_any(&roles) {
+            return match is_populated {
+                true => Err(self.unexpected_word("`ROLES`", &roles)),
+                false => Ok(None),
+            };
+        }
+        let with_users = self.eat_keyword(Keyword::With);
+        if with_users && !self.eat_any(&["USERS", "USER"]) {
+            return Err(self.unexpected_word("`USERS`", &["USERS"]));
+        }
+        if with_users || is_all || is_populated || self.ends_show_subject() {
+            return Ok(Some(ShowSubject::Roles {
+                is_populated,
+                with_users,
+            }));
+        }
+        let names = self.given_names("the name of a role")?;
+        self.privileges(PrivilegesOf::Roles(names)).map(Some)
+    }
+
+    /// `PRIVILEGES [AS [REVOKE] COMMANDS]`.
+    fn privileges(&mut self, of: PrivilegesOf) -> Result<ShowSubject> {
+        if !self.eat_any(&["PRIVILEGES", "PRIVILEGE"]) {
+            return Err(self.unexpected_word("`PRIVILEGES`", &["PRIVILEGES", "PRIVILEGE"]));
+        }
+        let mut shown = PrivilegesAs::Columns;
+        if self.eat_keyword(Keyword::As) {
+            shown = match self.eat_word("REVOKE") {
+                true => PrivilegesAs::Revocations,
+                false => PrivilegesAs::Grants,
+            };
+            if !self.eat_any(&["COMMANDS", "COMMAND"]) {
+                return Err(self.unexpected_word("`COMMANDS`", &["COMMANDS"]));
+            }
+        }
+        Ok(ShowSubject::Privileges(of, shown))
     }
 
     fn expect_functions(&mut self) -> Result<()> {

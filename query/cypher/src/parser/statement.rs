@@ -20,14 +20,14 @@ impl Parser<'_> {
         } else {
             None
         };
-        let body = match self.schema_command()? {
-            Some(command) => StatementBody::Schema(command),
-            None => {
-                if !self.starts_query() {
-                    return Err(self.unexpected_start("a clause"));
-                }
-                StatementBody::Query(self.query(true)?)
-            }
+        let body = if let Some(command) = self.administration()? {
+            StatementBody::Administration(command)
+        } else if let Some(command) = self.schema_command()? {
+            StatementBody::Schema(command)
+        } else if self.starts_query() {
+            StatementBody::Query(self.query(true)?)
+        } else {
+            return Err(self.unexpected_start("a clause"));
         };
         let span = self.span_from(start);
         if self.eat(TokenKind::Semicolon) && !self.is(TokenKind::End) {
@@ -39,7 +39,9 @@ impl Parser<'_> {
             (_, StatementBody::Query(_)) => {
                 Err(self.unexpected_after_clause("a clause or the end of the query"))
             }
-            (_, StatementBody::Schema(_)) => Err(self.unexpected("the end of the command")),
+            (_, StatementBody::Schema(_) | StatementBody::Administration(_)) => {
+                Err(self.unexpected("the end of the command"))
+            }
         }
     }
 

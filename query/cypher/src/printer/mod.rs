@@ -7,6 +7,7 @@
 //!
 //! `Statement`, `Query`, `Expression`, `TypeName` and `PathPattern` implement `Display` with it.
 
+mod administration;
 mod expression;
 mod name;
 mod pattern;
@@ -32,6 +33,9 @@ impl Display for Statement {
         match &self.body {
             StatementBody::Query(query) => query.fmt(f),
             StatementBody::Schema(command) => schema::command(f, command),
+            StatementBody::Administration(statement) => {
+                administration::command(f, &statement.command)
+            }
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::name::{Key, Name};
-use super::{commas, optional, projection, separated};
+use super::{administration, commas, optional, projection, separated};
 use crate::ast::{
     ConstraintFilter, ConstraintRule, ConstraintSort, CreateConstraint, CreateIndex, DropSchema,
-    Executable, Identifier, IndexKind, PropertyType, SchemaCommand, SchemaTarget, Show,
-    ShowSubject,
+    Executable, Identifier, IndexKind, NameOrParameter, PropertyType, SchemaCommand, SchemaTarget,
+    Show, ShowSubject,
 };
 
 pub(super) fn command(f: &mut Formatter<'_>, command: &SchemaCommand) -> fmt::Result {
@@ -85,10 +85,10 @@ impl Display for PropertyType {
 
 fn schema_name(
     f: &mut Formatter<'_>,
-    name: Option<&Identifier>,
+    name: Option<&NameOrParameter>,
     if_not_exists: bool,
 ) -> fmt::Result {
-    optional(f, " ", name.map(Name).as_ref())?;
+    optional(f, " ", name)?;
     match if_not_exists {
         true => f.write_str(" IF NOT EXISTS"),
         false => Ok(()),
@@ -119,7 +119,7 @@ fn schema_properties(
 }
 
 fn drop_command(f: &mut Formatter<'_>, what: &str, command: &DropSchema) -> fmt::Result {
-    write!(f, "DROP {what} {}", Name(&command.name))?;
+    write!(f, "DROP {what} {}", command.name)?;
     match command.if_exists {
         true => f.write_str(" IF EXISTS"),
         false => Ok(()),
@@ -178,6 +178,18 @@ fn subject(f: &mut Formatter<'_>, subject: &ShowSubject) -> fmt::Result {
         ShowSubject::HomeDatabase => f.write_str("SHOW HOME DATABASE"),
         ShowSubject::Settings => f.write_str("SHOW SETTINGS"),
         ShowSubject::CurrentUser => f.write_str("SHOW CURRENT USER"),
+        ShowSubject::Users => f.write_str("SHOW USERS"),
+        ShowSubject::Roles {
+            is_populated,
+            with_users,
+        } => {
+            f.write_str(match is_populated {
+                true => "SHOW POPULATED ROLES",
+                false => "SHOW ROLES",
+            })?;
+            f.write_str(if *with_users { " WITH USERS" } else { "" })
+        }
+        ShowSubject::Privileges(of, shown) => administration::privileges(f, of, *shown),
     }
 }
 

@@ -3,6 +3,8 @@
 //! A tree is grown from a string of bytes, each byte one choice; when they run out, every choice is
 //! the simplest. So a test shrinks its input by shrinking bytes, and a fuzzer can mutate them.
 
+mod administration;
+
 use retrograph_cypher::Span;
 use retrograph_cypher::ast::*;
 
@@ -51,6 +53,9 @@ const NAMES: &[&str] = &[
     "finish",
     "load",
     "next",
+    "privileges",
+    "defined",
+    "management",
 ];
 
 const STRINGS: &[&str] = &[
@@ -138,8 +143,11 @@ impl<'b> Generator<'b> {
             Some(StatementMode::Explain),
             Some(StatementMode::Profile),
         ][self.below(3)];
-        let body = if self.below(6) == 5 {
+        let kind = self.below(7);
+        let body = if kind == 5 {
             StatementBody::Schema(self.schema_command())
+        } else if kind == 6 {
+            StatementBody::Administration(administration::statement(self))
         } else {
             let mut query = self.query(true, false);
             self.composed(&mut query);
@@ -541,7 +549,7 @@ impl<'b> Generator<'b> {
         let kind = IndexKind::ALL[self.below(6)];
         CreateIndex {
             kind,
-            name: self.maybe(Self::name),
+            name: self.maybe(administration::name),
             if_not_exists: self.flip(),
             target: self.schema_target(kind),
             properties: match kind {
@@ -572,7 +580,7 @@ impl<'b> Generator<'b> {
         };
         let takes_one = matches!(rule, ConstraintRule::Exists | ConstraintRule::Typed(_));
         CreateConstraint {
-            name: self.maybe(Self::name),
+            name: self.maybe(administration::name),
             if_not_exists: self.flip(),
             target: self.schema_target(IndexKind::Range),
             properties: match takes_one {
@@ -590,7 +598,7 @@ impl<'b> Generator<'b> {
             true => Executable::CurrentUser,
             false => Executable::User(g.name()),
         };
-        match self.below(12) {
+        match self.below(15) {
             0 => ShowSubject::Indexes(self.maybe(|g| IndexKind::ALL[g.below(6)])),
             1 => ShowSubject::Constraints(ConstraintFilter {
                 is_relationship: self.maybe(Self::flip),
@@ -614,6 +622,12 @@ impl<'b> Generator<'b> {
             8 => ShowSubject::Database(self.name()),
             9 => ShowSubject::DefaultDatabase,
             10 => ShowSubject::Settings,
+            11 => ShowSubject::Users,
+            12 => ShowSubject::Roles {
+                is_populated: self.flip(),
+                with_users: self.flip(),
+            },
+            13 => administration::privileges(self),
             _ => ShowSubject::CurrentUser,
         }
     }
@@ -668,7 +682,7 @@ impl<'b> Generator<'b> {
             1 => SchemaCommand::CreateConstraint(self.create_constraint()),
             kind @ (2 | 3) => {
                 let drop = DropSchema {
-                    name: self.name(),
+                    name: administration::name(self),
                     if_exists: self.flip(),
                     span: Span::default(),
                 };

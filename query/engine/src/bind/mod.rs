@@ -10,6 +10,7 @@
 //! What can be known to be wrong before a query runs is refused here, with the openCypher detail that
 //! belongs to it; what depends on values is left to the executor.
 
+mod administration;
 mod call;
 mod case;
 mod creation;
@@ -38,7 +39,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use retrograph_cypher::ast::{self, StatementBody};
-use retrograph_cypher::{Detail, Diagnostic, Span};
+use retrograph_cypher::{Concealed, Detail, Diagnostic, Span};
 
 use crate::functions::Procedures;
 use crate::plan::expression::{KeyToken, LabelToken, Token, TypeToken};
@@ -91,6 +92,7 @@ pub fn compile_with(
     let (pipeline, columns, view, access) = match &statement.body {
         StatementBody::Query(query) => binder.statement(query)?,
         StatementBody::Schema(command) => binder.schema_command(command)?,
+        StatementBody::Administration(statement) => binder.administration(statement)?,
     };
     binder.check_slots(statement.span)?;
     let mut plan = Plan {
@@ -101,6 +103,7 @@ pub fn compile_with(
         commits: binder.commits,
         reads_csv: binder.reads_csv,
         reads_past: binder.reads_past,
+        is_secret: Concealed::of(source).is_secret(),
         view,
         clauses: binder.clauses,
         parameters: binder.parameters,

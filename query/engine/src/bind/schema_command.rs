@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use retrograph_cypher::ast::{
     self, ConstraintRule, CreateConstraint, CreateIndex, ExpressionKind, Identifier, IndexKind,
-    Projection, PropertyType, SchemaCommand, Show, Yield, YieldItem, YieldItems,
+    NameOrParameter, PrivilegesOf, Projection, PropertyType, SchemaCommand, Show, ShowSubject,
+    Yield, YieldItem, YieldItems,
 };
 use retrograph_cypher::{Detail, Diagnostic, Span};
 
@@ -14,7 +15,8 @@ use super::call::result_place;
 use super::projection::Column;
 use super::query::Statement;
 use super::{Binder, Bound, Steps, index_options};
-use crate::plan::operator::SchemaChange;
+use crate::administration::nobody_keeps_users;
+use crate::plan::operator::{SchemaChange, SchemaName};
 use crate::plan::{Access, Expression, Operator};
 use crate::show;
 
@@ -23,13 +25,13 @@ impl Binder<'_> {
         let change = match command {
             SchemaCommand::Show(show) => return self.show(show),
             SchemaCommand::CreateIndex(create) => create_index(self, create)?,
-            SchemaCommand::CreateConstraint(create) => create_constraint(create)?,
+            SchemaCommand::CreateConstraint(create) => create_constraint(self, create)?,
             SchemaCommand::DropIndex(drop) => SchemaChange::DropIndex {
-                name: drop.name.name.clone(),
+                name: self.schema_name(&drop.name),
                 if_exists: drop.if_exists,
             },
             SchemaCommand::DropConstraint(drop) => SchemaChange::DropConstraint {
-                name: drop.name.name.clone(),
+                name: self.schema_name(&drop.name),
                 if_exists: drop.if_exists,
             },
         };
@@ -62,7 +64,7 @@ impl Binder<'_> {
 
     /// A command behind another, whose variables it sees and passes on.
     fn shown_for_each(&mut self, show: &Show, steps: &mut Steps) -> Bound<()> {
-        let listing = show::listing(&show.subject, self.procedures);
+        let listing = self.listing(show)?;
         self.next_clause();
         let arguments = self.show_arguments(show)?;
         let Some(yields) = &show.yields else {
@@ -95,7 +97,25 @@ impl Binder<'_> {
         Ok(())
     }
 
+    /// The name of an index or constraint.
+    pub(super) fn schema_name(&mut self, name: &NameOrParameter) -> SchemaName {
+        match name {
+            NameOrParameter::Name(name) => SchemaName::Written(Arc::clone(&name.name)),
+            parameter => SchemaName::Given(self.given_name(parameter)),
+        }
+    }
+
+    fn listing(&self, show: &Show) -> Bound<show::Listing> {
+        let listing = show::listing(&show.subject, self.procedures);
+        listing.ok_or_else(|| nobody_keeps_users(show.span))
+    }
+
     fn show_arguments(&mut self, show: &Show) -> Bound<Vec<Expression>> {
+        if let ShowSubject::Privileges(PrivilegesOf::Roles(names) | PrivilegesOf::Users(names), _) =
+            &show.subject
+        {
+            return Ok(names.iter().map(|name| self.given_name(name)).collect());
+        }
         let arguments = show.arguments.iter();
         arguments
             .map(|argument| Ok(self.expression(argument)?.expression))
@@ -104,7 +124,7 @@ impl Binder<'_> {
 
     /// The first command, and the columns it shows.
     fn shown(&mut self, show: &Show, steps: &mut Steps) -> Bound<Vec<Column>> {
-        let listing = show::listing(&show.subject, self.procedures);
+        let listing = self.listing(show)?;
         self.next_clause();
         let arguments = self.show_arguments(show)?;
         if let Some(yields) = &show.yields {
@@ -171,7 +191,7 @@ fn create_index(binder: &mut Binder<'_>, create: &CreateIndex) -> Bound<SchemaCh
     if !sort.takes_several_keys() {
         single_key(&create.properties, sort, create.span)?;
     }
-    let name = name_of(create.name.as_ref());
+    let name = name_of(binder, create.name.as_ref());
     let if_not_exists = create.if_not_exists;
     let target = &create.target;
     if let (IndexSort::Range, false, [label], [key]) = (
@@ -219,7 +239,7 @@ fn no_repetition(properties: &[Identifier]) -> Bound<()> {
     Ok(())
 }
 
-fn create_constraint(create: &CreateConstraint) -> Bound<SchemaChange> {
+fn create_constraint(binder: &mut Binder<'_>, create: &CreateConstraint) -> Bound<SchemaChange> {
     if let Some(options) = &create.options {
         check_options(options, "range-1.0", "a constraint")?;
     }
@@ -229,14 +249,14 @@ fn create_constraint(create: &CreateConstraint) -> Bound<SchemaChange> {
         (create.properties.as_slice(), &create.rule, is_relationship)
     {
         return Ok(SchemaChange::CreateUnique {
-            name: name_of(create.name.as_ref()),
+            name: name_of(binder, create.name.as_ref()),
             label: create.target.names[0].name.clone(),
             key: key.name.clone(),
             if_not_exists: create.if_not_exists,
         });
     }
     Ok(SchemaChange::CreateRule {
-        name: name_of(create.name.as_ref()),
+        name: name_of(binder, create.name.as_ref()),
         is_relationship,
         targets: names(&create.target.names),
         keys: names(&create.properties),
@@ -283,8 +303,8 @@ fn check_options(options: &ast::Expression, provider: &str, of: &str) -> Bound<(
     }
 }
 
-fn name_of(name: Option<&Identifier>) -> Option<Arc<str>> {
-    name.map(|name| name.name.clone())
+fn name_of(binder: &mut Binder<'_>, name: Option<&NameOrParameter>) -> Option<SchemaName> {
+    name.map(|name| binder.schema_name(name))
 }
 
 fn single_key(properties: &[Identifier], sort: IndexSort, span: Span) -> Bound<()> {

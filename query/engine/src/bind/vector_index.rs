@@ -25,7 +25,7 @@ impl Binder<'_> {
             None => Expression::Literal(Value::Null),
         };
         Ok(SchemaChange::CreateVectorIndex {
-            name: create.name.as_ref().map(|name| name.name.clone()),
+            name: create.name.as_ref().map(|name| self.schema_name(name)),
             is_relationship: create.target.is_relationship,
             target: target.name.clone(),
             key: key.name.clone(),

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::expression::eval_single;
 use super::vector_index;
 use crate::error::{QueryError, RuntimeError};
-use crate::plan::operator::SchemaChange;
+use crate::plan::operator::{SchemaChange, SchemaName};
 use crate::schema_items::LOOKUPS;
 
 /// CREATE and DROP of indexes and constraints.
@@ -20,30 +20,14 @@ pub(crate) fn change(change: &SchemaChange, context: &mut Context<'_>) -> Result
         SchemaChange::CreateVectorIndex { options, .. } => eval_single(options, context)?,
         _ => Value::Null,
     };
+    let named = name_of(change, context)?;
     let (transaction, _) = context.writer(0)?;
-    if let SchemaChange::CreateIndex {
-        name: Some(name),
-        if_not_exists,
-        ..
-    }
-    | SchemaChange::CreateUnique {
-        name: Some(name),
-        if_not_exists,
-        ..
-    }
-    | SchemaChange::CreateRule {
-        name: Some(name),
-        if_not_exists,
-        ..
-    }
-    | SchemaChange::CreateVectorIndex {
-        name: Some(name),
-        if_not_exists,
-        ..
-    } = change
-        && LOOKUPS.contains(&&**name)
+    if let SchemaChange::CreateIndex { if_not_exists, .. }
+    | SchemaChange::CreateUnique { if_not_exists, .. }
+    | SchemaChange::CreateRule { if_not_exists, .. }
+    | SchemaChange::CreateVectorIndex { if_not_exists, .. } = change
+        && let Some(existing) = named.clone().filter(|name| LOOKUPS.contains(&&**name))
     {
-        let existing = Arc::clone(name);
         was_made(Err(GraphError::SchemaExists { existing }), *if_not_exists)?;
         return Ok(());
     }
@@ -55,20 +39,23 @@ pub(crate) fn change(change: &SchemaChange, context: &mut Context<'_>) -> Result
             let existing = LOOKUPS[usize::from(*is_relationship)].into();
             was_made(Err(GraphError::SchemaExists { existing }), *if_not_exists)?;
         }
-        SchemaChange::DropIndex { name, .. } if LOOKUPS.contains(&&**name) => {
+        SchemaChange::DropIndex { .. }
+            if named.as_deref().is_some_and(|name| LOOKUPS.contains(&name)) =>
+        {
+            let name = named.unwrap_or_default();
             return Err(RuntimeError::argument(format!(
                 "index {name} is part of how the graph is stored and cannot be dropped"
             ))
             .into());
         }
         SchemaChange::CreateIndex {
-            name,
             label,
             key,
             if_not_exists,
+            ..
         } => {
             let (label_id, key_id) = (transaction.label_id(label)?, transaction.key_id(key)?);
-            let name = name.clone().unwrap_or_else(|| {
+            let name = named.unwrap_or_else(|| {
                 free_name(transaction, format!("index_{label}_{key}"), |known| {
                     let mut same = known.indexes.iter();
                     same.find(|index| (index.label, index.key) == (label_id, key_id))
@@ -79,14 +66,12 @@ pub(crate) fn change(change: &SchemaChange, context: &mut Context<'_>) -> Result
             context.counters.indexes_added += u64::from(was_made(made.map(drop), *if_not_exists)?);
         }
         SchemaChange::CreateUnique {
-            name,
             label,
             key,
             if_not_exists,
+            ..
         } => {
-            let name = name
-                .clone()
-                .unwrap_or_else(|| format!("unique_{label}_{key}").into());
+            let name = named.unwrap_or_else(|| format!("unique_{label}_{key}").into());
             let (label, key) = (transaction.label_id(label)?, transaction.key_id(key)?);
             let made = while_allowed(context, |go_on| {
                 transaction.create_unique_constraint_while(&name, label, key, go_on)
@@ -94,12 +79,12 @@ pub(crate) fn change(change: &SchemaChange, context: &mut Context<'_>) -> Result
             context.counters.constraints_added += u64::from(was_made(made, *if_not_exists)?);
         }
         SchemaChange::CreateRule {
-            name,
             is_relationship,
             targets: names,
             keys: properties,
             kind,
             if_not_exists,
+            ..
         } => {
             let targets = names
                 .iter()
@@ -114,7 +99,7 @@ pub(crate) fn change(change: &SchemaChange, context: &mut Context<'_>) -> Result
                 .iter()
                 .map(|key| transaction.key_id(key))
                 .collect::<Result<Vec<_>, _>>()?;
-            let name = name.clone().unwrap_or_else(|| {
+            let name = named.unwrap_or_else(|| {
                 let word = match kind {
                     RuleKind::Unique => "unique",
                     RuleKind::Key => "key",
@@ -142,7 +127,6 @@ pub(crate) fn change(change: &SchemaChange, context: &mut Context<'_>) -> Result
             *count += u64::from(was_made(made, *if_not_exists)?);
         }
         SchemaChange::CreateVectorIndex {
-            name,
             is_relationship,
             target,
             key,
@@ -150,9 +134,7 @@ pub(crate) fn change(change: &SchemaChange, context: &mut Context<'_>) -> Result
             ..
         } => {
             let settings = vector_index::settings(&options)?;
-            let name = name
-                .clone()
-                .unwrap_or_else(|| format!("vector_{target}_{key}").into());
+            let name = named.unwrap_or_else(|| format!("vector_{target}_{key}").into());
             let target = match is_relationship {
                 true => Target::Type(transaction.type_id(target)?),
                 false => Target::Label(transaction.label_id(target)?),
@@ -164,16 +146,45 @@ pub(crate) fn change(change: &SchemaChange, context: &mut Context<'_>) -> Result
             })?;
             context.counters.indexes_added += u64::from(was_made(made, *if_not_exists)?);
         }
-        SchemaChange::DropIndex { name, if_exists } => {
-            context.counters.indexes_removed +=
-                u64::from(was_dropped(transaction.drop_index(name), *if_exists)?);
+        SchemaChange::DropIndex { if_exists, .. } => {
+            let dropped = transaction.drop_index(&named.unwrap_or_default());
+            context.counters.indexes_removed += u64::from(was_dropped(dropped, *if_exists)?);
         }
-        SchemaChange::DropConstraint { name, if_exists } => {
-            context.counters.constraints_removed +=
-                u64::from(was_dropped(transaction.drop_constraint(name), *if_exists)?);
+        SchemaChange::DropConstraint { if_exists, .. } => {
+            let dropped = transaction.drop_constraint(&named.unwrap_or_default());
+            context.counters.constraints_removed += u64::from(was_dropped(dropped, *if_exists)?);
         }
     }
     Ok(())
+}
+
+/// The name that a change says, if it says one.
+fn name_of(
+    change: &SchemaChange,
+    context: &mut Context<'_>,
+) -> Result<Option<Arc<str>>, QueryError> {
+    let name = match change {
+        SchemaChange::CreateIndex { name, .. }
+        | SchemaChange::CreateUnique { name, .. }
+        | SchemaChange::CreateRule { name, .. }
+        | SchemaChange::CreateVectorIndex { name, .. } => name.as_ref(),
+        SchemaChange::DropIndex { name, .. } | SchemaChange::DropConstraint { name, .. } => {
+            Some(name)
+        }
+        SchemaChange::CreateLookup { .. } => None,
+    };
+    match name {
+        None => Ok(None),
+        Some(SchemaName::Written(name)) => Ok(Some(Arc::clone(name))),
+        Some(SchemaName::Given(parameter)) => match eval_single(parameter, context)? {
+            Value::String(name) => Ok(Some(name)),
+            other => Err(RuntimeError::type_error(format!(
+                "the name of an index or constraint is a string, not {}",
+                other.type_name()
+            ))
+            .into()),
+        },
+    }
 }
 
 /// Who asks for memory when a constraint is created.

@@ -11,8 +11,8 @@ use retrograph_graph::{IndexSort, RuleKind};
 
 use super::expression::{Expression, KeyToken, LabelToken, Slot, SubqueryResult, TypeToken};
 use super::operator::{
-    AggregateCall, CreatedType, Creation, Found, Operator, Pipeline, SchemaChange, Seek, SeekRows,
-    Step, StoredCount, Update, Walk,
+    AggregateCall, CreatedType, Creation, Found, Operator, Pipeline, SchemaChange, SchemaName,
+    Seek, SeekRows, Step, StoredCount, Update, Walk,
 };
 use super::path::{PathProgram, Restriction, Select};
 use super::rows::{EqualTo, Next, RowSeek, RowsOf};
@@ -355,7 +355,7 @@ impl Table<'_> {
                 format!("{} IN {}", texts.slot(*item), texts.expression(list)),
             ),
             Operator::Barrier { live } => ("Barrier", texts.slots(live)),
-            Operator::Schema(change) => ("Schema", schema_change(change)),
+            Operator::Schema(change) => ("Schema", schema_change(change, texts)),
         }
     }
 
@@ -800,10 +800,14 @@ fn aggregate_name(aggregator: Aggregator) -> &'static str {
         .map_or("count", |function| function.name)
 }
 
-fn schema_change(change: &SchemaChange) -> String {
-    let name = |name: &Option<std::sync::Arc<str>>| {
-        name.as_ref()
-            .map_or(String::new(), |name| format!("{name} "))
+fn schema_change(change: &SchemaChange, texts: &Texts<'_>) -> String {
+    let said = |name: &SchemaName| match name {
+        SchemaName::Written(name) => name.to_string(),
+        SchemaName::Given(parameter) => texts.expression(parameter),
+    };
+    let name = |name: &Option<SchemaName>| {
+        let name = name.as_ref();
+        name.map_or(String::new(), |name| format!("{} ", said(name)))
     };
     match change {
         SchemaChange::CreateIndex {
@@ -881,7 +885,7 @@ fn schema_change(change: &SchemaChange) -> String {
                 name(own)
             )
         }
-        SchemaChange::DropIndex { name, .. } => format!("DROP INDEX {name}"),
-        SchemaChange::DropConstraint { name, .. } => format!("DROP CONSTRAINT {name}"),
+        SchemaChange::DropIndex { name, .. } => format!("DROP INDEX {}", said(name)),
+        SchemaChange::DropConstraint { name, .. } => format!("DROP CONSTRAINT {}", said(name)),
     }
 }

@@ -60,6 +60,8 @@ pub struct Plan {
     pub commits: bool,
     /// Whether a part of it names the state to read.
     pub reads_past: bool,
+    /// Whether its literals may be passwords, which nobody is to be shown.
+    pub is_secret: bool,
     /// The view of the whole query where the text names one.
     pub view: Option<ViewClause>,
     /// The number of clauses: own writes of clause `k` have sequence `k`.

@@ -278,24 +278,33 @@ impl InTransactions {
     }
 }
 
+/// The name of an index or constraint.
+#[derive(Clone, Debug)]
+pub enum SchemaName {
+    /// As written.
+    Written(Arc<str>),
+    /// The value of a parameter.
+    Given(Expression),
+}
+
 /// A change of the schema.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum SchemaChange {
     CreateIndex {
-        name: Option<Arc<str>>,
+        name: Option<SchemaName>,
         label: Arc<str>,
         key: Arc<str>,
         if_not_exists: bool,
     },
     CreateUnique {
-        name: Option<Arc<str>>,
+        name: Option<SchemaName>,
         label: Arc<str>,
         key: Arc<str>,
         if_not_exists: bool,
     },
     CreateRule {
-        name: Option<Arc<str>>,
+        name: Option<SchemaName>,
         /// Whether it is about relationships.
         is_relationship: bool,
         /// The labels or types.
@@ -311,7 +320,7 @@ pub enum SchemaChange {
     },
     /// Make a vector index; the options are known when it runs.
     CreateVectorIndex {
-        name: Option<Arc<str>>,
+        name: Option<SchemaName>,
         /// Whether it is about relationships.
         is_relationship: bool,
         /// The label or type.
@@ -321,11 +330,11 @@ pub enum SchemaChange {
         if_not_exists: bool,
     },
     DropIndex {
-        name: Arc<str>,
+        name: SchemaName,
         if_exists: bool,
     },
     DropConstraint {
-        name: Arc<str>,
+        name: SchemaName,
         if_exists: bool,
     },
 }

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use retrograph_graph::value::Value;
+
 use super::Plan;
 use super::expression::{
     Arithmetic, Comparison, Expression, PathPart, Projection, Quantifier, Slot, StringTest,
@@ -13,6 +15,8 @@ use super::expression::{
 pub struct Texts<'p> {
     slots: &'p [Arc<str>],
     parameters: &'p [Arc<str>],
+    /// Whether no literal is to be read.
+    is_secret: bool,
 }
 
 impl<'p> Texts<'p> {
@@ -21,6 +25,7 @@ impl<'p> Texts<'p> {
         Self {
             slots: &plan.slot_names,
             parameters: &plan.parameters,
+            is_secret: plan.is_secret,
         }
     }
 
@@ -37,6 +42,11 @@ impl<'p> Texts<'p> {
     /// An expression.
     pub fn expression(&self, expression: &Expression) -> String {
         match expression {
+            Expression::Literal(Value::String(_) | Value::List(_) | Value::Map(_))
+                if self.is_secret =>
+            {
+                "'******'".to_owned()
+            }
             Expression::Literal(value) => value.to_string(),
             Expression::Parameter(place) => {
                 let name = self.parameters.get(usize::from(*place));

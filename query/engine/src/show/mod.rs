@@ -4,6 +4,7 @@
 //! command has no YIELD. So SHOW is planned and run as a call, and `YIELD … WHERE … RETURN …` is what
 //! WITH and RETURN are.
 
+mod administration;
 mod functions;
 mod schema;
 pub(crate) mod server;
@@ -52,10 +53,10 @@ pub(crate) struct Listing {
 /// A row of a listing.
 type Row = Vec<Value>;
 
-/// The listing of a SHOW command.
-pub(crate) fn listing(subject: &ShowSubject, procedures: &Procedures) -> Listing {
+/// The listing of a SHOW command; none if nobody keeps what it lists.
+pub(crate) fn listing(subject: &ShowSubject, procedures: &Procedures) -> Option<Listing> {
     let host = procedures.host();
-    match subject {
+    Some(match subject {
         ShowSubject::Indexes(kind) => schema::indexes(*kind),
         ShowSubject::Constraints(filter) => schema::constraints(*filter),
         ShowSubject::Functions {
@@ -75,8 +76,18 @@ pub(crate) fn listing(subject: &ShowSubject, procedures: &Procedures) -> Listing
             server::databases(host, |database, home| &*database.name == home)
         }
         ShowSubject::Settings => server::settings(host),
-        ShowSubject::CurrentUser => server::current_user(),
-    }
+        ShowSubject::CurrentUser => {
+            administration::current_user(procedures).unwrap_or_else(server::current_user)
+        }
+        ShowSubject::Users => administration::users(procedures)?,
+        ShowSubject::Roles {
+            is_populated,
+            with_users,
+        } => administration::roles(procedures, *is_populated, *with_users)?,
+        ShowSubject::Privileges(of, shown_as) => {
+            administration::privileges(procedures, of, *shown_as)?
+        }
+    })
 }
 
 /// A listing whose rows `rows` finds, given the arguments.

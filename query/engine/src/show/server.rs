@@ -136,7 +136,7 @@ fn setting_row(setting: Setting) -> Row {
     ]
 }
 
-/// `SHOW CURRENT USER`.
+/// `SHOW CURRENT USER` where nobody keeps users.
 pub(super) fn current_user() -> Listing {
     let columns = [
         ("user", Type::String),
@@ -148,7 +148,6 @@ pub(super) fn current_user() -> Listing {
     listing_of("SHOW CURRENT USER", &columns, 5, |context, _| {
         Ok(vec![vec![
             text(&context.caller.user),
-            // The engine does not know what is granted; the server's `user.list` does.
             Value::Null,
             Value::Bool(false),
             Value::Bool(false),

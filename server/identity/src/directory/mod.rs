@@ -23,7 +23,7 @@ use retrograph_server::{Database, DatabaseError};
 pub use keys::ApiKeyInfo;
 pub use roles::RoleGrant;
 pub use tenants::TenantInfo;
-pub use users::UserInfo;
+pub use users::{UserChanges, UserInfo};
 
 use crate::failures::FailedLogins;
 use crate::snapshot::{self, Malformed, Snapshot, User};
@@ -107,6 +107,17 @@ pub enum DirectoryError {
     /// The new password is the old one.
     #[error("the new password is the old one; choose another one")]
     SamePassword,
+}
+
+/// What making something does if there is one of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It fails.
+    Fail,
+    /// It does nothing.
+    Keep,
+    /// It drops the one that is there.
+    Replace,
 }
 
 type Result<T> = std::result::Result<T, DirectoryError>;
@@ -322,6 +333,36 @@ fn check_name(name: &str) -> Result<()> {
         true => Ok(()),
         false => Err(DirectoryError::BadName(name.to_owned())),
     }
+}
+
+/// Whether something is to be made whose name may be taken.
+fn is_to_be_made(
+    existing: Existing,
+    is_taken: bool,
+    what: &'static str,
+    name: &str,
+) -> Result<bool> {
+    match existing {
+        Existing::Fail if is_taken => Err(DirectoryError::Exists {
+            what,
+            name: name.to_owned(),
+        }),
+        Existing::Keep => Ok(!is_taken),
+        Existing::Fail | Existing::Replace => Ok(true),
+    }
+}
+
+/// Names for the record.
+fn quoted<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<String> = names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
+    names.join(", ")
+}
+
+fn texts<S: AsRef<str>>(names: &[S]) -> Value {
+    Value::List(names.iter().map(|name| name.as_ref().into()).collect())
 }
 
 fn known_user<'s>(snapshot: &'s Snapshot, name: &str) -> Result<&'s User> {
