@@ -39,6 +39,7 @@ use crate::prepared::Prepared;
 use crate::show::Host;
 use crate::summary::{Counters, StepProfile, Summary};
 use crate::surroundings::{Caller, Setting, Surroundings};
+use crate::timeline::{Stage, Timeline, measure};
 use crate::turn::{self, Account, Loan};
 
 /// The limits and surroundings of an engine.
@@ -258,6 +259,10 @@ impl Engine {
         admit_text(options, text)?;
         let (prepared, is_plan_cached) = self.prepare(graph, text)?;
         let compiled = Instant::now();
+        let timeline = options.timeline.as_deref();
+        if let Some(timeline) = timeline {
+            timeline.planned(&prepared, is_plan_cached, started);
+        }
         admit(options, &prepared)?;
         let parameters = prepared.parameters(parameters)?;
         let caller = caller_of(options);
@@ -265,7 +270,9 @@ impl Engine {
         let registration = self.host.activity.enter(&caller, now);
         registration.begin_statement(&prepared.text, now);
         let mut limits = self.limits(options, &registration, compiled);
-        begin_turn(options, &mut limits, &prepared, &registration, sink)?;
+        measure(timeline, Stage::Waiting, || {
+            begin_turn(options, &mut limits, &prepared, &registration, sink)
+        })?;
         let run = Run {
             engine: self,
             prepared: &prepared,
@@ -275,6 +282,7 @@ impl Engine {
             caller: &caller,
             is_plan_cached,
             times: [started, compiled],
+            timeline,
         };
         let result = run.alone(graph, options, now, sink);
         turn::end(&limits, &prepared, result.as_ref().err());
@@ -330,6 +338,10 @@ impl Engine {
         admit_text(&transaction.options, text)?;
         let (prepared, is_plan_cached) = self.prepare(&graph, text)?;
         let compiled = Instant::now();
+        let timeline = options.timeline.as_deref();
+        if let Some(timeline) = timeline {
+            timeline.planned(&prepared, is_plan_cached, started);
+        }
         admit(&transaction.options, &prepared)?;
         let access = prepared.plan.access;
         let mut accesses = transaction.accesses.lock();
@@ -345,13 +357,10 @@ impl Engine {
         let registration = &transaction.registration;
         registration.begin_statement(&prepared.text, now);
         let _ended = Ended(registration);
-        begin_turn(
-            &transaction.options,
-            &mut limits,
-            &prepared,
-            registration,
-            sink,
-        )?;
+        measure(timeline, Stage::Waiting, || {
+            let options = &transaction.options;
+            begin_turn(options, &mut limits, &prepared, registration, sink)
+        })?;
         let run = Run {
             engine: self,
             prepared: &prepared,
@@ -361,6 +370,7 @@ impl Engine {
             caller: &caller,
             is_plan_cached,
             times: [started, compiled],
+            timeline,
         };
         let result = run.within(transaction, &graph, now, sink);
         turn::end(&limits, &prepared, result.as_ref().err());
@@ -479,6 +489,8 @@ struct Run<'r> {
     is_plan_cached: bool,
     /// When it was taken up, and when it was compiled.
     times: [Instant; 2],
+    /// Where it is noted what it did.
+    timeline: Option<&'r Timeline>,
 }
 
 /// Parameters that are no larger are not counted.
@@ -696,13 +708,15 @@ impl Run<'_> {
         };
         let out: &mut Sink<'_> = &mut out;
         let entry = Batch::unit(plan.width);
-        let ran = run_nested(
-            &plan.pipeline.steps,
-            &mut working.states,
-            &mut context,
-            entry,
-            out,
-        );
+        let ran = measure(self.timeline, Stage::Executing, || {
+            run_nested(
+                &plan.pipeline.steps,
+                &mut working.states,
+                &mut context,
+                entry,
+                out,
+            )
+        });
         context.note_work();
         let account = &self.limits.account;
         account.produced(rows, context.counters.changes());
@@ -788,7 +802,9 @@ impl Run<'_> {
         if let Some(turn) = turn {
             turn.pause_for_commit();
         }
-        let committed = transaction.commit(options.commit.clone())?;
+        let committed = measure(self.timeline, Stage::Committing, || {
+            transaction.commit(options.commit.clone())
+        })?;
         if let Some(turn) = turn {
             turn.leave();
         }

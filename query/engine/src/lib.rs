@@ -21,6 +21,7 @@ mod schema_items;
 mod show;
 pub mod summary;
 pub mod surroundings;
+pub mod timeline;
 pub mod turn;
 pub mod types;
 
@@ -35,4 +36,5 @@ pub use options::{AsOf, Parameters, RunOptions};
 pub use output::{Collected, Control, Output, RowSink, Views};
 pub use summary::{Counters, StepProfile, Summary};
 pub use surroundings::{Caller, DatabaseDescription, Origin, Setting, Surroundings};
+pub use timeline::{Lap, PlanUsed, Stage, Timeline};
 pub use turn::{Allowance, Arrival, Budget, Finished, Loan, Shortage, Turn, Turns};

@@ -11,6 +11,7 @@ use retrograph_graph::{CommitInfo, Isolation};
 use crate::admission::Admission;
 use crate::exec::CancelToken;
 use crate::surroundings::Origin;
+use crate::timeline::Timeline;
 use crate::turn::Turns;
 
 /// The parameters of a query by name, without the dollar sign.
@@ -49,4 +50,6 @@ pub struct RunOptions {
     pub admission: Option<Arc<dyn Admission>>,
     /// Decides when each statement runs and what it may take; at once and by the engine's limits if absent.
     pub turns: Option<Arc<dyn Turns>>,
+    /// Notes when the statement did what; nothing is noted if absent.
+    pub timeline: Option<Arc<Timeline>>,
 }

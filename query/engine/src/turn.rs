@@ -81,11 +81,16 @@ impl Finished<'_> {
     /// Tells plans apart; equal for plans that differ in literals only.
     #[must_use]
     pub fn plan_hash(&self) -> u64 {
-        let shape = retrograph_cypher::redact(&explain::render(&self.prepared.plan, None));
-        let mut hasher = DefaultHasher::new();
-        shape.hash(&mut hasher);
-        hasher.finish()
+        plan_hash(self.prepared)
     }
+}
+
+/// Tells plans apart; equal for plans that differ in literals only.
+pub(crate) fn plan_hash(prepared: &Prepared) -> u64 {
+    let shape = retrograph_cypher::redact(&explain::render(&prepared.plan, None));
+    let mut hasher = DefaultHasher::new();
+    shape.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Gives turns to the statements of one caller.

@@ -143,6 +143,16 @@ impl Admission {
         self.inside.lock().scheduler.load_of(tenant)
     }
 
+    /// How many queries run and wait, by tenant.
+    #[must_use]
+    pub fn loads(&self) -> Vec<(Arc<str>, u32, u32)> {
+        let inside = self.inside.lock();
+        let loads = inside.scheduler.loads();
+        loads
+            .map(|(name, running, waiting)| (Arc::clone(name), running, waiting))
+            .collect()
+    }
+
     /// The memory of all queries together.
     #[must_use]
     pub const fn memory(&self) -> &Arc<Pool> {

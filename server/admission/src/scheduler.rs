@@ -249,6 +249,12 @@ impl Scheduler {
         side.map_or((0, 0), |side| (side.running, side.waiting))
     }
 
+    /// How many queries run and wait, by tenant.
+    pub fn loads(&self) -> impl Iterator<Item = (&Arc<str>, u32, u32)> {
+        let tenants = self.tenants.iter();
+        tenants.map(|(name, tenant)| (name, tenant.side.running, tenant.side.waiting))
+    }
+
     /// A query is there. It waits until [`Self::dispatch`] names it.
     ///
     /// # Errors

@@ -18,4 +18,6 @@ pub use declaration::{Declaration, Section};
 pub use load::{CONFIG_VARIABLE, Effective, Loaded, Origin, Problem, Sources, load};
 pub use page::page;
 pub use settings::Settings;
-pub use value::{Bytes, CertificateName, LogFormat, LogLevel, Presence, Value, parse_duration};
+pub use value::{
+    Bytes, CertificateName, Endpoint, LogFormat, LogLevel, Presence, Ratio, Value, parse_duration,
+};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::declaration::{Declaration, Section, settings};
 use crate::load::Reader;
-use crate::value::{Bytes, CertificateName, LogFormat, LogLevel, Presence, Value};
+use crate::value::{Bytes, CertificateName, Endpoint, LogFormat, LogLevel, Presence, Ratio, Value};
 
 settings! {
     /// The data and what clients find in it.
@@ -113,6 +113,13 @@ settings! {
         listen: Option<SocketAddr>;
         /// How long a connection may take to its first call that is let in.
         first_call_time: Duration = "30s", from "100ms" to "1h";
+        /// The longest message of a client.
+        message_bytes_max: Bytes = "16MiB", from "64KiB" to "1GiB";
+        /// How long a transaction may wait for its next call; clients may ask for less. Then it is rolled
+        /// back.
+        transaction_idle: Duration = "1m", from "100ms" to "24h";
+        /// Transactions of several queries that may be open.
+        transactions_max: usize = "1000", from "1" to "100000";
     }
 
     /// What the server says of itself on standard error. Never what users write or send: no statements, no
@@ -134,6 +141,19 @@ settings! {
         /// How long a client may take over the head of a request, to come with the next one, and to read
         /// something of an answer.
         client_time: Duration = "10s", from "100ms" to "1h";
+    }
+
+    /// Traces of single requests, sent to an OpenTelemetry collector by OTLP over gRPC. Never values of
+    /// queries, rows or secrets.
+    ["traces"] traces: Traces {
+        /// The collector, such as http://127.0.0.1:4317, or https:// where its certificate is of an authority
+        /// that the system knows. Not set: no traces are kept.
+        endpoint: Option<Endpoint>;
+        /// The share of traces that are kept, of those that no client decided on.
+        sample_ratio: Ratio = "1", from "0" to "1";
+        /// Tell queries as well, without their literals. Names of labels, properties and variables remain, and
+        /// whoever reads traces reads them.
+        query_text: bool = "false";
     }
 }
 

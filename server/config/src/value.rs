@@ -168,6 +168,74 @@ impl Value for Duration {
     }
 }
 
+/// A share of something.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Ratio(pub f64);
+
+impl Value for Ratio {
+    const TYPE: &'static str = "share";
+    const EXPECTED: &'static str = "a share such as 0.1 or 1";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let ratio: f64 = text.parse().ok()?;
+        ratio.is_finite().then_some(Self(ratio))
+    }
+
+    fn from_toml(value: &DeValue<'_>, _folder: &Path) -> Option<Self> {
+        match value.as_float() {
+            Some(float) => Self::from_text(float.as_str()),
+            // Nobody writes more than fits.
+            None => Some(Self(integer(value)? as f64)),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
+/// Where a program listens that is connected to: `http` or `https`, a host and a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for Endpoint {
+    const TYPE: &'static str = "endpoint";
+    const EXPECTED: &'static str =
+        "http:// or https://, a host and a port, such as http://127.0.0.1:4317";
+
+    /// Without a user, a path or a query: what is shown in messages is to hold no secrets.
+    fn from_text(text: &str) -> Option<Self> {
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"))?;
+        let (host, port) = rest.rsplit_once(':')?;
+        let port: u16 = port.parse().ok()?;
+        let is_bracketed = host.starts_with('[') && host.ends_with(']');
+        let is_ip = || {
+            let inner = host.trim_start_matches('[').trim_end_matches(']');
+            inner.parse::<std::net::Ipv6Addr>().is_ok()
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let is_host = match is_bracketed {
+            true => is_ip(),
+            false => !host.is_empty() && host.chars().all(is_name),
+        };
+        (is_host && port > 0).then(|| Self(text.to_owned()))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(&self.0))
+    }
+}
+
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub u64);
@@ -373,6 +441,25 @@ mod tests {
         back::<String>("a \"b\" \\ \u{7}", "\"a \\\"b\\\" \\\\ \\u0007\"");
         back::<SocketAddr>("[::1]:7687", "\"[::1]:7687\"");
         back::<bool>("true", "true");
+        back::<Ratio>("0.25", "0.25");
+        back::<Ratio>("1", "1");
+        back::<Endpoint>("http://127.0.0.1:4317", "\"http://127.0.0.1:4317\"");
+        back::<Endpoint>("https://[::1]:4317", "\"https://[::1]:4317\"");
+        for wrong in ["", "half", "NaN", "inf"] {
+            assert_eq!(Ratio::from_text(wrong), None, "{wrong}");
+        }
+        for wrong in [
+            "127.0.0.1:4317",
+            "http://collector",
+            "http://:4317",
+            "http://collector:0",
+            "http://user:secret@collector:4317",
+            "http://collector:4317/v1/traces",
+            "ftp://collector:4317",
+            "http://[collector]:4317",
+        ] {
+            assert_eq!(Endpoint::from_text(wrong), None, "{wrong}");
+        }
         for wrong in ["", "64 parsecs", "-1", "99999999TiB", "1.5MiB"] {
             assert_eq!(Bytes::from_text(wrong), None, "{wrong}");
         }

@@ -210,7 +210,15 @@ impl Service {
         let service = Arc::clone(self);
         let scraped = tokio::task::spawn_blocking(move || {
             let shared = &service.shared;
-            shared.metrics.scrape(&shared.database, (service.open)())
+            let open = (service.open)();
+            let Shared {
+                database,
+                turns,
+                traces,
+                metrics,
+                ..
+            } = &**shared;
+            metrics.scrape(database, turns, traces, open)
         });
         match scraped.await {
             Ok(metrics) => text(StatusCode::OK, metrics::CONTENT_TYPE, metrics),

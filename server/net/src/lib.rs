@@ -27,6 +27,7 @@ mod socket;
 mod stall;
 mod target;
 pub mod tls;
+pub mod traces;
 mod turns;
 mod workers;
 

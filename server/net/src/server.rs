@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry_otlp::ExporterBuildError;
 use retrograph_identity::DirectoryError;
 use retrograph_server::Database;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +23,7 @@ use crate::metrics::{Metrics, Open};
 use crate::overview;
 use crate::socket::{Socket, keep_alive};
 use crate::tls::{Certificate, TlsError, TlsFiles};
+use crate::traces::{self, Traces};
 use crate::turns::{TurnOptions, Turnstile};
 use crate::workers::{STACK_BYTES, Workers};
 use crate::{bolt, grpc, http};
@@ -69,6 +71,8 @@ pub struct Options {
     pub workers_max: usize,
     /// When statements run and what they may take.
     pub turns: TurnOptions,
+    /// Whom traces are told; none are kept if absent.
+    pub traces: Option<traces::Options>,
 }
 
 impl Options {
@@ -87,6 +91,7 @@ impl Options {
             connections_max: 10_000,
             workers_max: 1_000,
             turns: TurnOptions::default(),
+            traces: None,
         }
     }
 
@@ -166,6 +171,15 @@ pub enum ListenError {
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Traces cannot be told to what was named.
+    #[error("cannot send traces to {endpoint}")]
+    Traces {
+        /// The collector that was named.
+        endpoint: String,
+        /// Why not.
+        #[source]
+        source: ExporterBuildError,
+    },
     /// No threads can be started.
     #[error("cannot start the threads of the server")]
     Runtime(#[source] io::Error),
@@ -179,6 +193,7 @@ pub(crate) struct Shared {
     pub(crate) workers: Arc<Workers>,
     pub(crate) metrics: Metrics,
     pub(crate) turns: Arc<Turnstile>,
+    pub(crate) traces: Traces,
 }
 
 /// Where connections come in.
@@ -265,6 +280,16 @@ impl Server {
                 ..listen_plainly(address)?
             })
         };
+        let traces = match options.traces {
+            None => Traces::default(),
+            Some(options) => {
+                let _entered = runtime.enter();
+                Traces::start(&options).map_err(|source| ListenError::Traces {
+                    endpoint: options.endpoint,
+                    source,
+                })?
+            }
+        };
         let shared = Arc::new(Shared {
             database,
             default_graph: options.default_graph,
@@ -272,6 +297,7 @@ impl Server {
             workers: Workers::new(options.workers_max),
             metrics: Metrics::new(),
             turns: Turnstile::new(&options.turns),
+            traces,
         });
         let connections = Connections::new(options.connections_max);
         for procedure in overview::procedures(&shared.turns) {
@@ -405,6 +431,8 @@ impl Server {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         });
+        // The connection to the collector lives on the runtime.
+        shared.traces.stop();
         runtime.shutdown_timeout(STOP_TIME);
         if let Access::Users(authenticator) = &shared.access {
             report(authenticator.record_failures());

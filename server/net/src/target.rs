@@ -89,6 +89,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// The name of the graph, without a moment.
+    pub const fn graph_name(&self) -> &Arc<str> {
+        &self.graph_name
+    }
+
     /// What a transaction on it is run with.
     pub fn options(&self, terms: Terms, caller: &Caller) -> Result<RunOptions, Failure> {
         let impersonated = terms.impersonated.as_deref();

@@ -10,12 +10,13 @@
 //! Statements by which people find out what is wrong and end it (SHOW and TERMINATE TRANSACTIONS,
 //! procedures for administrators) do not wait.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use retrograph_admission::{
-    Admission, Permit, Pool, Rejected, Requester, Settings, SlowLog, SlowQuery, Usage, Wait,
+    Admission, Permit, Pool, Rejected, Requester, Settings, SlowLog, SlowQuery, Units, Usage, Wait,
 };
 use retrograph_engine::{
     Allowance, Arrival, Budget, CancelToken, Finished, QueryError, Shortage, Turn, Turns as Giver,
@@ -24,6 +25,7 @@ use retrograph_graph::clock::{Clock, MachineClock};
 use tracing::warn;
 
 use crate::identity::Identity;
+use crate::metrics::Tenants;
 
 /// How many slow queries are kept.
 const SLOW_QUERIES_MAX: usize = 1_000;
@@ -59,6 +61,10 @@ impl Default for TurnOptions {
 pub(crate) struct Turnstile {
     pub(crate) admission: Arc<Admission>,
     pub(crate) slow: SlowLog,
+    /// What is counted of each tenant.
+    pub(crate) tenants: Tenants,
+    /// How many queries have failed as there was no memory left for them.
+    pub(crate) starved: AtomicU64,
 }
 
 impl Turnstile {
@@ -66,6 +72,8 @@ impl Turnstile {
         Arc::new(Self {
             admission: Admission::new(&options.admission),
             slow: SlowLog::new(options.slow_query, SLOW_QUERIES_MAX),
+            tenants: Tenants::default(),
+            starved: AtomicU64::new(0),
         })
     }
 
@@ -254,7 +262,15 @@ impl Turn for Statement {
         progress.cancel = arrival.cancel.map(Option::<&CancelToken>::cloned);
         if !arrival.only_call.is_some_and(does_not_wait) {
             let admission = &self.turnstile.admission;
-            let permit = progress.wait(|wait| admission.enter(&self.requester, wait))?;
+            let entered = progress.wait(|wait| admission.enter(&self.requester, wait));
+            let permit = entered.inspect_err(|error| {
+                let counts = self.turnstile.tenants.of(&self.requester.tenant);
+                let count = match error {
+                    QueryError::Overloaded { .. } => &counts.rejected,
+                    _ => &counts.failed,
+                };
+                count.fetch_add(1, Ordering::Relaxed);
+            })?;
             progress.stage = Stage::Running(permit);
         }
         progress.begun = Some(Instant::now());
@@ -312,7 +328,7 @@ impl Turn for Statement {
         let mut progress = self.progress.lock();
         let stage = std::mem::replace(&mut progress.stage, Stage::New);
         let units = match stage {
-            Stage::New => retrograph_admission::Units::default(),
+            Stage::New => Units::default(),
             Stage::Running(permit) | Stage::Paused(permit) | Stage::Left(permit) => {
                 permit.finish(Usage {
                     scanned: finished.scanned,
@@ -322,6 +338,7 @@ impl Turn for Statement {
                 })
             }
         };
+        self.count(units, finished.error);
         // What its client took is the client's.
         let ended = progress.left.unwrap_or_else(Instant::now);
         let time = (ended - progress.arrived).saturating_sub(progress.idle);
@@ -349,6 +366,31 @@ impl Turn for Statement {
         drop(progress);
         tell(&record);
         slow.record(record);
+    }
+}
+
+impl Statement {
+    /// Counts it, now that it is over.
+    fn count(&self, units: Units, error: Option<&QueryError>) {
+        let counts = self.turnstile.tenants.of(&self.requester.tenant);
+        counts.charge(units);
+        let count = match error {
+            None => &counts.done,
+            Some(_) => &counts.failed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        if error.is_some_and(is_starved) {
+            self.turnstile.starved.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a query failed for want of memory.
+fn is_starved(error: &QueryError) -> bool {
+    match error {
+        QueryError::OutOfMemory { .. } | QueryError::OverBudget { .. } => true,
+        QueryError::AfterCommits { error, .. } => is_starved(error),
+        _ => false,
     }
 }
 

@@ -747,3 +747,19 @@ fn components_are_those_of_the_vendor_only_where_a_compatible_name_is_asked_for(
     let (rows, _) = compatible.client().query(text);
     assert_eq!(rows, [vec!["Neo4j Kernel".into(), "5.26.0".into()]]);
 }
+
+/// What a client does not take is not kept for ever: the query ends, and its worker is free.
+#[test]
+fn a_client_that_takes_nothing_is_let_go() {
+    let fixture = Fixture::with(|options| bolt(options).stall = Duration::from_millis(200));
+    let mut client = fixture.client();
+    client.send(&[run(ENDLESS_ROWS), Request::Pull(Portion::ALL)]);
+    client.success();
+    while fixture.database.engine().open_transactions() > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // The connection with it; others are served.
+    let mut rest = Vec::new();
+    let _ = client.socket.read_to_end(&mut rest);
+    assert_eq!(fixture.client().int("RETURN 1"), 1);
+}

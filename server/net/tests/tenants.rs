@@ -7,7 +7,7 @@ mod fixture;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fixture::{Client, Fixture, run, run_with};
+use fixture::{Client, Fixture, assert_tells, run, run_with, scrape};
 use retrograph_bolt::message::request::{
     AuthToken, Extra, NotificationFilter, Portion, Request, Route,
 };
@@ -397,4 +397,66 @@ fn transactions_and_slow_queries_are_ones_own_but_for_administrators() {
         Request::Pull(Portion::ALL),
         Request::Commit,
     ]);
+}
+
+#[test]
+fn metrics_tell_what_the_queries_of_each_tenant_come_to() {
+    let fixture = server(|options| {
+        options.http.metrics = Some("127.0.0.1:0".parse().unwrap());
+        options.turns.admission.memory_bytes_max = 8 << 20;
+        options.turns.admission.wait_max = Duration::ZERO;
+    });
+    let mut root = logged_in(&fixture, "root");
+    let mut ana = logged_in(&fixture, "ana");
+    outcome(&mut ana, "RETURN 1", on("a")).unwrap();
+    outcome(&mut ana, "UNWIND [0] AS x RETURN 1 / x", on("a")).unwrap_err();
+    outcome(&mut ana, HEAVY, on("a")).unwrap_err();
+    let limits = "CALL tenant.setLimits('acme', {concurrent: 1, queued: 0})";
+    administer(&mut root, limits);
+    ana.send(&[run_with(ENDLESS, on("a")), Request::Pull(Portion::ALL)]);
+    ana.success();
+    let mut art = logged_in(&fixture, "art");
+    let told = scrape(fixture.http[0]);
+    for line in [
+        "retrograph_tenant_queries_total{tenant=\"acme\",end=\"done\"} 1",
+        "retrograph_tenant_queries_total{tenant=\"acme\",end=\"failed\"} 2",
+        "retrograph_tenant_queries_total{tenant=\"acme\",end=\"rejected\"} 0",
+        "retrograph_query_memory_bytes_max 8388608",
+        "retrograph_query_memory_refused_total 1",
+        "retrograph_trace_spans_total{end=\"sent\"} 0",
+    ] {
+        assert_tells(&told, line);
+    }
+    outcome(&mut art, "RETURN 1", on("a")).unwrap_err();
+    let is_running = "retrograph_tenant_running{tenant=\"acme\"} 1";
+    let told = loop {
+        let told = scrape(fixture.http[0]);
+        if told.lines().any(|line| line == is_running) {
+            break told;
+        }
+        std::thread::yield_now();
+    };
+    for line in [
+        "retrograph_queries_running 1",
+        "retrograph_queries_waiting 0",
+        "retrograph_tenant_waiting{tenant=\"acme\"} 0",
+        "retrograph_tenant_queries_total{tenant=\"acme\",end=\"rejected\"} 1",
+        // Administrators' queries about tenants belong to theirs, and do not wait.
+        "retrograph_tenant_running{tenant=\"main\"} 0",
+    ] {
+        assert_tells(&told, line);
+    }
+    let name = "retrograph_tenant_units_total{tenant=\"acme\"} ";
+    let units = told.lines().find_map(|line| line.strip_prefix(name));
+    // One for each, and what they did.
+    assert!(units.unwrap().parse::<f64>().unwrap() >= 3.0, "{told}");
+    ana.reset_running();
+    let mut all: Vec<&str> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("retrograph_tenant_running{tenant=\""))
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    all.sort_unstable();
+    // Of the third nobody has run anything.
+    assert_eq!(all, ["acme", "main"]);
 }

@@ -8,6 +8,7 @@ use retrograph_config::{Bytes, Settings};
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures, read_issuers};
 use retrograph_net::{
     Access, AdmissionSettings, Options, Server, TurnOptions, allow_open_files, bolt, grpc, http,
+    traces,
 };
 use retrograph_server::{Database, DatabaseError};
 use tracing::{info, warn};
@@ -75,15 +76,8 @@ pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failur
 /// What the settings say about serving.
 fn options(settings: &Settings, access: Access) -> Options {
     Options {
-        bolt: Some(bolt::Options {
-            stall: settings.server.stall,
-            ..bolt_options(&settings.bolt)
-        }),
-        grpc: settings.grpc.listen.map(|listen| grpc::Options {
-            first_call_time: settings.grpc.first_call_time,
-            stall: settings.server.stall,
-            ..grpc::Options::new(listen)
-        }),
+        bolt: Some(bolt_options(settings)),
+        grpc: grpc_options(settings),
         http: http::Options {
             listen: settings.http.listen,
             metrics: settings.http.metrics,
@@ -96,6 +90,7 @@ fn options(settings: &Settings, access: Access) -> Options {
         connections_max: connections_max(settings.server.connections_max),
         workers_max: settings.server.workers_max,
         turns: turns(&settings.admission),
+        traces: trace_options(&settings.traces),
         ..Options::new(access)
     }
 }
@@ -132,7 +127,31 @@ fn turns(settings: &retrograph_config::settings::Admission) -> TurnOptions {
     }
 }
 
-fn bolt_options(settings: &retrograph_config::settings::Bolt) -> bolt::Options {
+fn trace_options(settings: &retrograph_config::settings::Traces) -> Option<traces::Options> {
+    let endpoint = settings.endpoint.as_ref()?;
+    Some(traces::Options {
+        endpoint: endpoint.as_str().to_owned(),
+        sample_ratio: settings.sample_ratio.0,
+        tells_text: settings.query_text,
+    })
+}
+
+fn grpc_options(settings: &Settings) -> Option<grpc::Options> {
+    let of = &settings.grpc;
+    let listen = of.listen?;
+    Some(grpc::Options {
+        listen,
+        first_call_time: of.first_call_time,
+        message_bytes_max: of.message_bytes_max.size(),
+        stall: settings.server.stall,
+        transaction_idle: of.transaction_idle,
+        transactions_max: of.transactions_max,
+    })
+}
+
+fn bolt_options(settings: &Settings) -> bolt::Options {
+    let stall = settings.server.stall;
+    let settings = &settings.bolt;
     let mut options = bolt::Options::new(settings.listen);
     if settings.compatible_agent {
         options = options.with_compatible_agent();
@@ -152,6 +171,7 @@ fn bolt_options(settings: &retrograph_config::settings::Bolt) -> bolt::Options {
     bolt::Options {
         advertised: settings.advertise.clone(),
         worker_idle: settings.worker_idle,
+        stall,
         kept_bytes_max: settings.kept_bytes_max.size(),
         limits,
         ..options
@@ -183,4 +203,86 @@ fn users(database: &Arc<Database>, issuers: Option<&Path>) -> Result<Access, Fai
         database.engine().register_procedure(procedure);
     }
     Ok(Access::Users(authenticator))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use retrograph_config::{Sources, load};
+
+    use super::*;
+
+    fn settings(flags: &[(&str, &str)]) -> Settings {
+        let sources = Sources {
+            flags: flags.iter().map(|(k, v)| ((*k).into(), v.into())).collect(),
+            ..Sources::default()
+        };
+        let loaded = load(&sources);
+        loaded.settings.expect("nothing is wrong with them")
+    }
+
+    fn open() -> Access {
+        Access::Open {
+            actor: "test".into(),
+        }
+    }
+
+    #[test]
+    fn limits_reach_the_protocols_they_are_about() {
+        let set = settings(&[
+            ("server.stall", "3s"),
+            ("grpc.listen", "127.0.0.1:0"),
+            ("grpc.message_bytes_max", "1MiB"),
+            ("grpc.transaction_idle", "5s"),
+            ("grpc.transactions_max", "7"),
+            ("traces.endpoint", "http://collector:4317"),
+            ("traces.sample_ratio", "0.25"),
+            ("traces.query_text", "true"),
+        ]);
+        let options = options(&set, open());
+        let bolt = options.bolt.expect("it is always spoken");
+        assert_eq!(bolt.stall, Duration::from_secs(3));
+        let grpc = options.grpc.expect("it has an address");
+        assert_eq!(grpc.stall, Duration::from_secs(3));
+        assert_eq!(grpc.message_bytes_max, 1 << 20);
+        assert_eq!(grpc.transaction_idle, Duration::from_secs(5));
+        assert_eq!(grpc.transactions_max, 7);
+        let traces = traces::Options {
+            endpoint: "http://collector:4317".to_owned(),
+            sample_ratio: 0.25,
+            tells_text: true,
+        };
+        assert_eq!(options.traces, Some(traces));
+    }
+
+    /// What a server does whose owner sets nothing is what one does that is started by a program.
+    #[test]
+    fn defaults_are_declared_as_they_are() {
+        let listen = "127.0.0.1:0".parse().expect("an address");
+        let options = options(&settings(&[("grpc.listen", "127.0.0.1:0")]), open());
+        assert_eq!(options.traces, None);
+        let grpc = options.grpc.expect("it has an address");
+        let usual = grpc::Options::new(listen);
+        assert_eq!(
+            (
+                grpc.message_bytes_max,
+                grpc.stall,
+                grpc.transaction_idle,
+                grpc.transactions_max
+            ),
+            (
+                usual.message_bytes_max,
+                usual.stall,
+                usual.transaction_idle,
+                usual.transactions_max
+            )
+        );
+        let bolt = options.bolt.expect("it is always spoken");
+        let usual = bolt::Options::new(listen);
+        assert_eq!(
+            (bolt.stall, bolt.worker_idle, bolt.kept_bytes_max),
+            (usual.stall, usual.worker_idle, usual.kept_bytes_max)
+        );
+    }
 }

@@ -5,11 +5,13 @@
 //! | `as_of` | an instant as text or datetime, or a version as integer |
 //! | `isolation` | `serializable` (as ever) or `snapshot` |
 //! | `source`, `activity`, `purpose` | text that is recorded with the commit |
+//! | `traceparent`, `tracestate` | the client's span of which it is part, as W3C Trace Context writes it |
 //!
 //! `valid_at` and `receipt` are refused, as nothing answers to them yet. Other keys are the client's own.
 
 use std::sync::Arc;
 
+use opentelemetry::trace::SpanContext;
 use retrograph_bolt::Failure;
 use retrograph_bolt::failure::code;
 use retrograph_bolt::message::request::{Extra, Mode};
@@ -21,6 +23,7 @@ use retrograph_graph::value::Value;
 
 use super::parameters;
 use crate::target::{Terms, instant_of, read_instant};
+use crate::traces;
 
 /// The terms of a transaction.
 pub fn terms(extra: &Extra) -> Result<Terms, Failure> {
@@ -57,6 +60,15 @@ pub fn terms(extra: &Extra) -> Result<Terms, Failure> {
         impersonated: extra.impersonated.clone(),
         metadata: (!metadata.is_empty()).then(|| Arc::new(attached)),
     })
+}
+
+/// The client's span of which the transaction is part, if it names one.
+pub fn parent(extra: &Extra) -> Option<SpanContext> {
+    let text = |key| match extra.metadata.get(key) {
+        Some(retrograph_bolt::Value::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    traces::parent(text("traceparent")?, text("tracestate"))
 }
 
 fn bad(key: &str, problem: &str) -> Failure {

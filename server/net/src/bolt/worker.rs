@@ -18,9 +18,11 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::opened::Opened;
 use super::stream::{self, Ended, Finished, Stream};
 use super::{extra, parameters, summaries};
+use crate::identity::Identity;
 use crate::metrics::{End, Register, Requests};
 use crate::server::Shared;
 use crate::target::{Caller, Target, Targets};
+use crate::traces::{self, About};
 use crate::{bookmark, failures};
 
 /// How long clients may keep a routing table.
@@ -260,6 +262,8 @@ struct Transaction {
     deadline: Option<(Instant, Duration)>,
     notifications: NotificationFilter,
     origin: Origin,
+    /// Its span, if its trace is kept.
+    span: Option<traces::Transaction>,
 }
 
 /// See the module.
@@ -368,8 +372,8 @@ impl Worker {
         self.outbox.send(Vec::new(), Some(outcome))
     }
 
-    /// The target of a transaction and how it is run.
-    fn prepare(&mut self, extra: &Extra) -> Result<(Target, RunOptions), Failure> {
+    /// The target of a transaction, how it is run, and whose rights count.
+    fn prepare(&mut self, extra: &Extra) -> Result<(Target, RunOptions, Identity), Failure> {
         let terms = extra::terms(extra)?;
         let identity = self
             .client
@@ -377,11 +381,18 @@ impl Worker {
             .acting_as(extra.impersonated.as_deref())?;
         let target = self.targets.find(extra.database.as_deref(), &identity)?;
         let options = target.options(terms, &self.client.caller)?;
-        Ok((target, options))
+        Ok((target, options, identity))
     }
 
     fn begin(&mut self, extra: &Extra) -> Result<Map, Failure> {
-        let (target, options) = self.prepare(extra)?;
+        let (target, options, identity) = self.prepare(extra)?;
+        let about = About {
+            target: &target,
+            caller: &self.client.caller,
+            identity: &identity,
+        };
+        let traces = &self.shared.traces;
+        let span = traces.transaction(|| extra::parent(extra), &about);
         let deadline = options
             .timeout
             .and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
@@ -402,6 +413,7 @@ impl Worker {
             deadline,
             notifications: extra.notifications.or(&self.client.notifications),
             origin,
+            span,
         });
         Ok(answer)
     }
@@ -415,10 +427,11 @@ impl Worker {
         let Some(transaction) = self.transaction.take() else {
             return Err(Failure::invalid("no transaction is open"));
         };
-        let committed = transaction
-            .open
-            .commit()
-            .map_err(|error| failures::of_query(&error, ""))?;
+        let committed = match transaction.span {
+            Some(span) => span.commit(|| transaction.open.commit()),
+            None => transaction.open.commit(),
+        };
+        let committed = committed.map_err(|error| failures::of_query(&error, ""))?;
         let mut answer = Map::new();
         if let Some(bookmark) = bookmark::of(&transaction.target.graph, committed.version) {
             answer.insert("bookmark".to_owned(), bookmark.into());
@@ -481,13 +494,30 @@ impl Worker {
         let tells_database = autocommit.is_some() && self.tells_database(&run.extra);
         let engine = self.shared.database.engine();
         let (target, filter) = match (&autocommit, &self.transaction) {
-            (Some((target, _)), _) => {
+            (Some((target, ..)), _) => {
                 let filter = run.extra.notifications.or(&self.client.notifications);
                 (target, filter)
             }
             (None, Some(transaction)) => (&transaction.target, transaction.notifications.clone()),
             (None, None) => return failed(&self.outbox, Failure::invalid("nothing is open")),
         };
+        let span = match (&autocommit, &self.transaction) {
+            (Some((target, _, identity)), _) => {
+                let about = About {
+                    target,
+                    caller: &self.client.caller,
+                    identity,
+                };
+                let traces = &self.shared.traces;
+                traces.statement(|| extra::parent(&run.extra), true, &about)
+            }
+            (None, Some(transaction)) => transaction
+                .span
+                .as_ref()
+                .and_then(traces::Transaction::statement),
+            (None, None) => None,
+        };
+        let timeline = span.as_ref().map(traces::Statement::timeline);
         let mut stream = Stream::new(
             &mut self.inbox,
             &self.outbox,
@@ -500,9 +530,10 @@ impl Worker {
         stream.tells_database = tells_database;
         stream.kept_bytes_max = self.client.kept_bytes_max;
         let ran: Result<Summary, QueryError> = match (&autocommit, &self.transaction) {
-            (Some((target, options)), _) => {
+            (Some((target, options, _)), _) => {
                 let options = RunOptions {
                     cancel: Some(cancel),
+                    timeline,
                     ..options.clone()
                 };
                 stream.deadline = options
@@ -524,6 +555,7 @@ impl Worker {
                         .deadline
                         .map(|(at, _)| at.saturating_duration_since(Instant::now())),
                     origin: transaction.origin.clone(),
+                    timeline,
                     ..RunOptions::default()
                 };
                 engine.run_in(
@@ -536,6 +568,9 @@ impl Worker {
             }
             (None, None) => Err(QueryError::Cancelled),
         };
+        if let Some(span) = span {
+            span.end(&run.query, ran.as_ref());
+        }
         match ran {
             Ok(summary) => {
                 let summary = summaries::of(

@@ -16,8 +16,10 @@ use super::outlet::{Inlet, Outlet, lost, pair};
 use super::service::Options;
 use super::status;
 use super::transactions::Open;
+use crate::identity::Identity;
 use crate::server::Shared;
 use crate::target::{Target, Terms};
+use crate::traces::{self, About};
 use crate::workers::Place;
 
 /// The services.
@@ -125,6 +127,17 @@ impl Api {
         graph: &str,
         terms: Terms,
     ) -> Result<(Target, RunOptions), Status> {
+        let (target, options, _) = self.target_of(call, graph, terms)?;
+        Ok((target, options))
+    }
+
+    /// The same, and whose rights count.
+    pub fn target_of(
+        &self,
+        call: &Call,
+        graph: &str,
+        terms: Terms,
+    ) -> Result<(Target, RunOptions, Identity), Status> {
         let named = (!graph.is_empty()).then_some(graph);
         let refused = |failure: Failure| status::of(&failure);
         let caller = &call.session.caller;
@@ -135,7 +148,23 @@ impl Api {
         let target = found.map_err(refused)?;
         let mut options = target.options(terms, caller).map_err(refused)?;
         options.timeout = call.shorten(options.timeout);
-        Ok((target, options))
+        Ok((target, options, identity))
+    }
+
+    /// Begins the span of a query in that of its call, if the trace is kept.
+    pub fn span(
+        &self,
+        call: &Call,
+        target: &Target,
+        identity: &Identity,
+    ) -> Option<traces::Statement> {
+        let about = About {
+            target,
+            caller: &call.session.caller,
+            identity,
+        };
+        let parent = || call.session.span.clone();
+        self.shared.traces.statement(parent, false, &about)
     }
 
     /// The rows of a statement, all at once.

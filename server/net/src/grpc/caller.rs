@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use opentelemetry::trace::SpanContext;
 use parking_lot::Mutex;
 use retrograph_bolt::Failure;
 use retrograph_bolt::failure::code;
@@ -31,6 +32,8 @@ pub struct Session {
     pub caller: Caller,
     /// Finds graphs for the connection.
     pub targets: Arc<Mutex<Targets>>,
+    /// The span of the call, if traces are kept.
+    pub span: Option<SpanContext>,
 }
 
 /// A call.

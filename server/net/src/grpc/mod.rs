@@ -17,6 +17,8 @@ mod caller;
 mod changes;
 mod elements;
 mod jobs;
+mod methods;
+mod observed;
 mod outlet;
 mod page;
 mod query;

@@ -22,6 +22,7 @@ use crate::bookmark;
 use crate::failures::Source;
 use crate::identity::Identity;
 use crate::target::Target;
+use crate::traces::Statement;
 
 /// Rows are sent once they have this many bytes.
 const BATCH_BYTES: usize = 64 << 10;
@@ -44,15 +45,20 @@ impl Query for Api {
         let (graph, terms) = terms::read(request.options)?;
         let called = call.clone();
         self.stream(&called, CancelToken::new(), move |api, outlet| {
-            let (target, options) = api.target(&call, &graph, terms)?;
+            let (target, options, identity) = api.target_of(&call, &graph, terms)?;
+            let span = api.span(&call, &target, &identity);
             let options = RunOptions {
                 cancel: Some(outlet.cancel().clone()),
+                timeline: span.as_ref().map(Statement::timeline),
                 ..options
             };
             let running = api.register(&call, outlet.cancel());
             let mut rows = Rows::new(outlet, running.id.clone(), &target);
             let engine = api.shared.database.engine();
             let ran = engine.run(&target.graph, text.full(), &parameters, &options, &mut rows);
+            if let Some(span) = span {
+                span.end(text.full(), ran.as_ref());
+            }
             let summary = rows.end(ran, &text)?;
             let mut told = summary_of(&summary);
             told.bookmark = summary

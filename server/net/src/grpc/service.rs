@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use opentelemetry::trace::SpanContext;
 use parking_lot::Mutex;
 use retrograph_bolt::Failure;
 use retrograph_proto::v1::admin_server::AdminServer;
@@ -34,6 +35,8 @@ use tracing::info;
 
 use super::api::Api;
 use super::caller::{Recognised, Session, authorization, credentials, hash};
+use super::methods::Methods;
+use super::observed::Observed;
 use super::status;
 use crate::client_certificate::Certified;
 use crate::connections::Refusal;
@@ -41,6 +44,7 @@ use crate::identity::Identity;
 use crate::server::Shared;
 use crate::socket::Socket;
 use crate::target::{Caller, Targets};
+use crate::traces;
 
 /// How often a connection on which nothing happens is asked whether it is still there, and how long it may
 /// take to say so.
@@ -104,6 +108,7 @@ pub(crate) struct Service {
     shared: Arc<Shared>,
     first_call_time: Duration,
     handlers: HashMap<&'static str, Handler>,
+    methods: Methods,
     health: HealthReporter,
     /// How many connections there have been.
     count: AtomicU64,
@@ -169,6 +174,7 @@ impl Service {
             put(&mut handlers, server);
         }
         Self {
+            methods: Methods::new(&shared.metrics.requests),
             shared,
             first_call_time,
             handlers,
@@ -283,8 +289,34 @@ where
     handlers.insert(S::NAME, Box::new(handler));
 }
 
+/// The client's span of which a call is part, if it names one.
+fn parent(headers: &http::HeaderMap) -> Option<SpanContext> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    traces::parent(text("traceparent")?, text("tracestate"))
+}
+
 impl Connection {
-    async fn answer(&self, mut request: Called) -> Answered {
+    async fn answer(&self, request: Called) -> http::Response<Observed> {
+        let came = Instant::now();
+        let method = self.service.methods.of(request.uri().path());
+        let mut span = None;
+        let answered = self
+            .answer_unobserved(request, |headers, identity| {
+                let named = method.traced.as_ref()?;
+                let traces = &self.service.shared.traces;
+                span = traces.call(|| parent(headers), named, identity, came);
+                span.as_ref().map(traces::Call::context)
+            })
+            .await;
+        Observed::answer(answered, &method.requests, came, span)
+    }
+
+    /// `begin_span` is told who calls once that is known: nobody else has anything traced.
+    async fn answer_unobserved(
+        &self,
+        mut request: Called,
+        begin_span: impl FnOnce(&http::HeaderMap, &Identity) -> Option<SpanContext> + Send,
+    ) -> Answered {
         if let Some(refusal) = self.refusal {
             let message = refusal.to_string();
             let status = Code::Unavailable;
@@ -304,7 +336,13 @@ impl Connection {
                 Err(status) => return status.into_http(),
                 Ok(caller) => {
                     let targets = Arc::clone(&self.targets);
-                    request.extensions_mut().insert(Session { caller, targets });
+                    let span = begin_span(request.headers(), &caller.identity);
+                    let session = Session {
+                        caller,
+                        targets,
+                        span,
+                    };
+                    request.extensions_mut().insert(session);
                 }
             }
         }

@@ -20,7 +20,9 @@ use super::outlet::Inlet;
 use super::query::{Rows, Text, part, summary_of};
 use super::{status, terms, values};
 use crate::bookmark;
+use crate::identity::Identity;
 use crate::target::Target;
+use crate::traces::Statement;
 
 /// How long a call waits for a query of the transaction to end that was cancelled.
 const ENDING_TIME: Duration = Duration::from_secs(10);
@@ -36,6 +38,8 @@ struct Entry {
     /// Who began it.
     owner: Arc<str>,
     target: Target,
+    /// Whose rights count.
+    identity: Identity,
     origin: Origin,
     /// How long it may wait for its next call.
     idle: Duration,
@@ -221,7 +225,7 @@ impl Transactions for Api {
         let longest = self.options.transaction_idle;
         let idle = wanted.map_or(longest, |wanted| wanted.min(longest));
         let begun = self.work(move |api| {
-            let (target, options) = api.target(&call, &graph, terms)?;
+            let (target, options, identity) = api.target_of(&call, &graph, terms)?;
             let now = Instant::now();
             let deadline = options.timeout.and_then(|limit| now.checked_add(limit));
             let origin = options.origin.clone();
@@ -241,6 +245,7 @@ impl Transactions for Api {
             let entry = Arc::new(Entry {
                 owner: call.session.caller.identity.actor(),
                 target,
+                identity,
                 origin,
                 idle,
                 deadline,
@@ -280,6 +285,7 @@ impl Transactions for Api {
                 return Err(over(&id));
             };
             let entry = &taken.entry;
+            let span = api.span(&call, &entry.target, &entry.identity);
             let rest = entry
                 .deadline
                 .map(|at| at.saturating_duration_since(Instant::now()));
@@ -287,12 +293,16 @@ impl Transactions for Api {
                 cancel: Some(outlet.cancel().clone()),
                 timeout: call.shorten(rest),
                 origin: entry.origin.clone(),
+                timeline: span.as_ref().map(Statement::timeline),
                 ..RunOptions::default()
             };
             let running = api.register(&call, outlet.cancel());
             let mut rows = Rows::new(outlet, running.id.clone(), &entry.target);
             let engine = api.shared.database.engine();
             let ran = engine.run_in(open, text.full(), &parameters, &options, &mut rows);
+            if let Some(span) = span {
+                span.end(text.full(), ran.as_ref());
+            }
             let ended = rows.end(ran, &text);
             // Before the client is told, so that it can go on at once.
             taken.give_back();

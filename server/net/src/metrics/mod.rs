@@ -2,10 +2,11 @@
 //!
 //! Requests are counted where they end ([`Requests`]), by atomics. Everything else is read from where it
 //! is when somebody asks: what nobody asks for costs nothing. No label holds what a user wrote, but for the
-//! names of graphs.
+//! names of graphs and tenants.
 
 mod exposition;
 mod requests;
+mod tenants;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -14,6 +15,10 @@ pub use exposition::CONTENT_TYPE;
 use exposition::{Exposition, Kind};
 pub use requests::{End, Register, Requests};
 use retrograph_server::{Database, GraphStatistics};
+pub use tenants::Tenants;
+
+use crate::traces::Traces;
+use crate::turns::Turnstile;
 
 /// What a server counts.
 pub struct Metrics {
@@ -44,7 +49,13 @@ impl Metrics {
     }
 
     /// All there is to tell now.
-    pub fn scrape(&self, database: &Database, open: Open) -> String {
+    pub fn scrape(
+        &self,
+        database: &Database,
+        turns: &Turnstile,
+        traces: &Traces,
+        open: Open,
+    ) -> String {
         let mut out = Exposition::default();
         self.write_process(&mut out);
         self.requests.write(&mut out);
@@ -55,6 +66,8 @@ impl Metrics {
             self.failed_logins.load(Ordering::Relaxed) as f64,
         );
         write_open(&mut out, database, open);
+        write_queries(&mut out, turns);
+        write_traces(&mut out, traces);
         write_engine(&mut out, database);
         write_storage(&mut out, database);
         out.finish()
@@ -106,6 +119,56 @@ fn write_open(out: &mut Exposition, database: &Database, open: Open) {
         ),
     ] {
         out.single(name, Kind::Gauge, help, value as f64);
+    }
+}
+
+/// What queries do and take, together and by tenant.
+fn write_queries(out: &mut Exposition, turns: &Turnstile) {
+    let admission = &turns.admission;
+    let (running, waiting) = admission.load();
+    let memory = admission.memory();
+    for (name, help, value) in [
+        (
+            "retrograph_queries_running",
+            "Queries that run.",
+            u64::from(running),
+        ),
+        (
+            "retrograph_queries_waiting",
+            "Queries that wait for their turn.",
+            waiting as u64,
+        ),
+        (
+            "retrograph_query_memory_bytes",
+            "Memory that queries hold.",
+            memory.bytes() as u64,
+        ),
+        (
+            "retrograph_query_memory_bytes_max",
+            "Memory that queries may hold.",
+            memory.bytes_max() as u64,
+        ),
+    ] {
+        out.single(name, Kind::Gauge, help, value as f64);
+    }
+    out.single(
+        "retrograph_query_memory_refused_total",
+        Kind::Counter,
+        "Queries that failed as there was no memory left for them.",
+        turns.starved.load(Ordering::Relaxed) as f64,
+    );
+    turns.tenants.write(out, &admission.loads());
+}
+
+fn write_traces(out: &mut Exposition, traces: &Traces) {
+    let told = traces.told();
+    let mut family = out.family(
+        "retrograph_trace_spans_total",
+        Kind::Counter,
+        "Spans that were sent to the collector, by whether it took them.",
+    );
+    for (end, count) in [("sent", told.sent), ("lost", told.lost)] {
+        family.sample("", &[("end", end)], count as f64);
     }
 }
 

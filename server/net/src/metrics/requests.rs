@@ -1,5 +1,6 @@
 //! Requests by what they ask for: how many, how they ended, how long they took.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -54,7 +55,7 @@ impl End {
 /// Requests of one kind. Counting one costs three additions to atomics.
 pub struct Requests {
     protocol: &'static str,
-    request: &'static str,
+    request: Cow<'static, str>,
     ends: [AtomicU64; ENDS.len()],
     /// Those that took at most so long, but longer than the bound before; the last one has no bound.
     times: [AtomicU64; BOUNDS_US.len() + 1],
@@ -62,7 +63,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    fn new(protocol: &'static str, request: &'static str) -> Self {
+    fn new(protocol: &'static str, request: Cow<'static, str>) -> Self {
         Self {
             protocol,
             request,
@@ -90,11 +91,16 @@ pub struct Register {
 
 impl Register {
     /// The counters of a kind of request, to be kept by whoever counts.
-    pub fn requests(&self, protocol: &'static str, request: &'static str) -> Arc<Requests> {
+    pub fn requests(
+        &self,
+        protocol: &'static str,
+        request: impl Into<Cow<'static, str>>,
+    ) -> Arc<Requests> {
+        let request = request.into();
         let mut kinds = self.kinds.lock();
         let known = kinds
             .iter()
-            .find(|kind| (kind.protocol, kind.request) == (protocol, request));
+            .find(|kind| kind.protocol == protocol && kind.request == request);
         if let Some(known) = known {
             return Arc::clone(known);
         }
@@ -115,7 +121,7 @@ impl Register {
             for (end, name) in ENDS {
                 let labels = [
                     ("protocol", kind.protocol),
-                    ("request", kind.request),
+                    ("request", &*kind.request),
                     ("end", name),
                 ];
                 let count = kind.ends[end as usize].load(Ordering::Relaxed);
@@ -128,7 +134,7 @@ impl Register {
             "How long requests took, without the time they waited for their client.",
         );
         for kind in &*kinds {
-            let labels = [("protocol", kind.protocol), ("request", kind.request)];
+            let labels = [("protocol", kind.protocol), ("request", &*kind.request)];
             let mut count = 0;
             for (place, time) in kind.times.iter().enumerate() {
                 count += time.load(Ordering::Relaxed);
