@@ -306,7 +306,7 @@ fn the_log_has_the_level_and_the_form_that_are_set() {
                 "{said}"
             );
         }
-        let stopped = std::process::Command::new("sh")
+        let stopped = Command::new("sh")
             .args(["-c", &format!("kill -TERM {}", server.id())])
             .status();
         assert!(stopped.expect("a shell").success());

@@ -760,6 +760,6 @@ fn a_client_that_takes_nothing_is_let_go() {
     }
     // The connection with it; others are served.
     let mut rest = Vec::new();
-    let _ = client.socket.read_to_end(&mut rest);
+    let _ = client.socket().read_to_end(&mut rest);
     assert_eq!(fixture.client().int("RETURN 1"), 1);
 }
