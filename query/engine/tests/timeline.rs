@@ -35,6 +35,8 @@ fn what_a_statement_did_is_told_in_order() {
     let engine = Engine::new(EngineSettings::default());
     let graph = Graph::in_memory().unwrap();
     let write = "CREATE (:A {x: 1})";
+    // Plans are made anew once the label is known.
+    stages_of(&engine, &graph, write);
     let (stages, timeline) = stages_of(&engine, &graph, write);
     use Stage::{Committing, Executing, Planning, Waiting};
     assert_eq!(stages, [Planning, Waiting, Executing, Committing]);

@@ -111,16 +111,21 @@ const RUNNING: &str = "UNWIND range(1, 100000000) AS x RETURN x \
 fn heard(client: &mut Client, text: &str) -> String {
     client.send(&[run(text), BoltRequest::Pull(Portion::ALL)]);
     let mut heard = String::new();
+    let mut is_open = false;
     loop {
         let message = client.next().unwrap();
         let _ = writeln!(heard, "{message:?}");
         match message {
             Received::Failure(_) => {
-                client.ignored();
+                // Rows of a query that was never open are ignored.
+                if !is_open {
+                    client.ignored();
+                }
                 client.reset();
                 return heard;
             }
             Received::Success(map) if !map.contains_key("fields") => return heard,
+            Received::Success(_) => is_open = true,
             _ => {}
         }
     }
