@@ -6,10 +6,8 @@ mod fixture;
 
 use std::sync::Arc;
 
-use fixture::{Client, Fixture, run, run_with};
-use retrograph_bolt::message::request::{
-    AuthToken, Extra, NotificationFilter, Portion, Request, Run,
-};
+use fixture::{Client, Fixture, basic, run, run_with, shown};
+use retrograph_bolt::message::request::{Extra, Portion, Request, Run};
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Value, Version};
 use retrograph_identity::{Action, Authenticator, Directory, procedures};
@@ -42,22 +40,9 @@ fn server() -> (Fixture, Arc<Directory>) {
     (fixture, known.unwrap())
 }
 
-fn token(user: &str, password: &str) -> AuthToken {
-    AuthToken {
-        scheme: "basic".to_owned(),
-        principal: Some(user.to_owned()),
-        credentials: Some(password.to_owned()),
-        ..AuthToken::default()
-    }
-}
-
 /// A client of a user, if they get in.
 fn log_in(fixture: &Fixture, user: &str, password: &str) -> Option<Client> {
-    let mut client = Client::connect(fixture.address, Version::new(5, 8));
-    let token = token(user, password);
-    client.greet(NotificationFilter::default(), &token);
-    client.success();
-    client.send(&[Request::Logon(token)]);
+    let mut client = shown(fixture, Version::new(5, 8), basic(user, password));
     client.answer().ok().map(|_| client)
 }
 
@@ -103,7 +88,7 @@ fn texts<const N: usize>(texts: [&str; N]) -> Value {
 }
 
 /// The rows as text, values with a bar between them.
-fn shown(client: &mut Client, text: &str) -> Vec<String> {
+fn rows_shown(client: &mut Client, text: &str) -> Vec<String> {
     let rows = outcome(client, run(text)).unwrap_or_else(|code| panic!("{text}: {code}"));
     let cell = |value: Value| match value {
         Value::String(text) => text,
@@ -153,7 +138,7 @@ fn users_come_change_and_go() {
         "he is suspended"
     );
     assert_eq!(
-        shown(
+        rows_shown(
             &mut admin,
             "SHOW USERS YIELD user, passwordChangeRequired, suspended, hasPassword"
         ),
@@ -165,7 +150,7 @@ fn users_come_change_and_go() {
         ]
     );
     assert_eq!(
-        shown(&mut admin, "SHOW USERS WHERE suspended"),
+        rows_shown(&mut admin, "SHOW USERS WHERE suspended"),
         ["ben||true|true|null"]
     );
 
@@ -182,7 +167,7 @@ fn users_come_change_and_go() {
     );
     assert!(ben.is_some() && old.is_none());
     assert_eq!(
-        shown(
+        rows_shown(
             &mut admin,
             "SHOW USERS YIELD user, passwordChangeRequired WHERE user = 'ben'"
         ),
@@ -218,7 +203,7 @@ fn users_come_change_and_go() {
     );
     assert_ne!(id("benjamin"), ben, "somebody else has the name");
     assert_eq!(
-        shown(
+        rows_shown(
             &mut admin,
             "SHOW USER YIELD user, roles WHERE user = 'benjamin'"
         ),
@@ -228,10 +213,10 @@ fn users_come_change_and_go() {
     fails(&mut admin, "DROP USER benjamin", ARGUMENT);
     does(&mut admin, "DROP USER benjamin IF EXISTS");
     assert_eq!(
-        shown(&mut admin, "SHOW USERS YIELD user"),
+        rows_shown(&mut admin, "SHOW USERS YIELD user"),
         ["admin", "ana", "reader"]
     );
-    let activities = shown(
+    let activities = rows_shown(
         &mut admin,
         "CALL audit.changes(3) YIELD activity RETURN activity",
     );
@@ -262,14 +247,14 @@ fn roles_are_made_given_and_taken() {
         does(&mut admin, text);
     }
     assert_eq!(
-        shown(
+        rows_shown(
             &mut admin,
             "SHOW ROLES YIELD role, immutable WHERE NOT immutable"
         ),
         ["chief|false", "clerk|false"]
     );
     assert_eq!(
-        shown(&mut admin, "SHOW ROLES"),
+        rows_shown(&mut admin, "SHOW ROLES"),
         [
             "reader",
             "editor",
@@ -281,11 +266,11 @@ fn roles_are_made_given_and_taken() {
         ]
     );
     assert_eq!(
-        shown(&mut admin, "SHOW POPULATED ROLES"),
+        rows_shown(&mut admin, "SHOW POPULATED ROLES"),
         ["reader", "admin", "chief", "clerk"]
     );
     assert_eq!(
-        shown(
+        rows_shown(
             &mut admin,
             "SHOW ROLES WITH USERS WHERE role STARTS WITH 'c' OR member IS NULL"
         ),
@@ -304,7 +289,7 @@ fn roles_are_made_given_and_taken() {
     does(&mut admin, "REVOKE ROLE chief FROM ana, ben");
     does(&mut admin, "RENAME ROLE clerk TO teller");
     assert_eq!(
-        shown(
+        rows_shown(
             &mut admin,
             "SHOW POPULATED ROLES WITH USERS WHERE role = 'teller'"
         ),
@@ -425,14 +410,14 @@ fn grants_are_listed_and_their_commands_grant_them() {
     }
     does(&mut admin, "GRANT WRITE ON GRAPH `a-b` TO `in`");
     let list = "SHOW ROLE `in` PRIVILEGES";
-    let rows = shown(&mut admin, list);
+    let rows = rows_shown(&mut admin, list);
     assert_eq!(rows.len(), Action::ALL.len() + 1, "{rows:?}");
     let row = |row: &str| assert!(rows.contains(&row.to_owned()), "{row}: {rows:?}");
     row("GRANTED|match|all_properties|*|ELEMENT(*)|in|false");
     row("GRANTED|write|graph|a-b|ELEMENT(*)|in|false");
 
-    let commands = shown(&mut admin, "SHOW ROLE `in` PRIVILEGES AS COMMANDS");
-    let revocations = shown(&mut admin, "SHOW ROLE `in` PRIVILEGES AS REVOKE COMMANDS");
+    let commands = rows_shown(&mut admin, "SHOW ROLE `in` PRIVILEGES AS COMMANDS");
+    let revocations = rows_shown(&mut admin, "SHOW ROLE `in` PRIVILEGES AS REVOKE COMMANDS");
     assert!(
         commands.contains(&"GRANT WRITE ON GRAPH `a-b` TO `in`".to_owned()),
         "{commands:?}"
@@ -440,27 +425,27 @@ fn grants_are_listed_and_their_commands_grant_them() {
     for text in &revocations {
         does(&mut admin, text);
     }
-    assert!(shown(&mut admin, list).is_empty());
+    assert!(rows_shown(&mut admin, list).is_empty());
     for text in &commands {
         does(&mut admin, text);
     }
-    assert_eq!(shown(&mut admin, list), rows);
+    assert_eq!(rows_shown(&mut admin, list), rows);
 
     let mut ana = logged_in(&fixture, "ana");
     let own = "SHOW USER PRIVILEGES YIELD user, role, action WHERE action = 'match' RETURN user, role ORDER BY role";
-    assert_eq!(shown(&mut ana, own), ["ana|in", "ana|reader"]);
+    assert_eq!(rows_shown(&mut ana, own), ["ana|in", "ana|reader"]);
     let of_ana = own.replace("USER", "USER ana, admin");
     assert_eq!(
-        shown(&mut admin, &of_ana),
+        rows_shown(&mut admin, &of_ana),
         ["admin|admin", "ana|in", "ana|reader"]
     );
     fails(&mut ana, "SHOW USER ana PRIVILEGES", FORBIDDEN);
     assert_eq!(
-        shown(&mut admin, "SHOW PRIVILEGES WHERE role = 'editor'").len(),
+        rows_shown(&mut admin, "SHOW PRIVILEGES WHERE role = 'editor'").len(),
         3
     );
     assert_eq!(
-        shown(&mut ana, "SHOW CURRENT USER"),
+        rows_shown(&mut ana, "SHOW CURRENT USER"),
         ["ana|in+reader|false|false|null"]
     );
 }

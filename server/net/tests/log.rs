@@ -7,9 +7,8 @@ mod fixture;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use fixture::{Client, Fixture, run};
+use fixture::{Client, Fixture, basic, run, shown};
 use retrograph_bolt::Version;
-use retrograph_bolt::message::request::{AuthToken, NotificationFilter, Request};
 use retrograph_identity::{Authenticator, Directory};
 use retrograph_net::Access;
 
@@ -31,17 +30,7 @@ impl Write for Lines {
 }
 
 fn log_in(fixture: &Fixture, password: &str) -> Client {
-    let mut client = Client::connect(fixture.address, Version::new(5, 8));
-    let token = AuthToken {
-        scheme: "basic".to_owned(),
-        principal: Some("admin".to_owned()),
-        credentials: Some(password.to_owned()),
-        ..AuthToken::default()
-    };
-    client.greet(NotificationFilter::default(), &token);
-    client.success();
-    client.send(&[Request::Logon(token)]);
-    client
+    shown(fixture, Version::new(5, 8), basic("admin", password))
 }
 
 #[test]

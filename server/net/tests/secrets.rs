@@ -11,11 +11,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fixture::{Client, Fixture, run, run_with};
+use fixture::{Client, Fixture, basic, run, run_with, shown};
 use retrograph_bolt::Version;
-use retrograph_bolt::message::request::{
-    AuthToken, Extra, NotificationFilter, Portion, Request as BoltRequest,
-};
+use retrograph_bolt::message::request::{Extra, Portion, Request as BoltRequest};
 use retrograph_bolt::message::response::Received;
 use retrograph_identity::{Authenticator, Directory, procedures};
 use retrograph_net::{Access, grpc};
@@ -63,16 +61,7 @@ fn server() -> Fixture {
 }
 
 fn log_in(fixture: &Fixture) -> Client {
-    let mut client = Client::connect(fixture.address, Version::new(5, 8));
-    let token = AuthToken {
-        scheme: "basic".to_owned(),
-        principal: Some("admin".to_owned()),
-        credentials: Some("hunter2-admin".to_owned()),
-        ..AuthToken::default()
-    };
-    client.greet(NotificationFilter::default(), &token);
-    client.success();
-    client.send(&[BoltRequest::Logon(token)]);
+    let mut client = shown(fixture, Version::new(5, 8), basic("admin", "hunter2-admin"));
     client.success();
     client
 }

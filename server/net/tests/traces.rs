@@ -10,15 +10,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use collector::{Collector, texts};
-use fixture::{Client, Fixture, run};
+use fixture::{Client, Fixture, basic, run, shown};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use retrograph_bolt::Value;
 use retrograph_bolt::Version;
-use retrograph_bolt::message::request::{
-    AuthToken, Extra, NotificationFilter, Portion, Request, Run,
-};
+use retrograph_bolt::message::request::{Extra, Portion, Request, Run};
 use retrograph_bolt::value::map;
 use retrograph_identity::{Authenticator, Directory};
 use retrograph_net::{Access, grpc, traces};
@@ -320,16 +318,7 @@ fn calls_of_grpc_are_part_of_the_trace_that_their_client_names() {
 const PASSWORD: &str = "hunter2-correct-horse";
 
 fn log_in(fixture: &Fixture) -> Client {
-    let mut client = Client::connect(fixture.address, Version::new(5, 8));
-    let token = AuthToken {
-        scheme: "basic".to_owned(),
-        principal: Some("admin".to_owned()),
-        credentials: Some(PASSWORD.to_owned()),
-        ..AuthToken::default()
-    };
-    client.greet(NotificationFilter::default(), &token);
-    client.success();
-    client.send(&[Request::Logon(token)]);
+    let mut client = shown(fixture, Version::new(5, 8), basic("admin", PASSWORD));
     client.success();
     client
 }

@@ -6,10 +6,8 @@ mod fixture;
 
 use std::sync::Arc;
 
-use fixture::{Client, Fixture, run, run_with};
-use retrograph_bolt::message::request::{
-    AuthToken, Extra, NotificationFilter, Portion, Request, Route, Run,
-};
+use fixture::{Client, Fixture, basic, run, run_with, shown};
+use retrograph_bolt::message::request::{AuthToken, Extra, Portion, Request, Route, Run};
 use retrograph_bolt::value::map;
 use retrograph_bolt::{Value, Version};
 use retrograph_graph::ids::SystemTime;
@@ -49,26 +47,6 @@ fn server() -> (Fixture, Arc<Directory>) {
         known = Some(directory);
     });
     (fixture, known.unwrap())
-}
-
-fn basic(user: &str, password: &str) -> AuthToken {
-    AuthToken {
-        scheme: "basic".to_owned(),
-        principal: Some(user.to_owned()),
-        credentials: Some(password.to_owned()),
-        ..AuthToken::default()
-    }
-}
-
-/// A client that has shown a token; the answer is not read yet.
-fn shown(fixture: &Fixture, version: Version, token: AuthToken) -> Client {
-    let mut client = Client::connect(fixture.address, version);
-    client.greet(NotificationFilter::default(), &token);
-    if version.has_logon() {
-        client.success();
-        client.send(&[Request::Logon(token)]);
-    }
-    client
 }
 
 fn logged_in(fixture: &Fixture, user: &str) -> Client {
