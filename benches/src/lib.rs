@@ -36,3 +36,7 @@ pub mod write;
 pub use report::Report;
 pub use run::run;
 pub use settings::Settings;
+
+/// The allocator of the `retrograph` program.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

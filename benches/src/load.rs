@@ -108,7 +108,7 @@ pub fn load(
     social: &Social,
     relationships: &[Knows],
 ) -> anyhow::Result<(Loaded, LoadTimes)> {
-    let database = Database::open(path, OpenOptions { create: true })?;
+    let database = Database::open(path, OpenOptions::creating())?;
     let graph = database.create_graph(GRAPH)?;
     let batches = social.people.len().div_ceil(BATCH) + relationships.len().div_ceil(BATCH);
     let loaded_us = LOADED_MS * 1_000;

@@ -62,7 +62,7 @@ fn end_of(number: u64) -> u64 {
 /// # Errors
 /// If the import fails; a job that is complete is none.
 pub fn run(directory: &Path, input: &Path, history: bool) -> Result<()> {
-    let database = Database::open(directory, OpenOptions { create: true })?;
+    let database = Database::open(directory, OpenOptions::creating())?;
     let graph = match database.graph(GRAPH) {
         Ok(graph) => graph,
         Err(_) => database.create_graph(GRAPH)?,

@@ -75,7 +75,7 @@ fn execute(database: &Database, graph: &Arc<Graph>, text: &str) -> Result<Collec
 /// # Errors
 /// If the database cannot be opened or a statement fails, with what it said.
 pub fn run(directory: &Path, seed: u64) -> Result<()> {
-    let database = Database::open(directory, OpenOptions { create: true })?;
+    let database = Database::open(directory, OpenOptions::creating())?;
     let graph = match database.graph(GRAPH) {
         Ok(graph) => graph,
         Err(_) => database.create_graph(GRAPH)?,

@@ -20,7 +20,7 @@ use crate::history::{Acknowledged, GRAPH, History, NODES_PER_TRANSACTION};
 /// # Errors
 /// If the database cannot be opened or a write fails, with what it said.
 pub fn run(directory: &Path, threads: u64, first_worker: u64, transactions_max: u64) -> Result<()> {
-    let database = Database::open(directory, OpenOptions { create: true })?;
+    let database = Database::open(directory, OpenOptions::creating())?;
     let graph = match database.graph(GRAPH) {
         Ok(graph) => graph,
         Err(_) => database.create_graph(GRAPH)?,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "retrograph/v1/value.proto",
     "retrograph/v1/query.proto",
     "retrograph/v1/transactions.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 7] = [
     "retrograph/v1/time.proto",
     "retrograph/v1/jobs.proto",
     "retrograph/v1/admin.proto",
+    "retrograph/v1/tenants.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

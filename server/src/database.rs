@@ -6,13 +6,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use retrograph_engine::surroundings::Unreadable;
 use retrograph_engine::{DatabaseDescription, Engine, EngineSettings, Setting, Surroundings};
-use retrograph_graph::kv::{RocksOptions, RocksResources, RocksStore};
+use retrograph_graph::kv::{RocksOptions, RocksStore};
 use retrograph_graph::replicate::ReplicationError;
-use retrograph_graph::{Graph, GraphError, GraphOptions};
+use retrograph_graph::{Graph, GraphError, GraphOptions, ImageOptions};
 use retrograph_raft::{
     DriverOptions, GroupId, LogError, LogOptions, LogStore, MemberId, SingleMember,
 };
 
+use crate::caches::{Caches, SharedCaches};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::group::{FlushError, Group};
 use crate::index_builder::{Bell, IndexBuilder};
@@ -33,6 +34,19 @@ const MEMBER: MemberId = MemberId(1);
 pub struct OpenOptions {
     /// Makes the data directory if there is none.
     pub create: bool,
+    /// How much memory is for what is kept at hand.
+    pub caches: Caches,
+}
+
+impl OpenOptions {
+    /// Makes the data directory if there is none; else the defaults.
+    #[must_use]
+    pub fn creating() -> Self {
+        Self {
+            create: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// The database cannot do what it was asked.
@@ -141,7 +155,7 @@ pub struct Database {
     opening: Mutex<()>,
     /// Wakes the builder of indexes.
     bell: Bell,
-    resources: RocksResources,
+    caches: SharedCaches,
     log: Arc<LogStore>,
     directory: DataDir,
 }
@@ -202,15 +216,18 @@ impl Database {
             }
         })?;
         let log = Arc::new(log);
-        let resources = RocksResources::default();
+        let caches = SharedCaches::new(&options.caches);
         let bell = Bell::default();
-        let system = open_group(&directory, &log, &resources, &bell, SYSTEM_GROUP, SYSTEM)?;
+        let system = open_group(&directory, &log, &caches, &bell, SYSTEM_GROUP, SYSTEM)?;
         let groups: Groups = Arc::default();
         groups.lock().insert(SYSTEM_GROUP, system.clone());
         let maintenance = Maintenance::start(groups.clone()).map_err(DatabaseError::Thread)?;
         let index_builder =
             IndexBuilder::start(groups.clone(), bell.clone()).map_err(DatabaseError::Thread)?;
-        let engine = Engine::new(EngineSettings::default());
+        let engine = Engine::new(EngineSettings {
+            plan_cache_bytes_max: options.caches.plan_bytes_max,
+            ..EngineSettings::default()
+        });
         let default_graph = DefaultGraph::default();
         engine.set_surroundings(Arc::new(Host {
             system: system.graph().clone(),
@@ -225,7 +242,7 @@ impl Database {
             default_graph,
             opening: Mutex::new(()),
             bell,
-            resources,
+            caches,
             log,
             directory,
         }))
@@ -340,7 +357,7 @@ impl Database {
     }
 
     pub(crate) fn resources_usage(&self) -> (usize, usize) {
-        self.resources.usage()
+        self.caches.rows.usage()
     }
 
     /// The open groups with the names of their graphs.
@@ -371,8 +388,8 @@ impl Database {
         if let Some(group) = self.groups.lock().get(&id) {
             return Ok(group.graph().clone());
         }
-        let (log, resources, bell) = (&self.log, &self.resources, &self.bell);
-        let group = open_group(&self.directory, log, resources, bell, id, &info.name)?;
+        let (log, caches, bell) = (&self.log, &self.caches, &self.bell);
+        let group = open_group(&self.directory, log, caches, bell, id, &info.name)?;
         self.groups.lock().insert(id, group.clone());
         if group.graph().has_populating_index() {
             // Where the process that created it left off.
@@ -393,7 +410,7 @@ fn is_name(name: &str) -> bool {
 fn open_group(
     directory: &DataDir,
     log: &Arc<LogStore>,
-    resources: &RocksResources,
+    caches: &SharedCaches,
     bell: &Bell,
     id: GroupId,
     name: &str,
@@ -403,12 +420,16 @@ fn open_group(
         source,
     };
     let options = RocksOptions {
-        resources: resources.clone(),
+        resources: caches.rows.clone(),
     };
     let store = RocksStore::open(&directory.group(id), &options)
         .map_err(|source| unusable(source.into()))?;
     let options = GraphOptions {
         index_builder: Some(bell.waker()),
+        images: ImageOptions {
+            memory: caches.images.clone(),
+            ..ImageOptions::default()
+        },
         ..GraphOptions::default()
     };
     let graph = Graph::open(Arc::new(store), options).map_err(unusable)?;

@@ -11,6 +11,7 @@
 //! <data>/groups/<group>/    the store of one graph (retrograph-graph)
 //! ```
 
+mod caches;
 mod data_dir;
 mod database;
 mod group;
@@ -19,6 +20,7 @@ mod maintenance;
 mod registry;
 mod statistics;
 
+pub use caches::Caches;
 pub use data_dir::DataDirError;
 pub use database::{Database, DatabaseError, GroupError, OpenOptions};
 pub use group::FlushError;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use retrograph_graph::ImageStatistics;
 use retrograph_graph::ids::Version;
 use retrograph_graph::kv::StoreStatistics;
 use retrograph_raft::LogStats;
@@ -35,6 +36,8 @@ pub struct GraphStatistics {
     pub unflushed_bytes: u64,
     /// What its store takes, if that could be told.
     pub store: Option<StoreStatistics>,
+    /// Its read images.
+    pub images: ImageStatistics,
 }
 
 impl Database {
@@ -51,6 +54,7 @@ impl Database {
                 unapplied_entries: group.unapplied_entries(),
                 unflushed_bytes: group.unflushed_bytes(),
                 store: group.graph().store().statistics(),
+                images: group.graph().image_statistics(),
             })
             .collect();
         graphs.sort_by(|left, right| left.name.cmp(&right.name));

@@ -83,7 +83,7 @@ fn micros(nanoseconds: u64) -> f64 {
 /// If the database or the server cannot be started, or a query fails.
 pub fn run(settings: &Settings) -> anyhow::Result<Report> {
     let directory = tempfile::tempdir()?;
-    let database = Database::open(&directory.path().join("data"), OpenOptions { create: true })?;
+    let database = Database::open(&directory.path().join("data"), OpenOptions::creating())?;
     let graph = database.create_graph("people")?;
     fill(&database, &graph, settings.people)?;
     let access = Access::Open {

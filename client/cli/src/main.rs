@@ -28,6 +28,11 @@ use clap::Parser;
 
 use args::{Arguments, Command, ServerArguments};
 use remote::Place;
+use tikv_jemallocator::Jemalloc;
+
+/// Of RocksDB, too. See docs/decisions/0021-allocator.md.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

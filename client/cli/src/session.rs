@@ -15,7 +15,7 @@ use retrograph_graph::commit::CommitInfo;
 use retrograph_graph::ids::IndexId;
 use retrograph_graph::value::Value;
 use retrograph_ingest::ImportFolder;
-use retrograph_server::{Database, OpenOptions};
+use retrograph_server::{Caches, Database, OpenOptions};
 
 use crate::builds;
 use crate::conversation::{Conversation, ListedGraph, Names, Origin, Ran, parameter};
@@ -26,12 +26,21 @@ use crate::output::Printer;
 
 /// Opens a data directory that exists.
 pub fn open(data: &Path) -> Result<Arc<Database>, Failure> {
-    Ok(Database::open(data, OpenOptions { create: false })?)
+    Ok(Database::open(data, OpenOptions::default())?)
 }
 
 /// Opens a data directory, or makes it.
 pub fn open_or_create(data: &Path) -> Result<Arc<Database>, Failure> {
-    Ok(Database::open(data, OpenOptions { create: true })?)
+    open_or_create_with(data, Caches::default())
+}
+
+/// Opens a data directory, or makes it, with so much memory for what is kept at hand.
+pub fn open_or_create_with(data: &Path, caches: Caches) -> Result<Arc<Database>, Failure> {
+    let options = OpenOptions {
+        create: true,
+        caches,
+    };
+    Ok(Database::open(data, options)?)
 }
 
 /// Lets queries read the files of a folder.

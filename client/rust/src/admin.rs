@@ -8,6 +8,7 @@ use retrograph_proto::v1::admin_client::AdminClient;
 use crate::client::{Client, call, pages};
 use crate::error::Error;
 use crate::temporal::Timestamp;
+use crate::tenants::Limits;
 use crate::wire;
 
 /// A user.
@@ -28,6 +29,8 @@ pub struct User {
     pub must_change_password: bool,
     /// Whether the user may neither log in nor do anything.
     pub is_suspended: bool,
+    /// What the user may take of what the tenant may.
+    pub limits: Limits,
 }
 
 /// A role and what it allows.
@@ -181,6 +184,7 @@ impl Admin {
             has_password: user.has_password,
             must_change_password: user.must_change_password,
             is_suspended: user.suspended,
+            limits: Limits::received(user.limits),
         };
         Ok(users.into_iter().map(user).collect())
     }

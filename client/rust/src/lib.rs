@@ -90,6 +90,7 @@ mod schema;
 mod shape;
 mod summary;
 mod temporal;
+mod tenants;
 mod time;
 mod transaction;
 mod value;
@@ -114,6 +115,7 @@ pub use summary::{Counters, Summary};
 pub use temporal::{
     Date, DateTime, Duration, LocalDateTime, LocalTime, Time, Timestamp, TimestampError,
 };
+pub use tenants::{Limits, SharedGraph, Tenant, Tenants};
 pub use time::{
     Commit, Differences, Element, ElementChange, ElementState, ResolvedVersion, Versions,
 };

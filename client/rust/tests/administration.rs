@@ -1,6 +1,8 @@
-//! Users, roles, keys and jobs of a real server.
+//! Users, roles, keys, tenants and jobs of a real server.
 
-use retrograph_client::{Client, JobKind, JobState, NewPassword, RetryPolicy};
+use std::time::Duration;
+
+use retrograph_client::{Client, JobKind, JobState, Limits, NewPassword, RetryPolicy};
 use retrograph_client_harness::{Failure, Running};
 
 async fn administrator(running: &Running, user: &str, password: &str) -> Result<Client, Failure> {
@@ -94,6 +96,105 @@ async fn users_roles_and_keys_are_made_listed_and_taken_away() -> Result<(), Fai
     admin.drop_user("ana").await?;
     admin.drop_role("clerk").await?;
     assert_eq!(admin.users().await?.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn tenants_are_made_limited_and_taken_away() -> Result<(), Failure> {
+    let (running, user, password) = Running::with_users(|_| {})?;
+    let client = administrator(&running, &user, &password).await?;
+    let (admin, tenants) = (client.admin(), client.tenants());
+    admin
+        .create_user("ana", NewPassword::kept("correct horse"))
+        .await?;
+    admin.assign_role("writer", "ana").await?;
+    tenants.create("acme").await?;
+    let again = tenants.create("acme").await.expect_err("there is one");
+    assert!(again.to_string().contains("acme"), "{again}");
+    client.create_graph("yard").await?;
+    tenants.assign_graph("acme", "yard").await?;
+    tenants.assign_user("acme", "ana").await?;
+    tenants.share_graph("acme", "harbor", ["read"]).await?;
+    let limits = Limits {
+        weight: Some(3),
+        concurrent: Some(2),
+        queued: Some(0),
+        time: Some(Duration::from_millis(2_500)),
+        memory_bytes: Some(1 << 40),
+        rows: Some(10),
+        units_per_second: Some(1_000_000),
+        units_burst: Some(2_000_000),
+    };
+    tenants.limit("acme", &limits).await?;
+    let of_ana = Limits {
+        rows: Some(3),
+        ..Limits::default()
+    };
+    tenants.limit_user("ana", &of_ana).await?;
+
+    let listed = tenants.list().await?;
+    let names: Vec<&str> = listed.iter().map(|tenant| &*tenant.name).collect();
+    assert_eq!(names, ["acme", "main"]);
+    let acme = &listed[0];
+    assert_eq!(acme.limits, limits);
+    assert_eq!(
+        (&*acme.users, &*acme.graphs),
+        (&["ana".to_owned()][..], &["yard".to_owned()][..])
+    );
+    assert_eq!(acme.shared_graphs[0].graph, "harbor");
+    assert_eq!(acme.shared_graphs[0].actions, ["read"]);
+    let users = admin.users().await?;
+    assert_eq!((&*users[1].tenant, &users[1].limits), ("acme", &of_ana));
+
+    let ana = administrator(&running, "ana", "correct horse").await?;
+    ana.graph("harbor")
+        .query("UNWIND [1, 2, 3] AS n RETURN n")
+        .run()
+        .await?;
+    let refused = ana.graph("harbor").query("CREATE (:N)").run().await;
+    assert_eq!(refused.expect_err("only read").code(), Some("FORBIDDEN"));
+    let many = ana
+        .graph("harbor")
+        .query("UNWIND range(1, 4) AS n RETURN n")
+        .run()
+        .await;
+    assert!(many.is_err(), "more rows than ana may have");
+    let refused = ana.tenants().list().await;
+    assert_eq!(
+        refused.expect_err("for administrators").code(),
+        Some("FORBIDDEN")
+    );
+
+    // What is not said again is not limited any more.
+    tenants.limit_user("ana", &Limits::default()).await?;
+    ana.graph("harbor")
+        .query("UNWIND range(1, 4) AS n RETURN n")
+        .run()
+        .await?;
+    for wrong in [
+        Limits {
+            weight: Some(0),
+            ..Limits::default()
+        },
+        Limits {
+            rows: Some(u64::MAX),
+            ..Limits::default()
+        },
+        Limits {
+            time: Some(Duration::from_micros(1_500)),
+            ..Limits::default()
+        },
+    ] {
+        let refused = tenants.limit("acme", &wrong).await;
+        assert!(refused.is_err(), "{wrong:?}");
+    }
+    assert_eq!(tenants.list().await?[0].limits, limits);
+    let full = tenants.drop("acme").await.expect_err("it has users");
+    assert!(full.to_string().contains("acme"), "{full}");
+    tenants.assign_user("main", "ana").await?;
+    tenants.assign_graph("main", "yard").await?;
+    tenants.drop("acme").await?;
+    assert_eq!(tenants.list().await?.len(), 1);
     Ok(())
 }
 

@@ -11,6 +11,7 @@
 //! - the memory of the server, undisturbed, grows.
 
 mod client;
+mod memory;
 mod server;
 
 use std::path::PathBuf;
@@ -19,10 +20,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 
-use crate::violation::hold;
 use client::{Counts, SoakClient};
+use memory::Memory;
 use server::SoakServer;
 
 /// Accounts of each client.
@@ -36,11 +37,6 @@ const DISTURBED: f64 = 0.4;
 
 /// How often memory is looked at.
 const SAMPLE_PERIOD: Duration = Duration::from_secs(5);
-
-/// Memory counts as flat if its mean in the last third of the undisturbed time is at most so much of that in
-/// the middle third, and this many bytes more: caches go on filling.
-const GROWTH_MAX: f64 = 1.15;
-const GROWTH_BYTES: f64 = (64 << 20) as f64;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -107,7 +103,10 @@ impl Soak {
         let mut memory = Vec::new();
         while begun.elapsed() < self.time && !ended_early {
             thread::sleep(SAMPLE_PERIOD.min(self.time));
-            memory.push(process.resident_bytes()?);
+            memory.push(Memory::of(
+                process.resident_bytes()?,
+                shared.server.metrics,
+            )?);
             ended_early = threads.iter().any(thread::JoinHandle::is_finished);
         }
         shared.is_over.store(true, Ordering::SeqCst);
@@ -117,7 +116,7 @@ impl Soak {
             counts.add(&counted?);
         }
         process.kill()?;
-        let growth = growth(&memory)?;
+        let growth = memory::growth(&memory)?;
         Ok(format!(
             "{counts} in {} s; {} kills, answering again after {} to {} ms; memory {growth}",
             begun.elapsed().as_secs(),
@@ -125,42 +124,5 @@ impl Soak {
             restarts.iter().min().map_or(0, Duration::as_millis),
             restarts.iter().max().map_or(0, Duration::as_millis),
         ))
-    }
-}
-
-/// Whether memory stays what it is.
-fn growth(memory: &[u64]) -> Result<String> {
-    let third = memory.len() / 3;
-    #[allow(clippy::cast_precision_loss)]
-    let mean = |part: &[u64]| part.iter().sum::<u64>() as f64 / part.len().max(1) as f64;
-    let middle = mean(memory.get(third..2 * third).context("no samples")?);
-    let last = mean(memory.get(2 * third..).context("no samples")?);
-    let mib = |bytes: f64| bytes / f64::from(1 << 20);
-    let is_flat = last <= middle * GROWTH_MAX + GROWTH_BYTES;
-    hold!(
-        is_flat,
-        "memory grew from {:.0} MiB to {:.0} MiB while the server was left alone",
-        mib(middle),
-        mib(last)
-    );
-    Ok(format!(
-        "{:.0} MiB in the middle third and {:.0} MiB in the last third of {} samples",
-        mib(middle),
-        mib(last),
-        memory.len()
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_that_doubles_is_not_flat() {
-        let flat: Vec<u64> = (0..30).map(|i| (1 << 30) + (i % 3) * 1_000).collect();
-        assert!(growth(&flat).is_ok());
-        let growing: Vec<u64> = (0..30).map(|i| (1 << 30) + (i << 28)).collect();
-        assert!(growth(&growing).is_err());
-        assert!(growth(&[]).is_ok(), "too short to say");
     }
 }

@@ -12,6 +12,14 @@ use anyhow::{Context as _, Result, bail};
 /// The graph that is written.
 pub(crate) const GRAPH: &str = "soak";
 
+/// The caches of a machine with 1 GiB, so that they are full soon, and whatever grows after that is something else.
+const CACHES: [(&str, &str); 4] = [
+    ("RETROGRAPH_CACHES_IMAGE_BYTES_MAX", "256MiB"),
+    ("RETROGRAPH_CACHES_BLOCK_BYTES_MAX", "64MiB"),
+    ("RETROGRAPH_CACHES_WRITE_BUFFER_BYTES_MAX", "16MiB"),
+    ("RETROGRAPH_CACHES_PLAN_BYTES_MAX", "8MiB"),
+];
+
 /// A server is up within this.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -20,20 +28,27 @@ pub(crate) struct SoakServer {
     program: PathBuf,
     data: PathBuf,
     pub(crate) address: SocketAddr,
+    /// Where it tells its metrics.
+    pub(crate) metrics: SocketAddr,
 }
 
 /// A server that runs; killed when dropped.
 pub(crate) struct Process(Child);
 
 impl SoakServer {
-    /// Finds a port.
+    /// Finds ports.
     pub(crate) fn new(program: PathBuf, data: PathBuf) -> Result<Self> {
-        // Given back at once: the server, started again and again, is to have the same one.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        // Given back at once: the server, started again and again, is to have the same ones.
+        let ports = [
+            TcpListener::bind("127.0.0.1:0")?,
+            TcpListener::bind("127.0.0.1:0")?,
+        ];
+        let [address, metrics] = ports.map(|port| port.local_addr());
         Ok(Self {
             program,
             data,
-            address,
+            address: address?,
+            metrics: metrics?,
         })
     }
 
@@ -44,6 +59,8 @@ impl SoakServer {
             .arg(&self.data)
             .args(["serve", "--no-auth", "--graph", GRAPH, "--listen"])
             .arg(self.address.to_string())
+            .env("RETROGRAPH_HTTP_METRICS", self.metrics.to_string())
+            .envs(CACHES)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())

@@ -46,8 +46,9 @@ impl Default for Settings {
 /// How much memory queries take where it cannot be told how much there is.
 const MEMORY_BYTES: usize = 1 << 30;
 
-/// How much memory the machine or the control group of the process has, whichever is less.
-fn machine_bytes() -> Option<usize> {
+/// How much memory the machine or the control group of the process has, whichever is less, if that can be told.
+#[must_use]
+pub fn machine_bytes() -> Option<usize> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok();
     let machine = machine.as_deref().and_then(total_of);
     let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();

@@ -22,7 +22,7 @@ pub mod scheduler;
 mod slow;
 mod units;
 
-pub use door::{Admission, Permit, Settings, Wait};
+pub use door::{Admission, Permit, Settings, Wait, machine_bytes};
 pub use limits::{BadLimit, Limits};
 pub use memory::{OverBudget, Pool};
 pub use moment::Moment;

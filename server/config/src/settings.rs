@@ -78,6 +78,19 @@ settings! {
         slow_query: Duration = "1s", from "0s" to "24h";
     }
 
+    /// Memory for what is kept at hand of all graphs, beside that of queries.
+    ["caches"] caches: Caches {
+        /// Read images: arrays of what is read often. Not set: a quarter of the memory that the machine or its
+        /// control group has; 0: none are kept.
+        image_bytes_max: Option<Bytes>;
+        /// Blocks of files of rows. Not set: a sixteenth.
+        block_bytes_max: Option<Bytes>;
+        /// Rows that are not in files yet. Not set: a sixty-fourth, at least 16MiB and at most 512MiB.
+        write_buffer_bytes_max: Option<Bytes>;
+        /// Plans of statements. Not set: a part of 128, at least 4MiB and at most 64MiB.
+        plan_bytes_max: Option<Bytes>;
+    }
+
     /// Drivers that speak Bolt.
     ["bolt"] bolt: Bolt {
         /// Where drivers connect; port 0 takes a free one.

@@ -361,7 +361,7 @@ mod tests {
 
     fn case() -> Case {
         let place = tempfile::tempdir().expect("a place");
-        let database = Database::open(place.path(), OpenOptions { create: true }).expect("opened");
+        let database = Database::open(place.path(), OpenOptions::creating()).expect("opened");
         let directory = Directory::open(database).expect("a directory");
         let password = Secret::from("correct horse");
         directory

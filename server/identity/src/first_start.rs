@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn the_first_administrator_logs_in_with_what_the_owner_reads() {
         let place = tempfile::tempdir().expect("a place");
-        let database = Database::open(place.path(), Opening { create: true }).expect("opened");
+        let database = Database::open(place.path(), Opening::creating()).expect("opened");
         let directory = Arc::new(Directory::open(database).expect("a directory"));
         std::fs::write(place.path().join(CREDENTIAL_FILE), "left behind").expect("written");
         let path = ensure_admin(&directory, place.path())

@@ -33,6 +33,6 @@ mod workers;
 
 pub use identity::Access;
 pub use open_files::{OpenFiles, allow_open_files};
-pub use retrograph_admission::Settings as AdmissionSettings;
+pub use retrograph_admission::{Settings as AdmissionSettings, machine_bytes};
 pub use server::{ListenError, Options, Protection, Server, Stop};
 pub use turns::TurnOptions;

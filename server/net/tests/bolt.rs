@@ -725,8 +725,7 @@ fn more_connections_than_workers_take_turns() {
 #[test]
 fn a_server_that_strangers_can_reach_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let database =
-        Database::open(&directory.path().join("data"), OpenOptions { create: true }).unwrap();
+    let database = Database::open(&directory.path().join("data"), OpenOptions::creating()).unwrap();
     let options = options("0.0.0.0:0", open());
     let refused = Server::listen(database, options);
     assert!(matches!(refused, Err(ListenError::Exposed(_))));

@@ -218,7 +218,7 @@ fn certificates_of_clients_need_one_of_the_server_and_authorities_that_are_there
     let listen = |tls: Option<TlsFiles>| {
         let data = tempfile::tempdir().unwrap();
         let path = data.path().join("data");
-        let database = Database::open(&path, OpenOptions { create: true }).unwrap();
+        let database = Database::open(&path, OpenOptions::creating()).unwrap();
         let mut options = fixture::options("127.0.0.1:0", fixture::open());
         options.tls = tls;
         options.client_certificates = Some(ClientCertificates {

@@ -795,7 +795,7 @@ async fn a_change_feed_resumes_across_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let start = || {
         let path = directory.path().join("data");
-        let database = Database::open(&path, OpenOptions { create: true }).unwrap();
+        let database = Database::open(&path, OpenOptions::creating()).unwrap();
         if database.graphs().unwrap().is_empty() {
             database.create_graph("g").unwrap();
         }

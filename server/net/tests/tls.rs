@@ -146,7 +146,7 @@ fn what_is_no_certificate_is_refused_at_once() {
     let listen = |tls: TlsFiles| {
         let data = tempfile::tempdir().unwrap();
         let path = data.path().join("data");
-        let database = Database::open(&path, OpenOptions { create: true }).unwrap();
+        let database = Database::open(&path, OpenOptions::creating()).unwrap();
         let mut options = options("127.0.0.1:0", open());
         options.tls = Some(tls);
         match Server::listen(database, options) {

@@ -153,7 +153,7 @@ impl Graph {
         let applied = machine.applied();
         let writing = Arc::new(AtomicU64::new(applied.version.0));
         let images = Images::new(
-            options.images,
+            options.images.clone(),
             Arc::clone(&store),
             Arc::clone(&writing),
             applied.version,

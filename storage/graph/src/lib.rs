@@ -56,7 +56,7 @@ pub use encoding::record::ElementState;
 pub use error::{ApplyError, CommitError, GraphError};
 pub use expansion::Expansion;
 pub use graph::{Applied, CommitRecord, Genesis, Graph, GraphOptions};
-pub use image::{ImageOptions, ImageStatistics};
+pub use image::{ImageMemory, ImageOptions, ImageStatistics};
 pub use read::{
     Found, GraphRead, NextProperty, NodeData, RelationshipData, RelationshipRow, RowsSought,
     ScanCursor, Sought, TextIndex, TextSearch,

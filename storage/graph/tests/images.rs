@@ -19,8 +19,8 @@ use retrograph_graph::kv::{
 };
 use retrograph_graph::value::Value;
 use retrograph_graph::{
-    Column, CommitInfo, Expansion, Genesis, Graph, GraphOptions, GraphRead, ImageOptions,
-    Isolation, ScanCursor, Sequence,
+    Column, CommitInfo, Expansion, Genesis, Graph, GraphOptions, GraphRead, ImageMemory,
+    ImageOptions, Isolation, ScanCursor, Sequence,
 };
 
 const SEQ: Sequence = Sequence(0);
@@ -100,7 +100,7 @@ proptest! {
         memory in prop_oneof![Just(1_usize << 30), Just(60_000), Just(5_000)],
     ) {
         let genesis = Genesis { segment_rows_min, ..Genesis::default() };
-        let images = ImageOptions { memory, misses, delta_rows, background: false, ..ImageOptions::default() };
+        let images = ImageOptions { memory: ImageMemory::new(memory), misses, delta_rows, background: false, ..ImageOptions::default() };
         let options = GraphOptions { genesis, images, ..GraphOptions::default() };
         let mut bench = InMemory::default();
         let mut history = History::with_options(&mut bench, options);
@@ -550,4 +550,137 @@ fn a_bulk_batch_is_seen_through_warm_pages() {
         assert_eq!(read.count_nodes(Some(label)).unwrap(), people.len() as u64);
         graph.warm().unwrap();
     }
+}
+
+#[test]
+fn graphs_that_share_memory_let_go_of_what_was_used_least_lately_in_any_of_them() {
+    let filled = |memory: ImageMemory| -> Arc<Graph> {
+        let images = ImageOptions {
+            memory,
+            misses: 1,
+            background: false,
+            ..ImageOptions::default()
+        };
+        let options = GraphOptions {
+            images,
+            ..GraphOptions::default()
+        };
+        let graph = Graph::loopback(Arc::new(MemoryStore::new()), options).unwrap();
+        let transaction = graph.begin(Isolation::Snapshot);
+        let key = transaction.key_id("k").unwrap();
+        for value in 0..5_000 {
+            let value = vec![(key, Value::Int(value))];
+            transaction.create_node(SEQ, &[], value).unwrap();
+        }
+        transaction.commit(CommitInfo::default()).unwrap();
+        graph
+    };
+    // Asks for the same pages, has them built if they are missing, and says how many were.
+    let use_column = |graph: &Arc<Graph>| {
+        let read = graph.read_latest();
+        let key = read.catalog().key("k").unwrap();
+        let mut column = Column::default();
+        for node in [NodeId(1), NodeId(4_500)] {
+            read.node_properties(&[node], key, &mut column).unwrap();
+        }
+        let before = graph.image_statistics().built;
+        graph.build_images().unwrap();
+        graph.image_statistics().built - before
+    };
+
+    let alone = filled(ImageMemory::default());
+    assert!(use_column(&alone) > 0);
+    let page_bytes = alone.image_statistics().bytes;
+    let memory = ImageMemory::new(page_bytes * 5 / 2);
+    let graphs = [(); 3].map(|()| filled(memory.clone()));
+    for graph in &graphs {
+        assert!(use_column(graph) > 0);
+    }
+    let total = || -> usize {
+        let bytes = graphs.iter().map(|graph| graph.image_statistics().bytes);
+        bytes.sum()
+    };
+    assert!(total() <= memory.bytes_max());
+    assert!(graphs[0].image_statistics().evicted > 0, "it was first");
+    assert_eq!(graphs[2].image_statistics().evicted, 0, "it was last");
+    assert!(graphs[2].image_statistics().bytes > 0);
+
+    // A graph that is gone takes nothing any more.
+    let [first, second, third] = graphs;
+    drop((second, third));
+    let left = first.image_statistics().bytes;
+    first.warm().unwrap();
+    assert!(first.image_statistics().bytes > left);
+    assert!(first.image_statistics().bytes <= memory.bytes_max());
+}
+
+#[test]
+fn a_page_of_the_past_holds_a_stretch_of_a_long_history_within_its_memory() {
+    const TURNS: u64 = 1_500;
+    let store = Arc::new(Counting {
+        store: MemoryStore::new(),
+        asked: AtomicU64::new(0),
+    });
+    let images = ImageOptions {
+        memory: ImageMemory::new(400_000),
+        misses: 1,
+        background: false,
+        ..ImageOptions::default()
+    };
+    let options = GraphOptions {
+        images,
+        ..GraphOptions::default()
+    };
+    let graph = Graph::loopback(Arc::clone(&store) as Arc<dyn OrderedStore>, options).unwrap();
+    let transaction = graph.begin(Isolation::Snapshot);
+    let key = transaction.key_id("turn").unwrap();
+    let node = || transaction.create_node(SEQ, &[], vec![]).unwrap();
+    let nodes = [node(), node(), node()];
+    let first = transaction.commit(CommitInfo::default()).unwrap().version.0;
+    for turn in 1..=TURNS {
+        let transaction = graph.begin(Isolation::Snapshot);
+        // The one in the middle changes but once.
+        for node in [nodes[0], nodes[2]] {
+            let value = Value::Int(turn as i64);
+            transaction
+                .set_property(SEQ, node.into(), key, value)
+                .unwrap();
+        }
+        if turn == 7 {
+            let value = Value::Int(-1);
+            transaction
+                .set_property(SEQ, nodes[1].into(), key, value)
+                .unwrap();
+        }
+        transaction.commit(CommitInfo::default()).unwrap();
+    }
+    let check = |turn: u64| {
+        let read = graph.read_at(Version(first + turn)).unwrap();
+        let before = store.asked.load(Ordering::Relaxed);
+        let middle = if turn < 7 {
+            Value::Null
+        } else {
+            Value::Int(-1)
+        };
+        let expected = [Value::Int(turn as i64), middle, Value::Int(turn as i64)];
+        for (node, expected) in nodes.iter().zip(expected) {
+            let found = read.property((*node).into(), key).unwrap();
+            assert!(found.equivalent(&expected), "{node:?} at {turn}: {found:?}");
+        }
+        store.asked.load(Ordering::Relaxed) - before
+    };
+    for turn in [1, 2, 700, 750, TURNS / 3, TURNS - 200, 3, TURNS] {
+        check(turn);
+        graph.build_images().unwrap();
+        assert_eq!(check(turn), 0, "the page answers {turn}");
+        check(turn.saturating_sub(40).max(1));
+    }
+    assert!(graph.image_statistics().bytes <= 400_000);
+    graph.clear_images();
+    check(700);
+    graph.build_images().unwrap();
+    assert!(
+        check(1) > 0 && check(TURNS - 1) > 0,
+        "no page holds everything"
+    );
 }

@@ -13,9 +13,9 @@ use retrograph_graph::kv::MemoryStore;
 use retrograph_graph::value::Value;
 use retrograph_graph::vector::{Shape, Similarity};
 use retrograph_graph::{
-    CommitError, CommitInfo, Found, Graph, GraphError, GraphOptions, GraphRead, ImageOptions,
-    IndexSort, Isolation, RuleDefinition, RuleKind, Sequence, Sought, Target, Transaction,
-    VectorSettings,
+    CommitError, CommitInfo, Found, Graph, GraphError, GraphOptions, GraphRead, ImageMemory,
+    ImageOptions, IndexSort, Isolation, RuleDefinition, RuleKind, Sequence, Sought, Target,
+    Transaction, VectorSettings,
 };
 
 const SEQ: Sequence = Sequence(0);
@@ -649,7 +649,7 @@ fn answers_are_right_while_writers_commit_and_the_graph_grows() {
 fn an_index_too_large_for_the_memory_is_answered_without_a_page() {
     let images = ImageOptions {
         misses: 1,
-        memory: 10_000,
+        memory: ImageMemory::new(10_000),
         background: false,
         ..ImageOptions::default()
     };

@@ -8,23 +8,23 @@ use retrograph_config::{Bytes, Settings};
 use retrograph_identity::{Authenticator, Directory, ensure_admin, procedures, read_issuers};
 use retrograph_net::{
     Access, AdmissionSettings, Options, Server, TurnOptions, allow_open_files, bolt, grpc, http,
-    traces,
+    machine_bytes, traces,
 };
-use retrograph_server::{Database, DatabaseError};
+use retrograph_server::{Caches, Database, DatabaseError};
 use tracing::{info, warn};
 
 use crate::args::ServeArguments;
 use crate::commands::config::{client_certificates, tls_files};
 use crate::failure::{Failure, chain};
 use crate::interrupt::interruptible;
-use crate::session::{actor, open_or_create, read_csv_from};
+use crate::session::{actor, open_or_create_with, read_csv_from};
 use crate::{log, terminal};
 
 /// Serves until interrupted; then everything is made durable, so that the next start is quick.
 pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failure> {
     let settings = arguments.settings.settings(data)?;
     log::start(&settings.log);
-    let database = open_or_create(&settings.general.data)?;
+    let database = open_or_create_with(&settings.general.data, caches(&settings.caches))?;
     read_csv_from(&database, settings.general.import_dir.as_deref())?;
     if let Some(graph) = &settings.general.default_graph {
         match database.graph(graph) {
@@ -71,6 +71,20 @@ pub fn run(data: Option<&Path>, arguments: &ServeArguments) -> Result<(), Failur
     database.flush()?;
     info!("stopped");
     Ok(())
+}
+
+fn caches(settings: &retrograph_config::settings::Caches) -> Caches {
+    let unless_set = machine_bytes().map_or_else(Caches::default, Caches::for_memory);
+    let or = |set: Option<Bytes>, unless_set| set.map_or(unless_set, Bytes::size);
+    Caches {
+        image_bytes_max: or(settings.image_bytes_max, unless_set.image_bytes_max),
+        block_bytes_max: or(settings.block_bytes_max, unless_set.block_bytes_max),
+        write_buffer_bytes_max: or(
+            settings.write_buffer_bytes_max,
+            unless_set.write_buffer_bytes_max,
+        ),
+        plan_bytes_max: or(settings.plan_bytes_max, unless_set.plan_bytes_max),
+    }
 }
 
 /// What the settings say about serving.

@@ -150,7 +150,7 @@ impl Drop for Running {
 }
 
 fn database(directory: &TempDir) -> Result<Arc<Database>, Failure> {
-    let options = OpenOptions { create: true };
+    let options = OpenOptions::creating();
     let database = Database::open(&directory.path().join("data"), options)?;
     database.create_graph("harbor")?;
     Ok(database)

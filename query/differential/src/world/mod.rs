@@ -17,7 +17,7 @@ use retrograph_engine::{
 use retrograph_graph::clock::{Clock, ManualClock};
 use retrograph_graph::ids::SystemTime;
 use retrograph_graph::kv::MemoryStore;
-use retrograph_graph::{Graph, GraphOptions, ImageOptions};
+use retrograph_graph::{Graph, GraphOptions, ImageMemory, ImageOptions};
 
 use crate::answer::{Lists, of_graph, of_output};
 use crate::case::Case;
@@ -100,7 +100,7 @@ impl World {
         let clock = Arc::new(ManualClock::new(SystemTime(FIRST_INSTANT)));
         // No thread builds images behind our back, so that a case goes the same way every time.
         let images = ImageOptions {
-            memory: if has_images { 64 << 20 } else { 0 },
+            memory: ImageMemory::new(if has_images { 64 << 20 } else { 0 }),
             background: false,
             ..ImageOptions::default()
         };

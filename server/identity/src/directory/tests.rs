@@ -5,7 +5,7 @@ use crate::{Action, Actions, Context, EVERY_GRAPH, Grant, Resource, Secret, deci
 use retrograph_server::OpenOptions;
 
 fn opened(path: &std::path::Path) -> Directory {
-    let database = Database::open(path, OpenOptions { create: true }).expect("opened");
+    let database = Database::open(path, OpenOptions::creating()).expect("opened");
     Directory::open(database).expect("a directory")
 }
 

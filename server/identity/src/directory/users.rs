@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use retrograph_admission::Limits;
 use retrograph_graph::value::Value;
 
 use super::{
@@ -28,6 +29,8 @@ pub struct UserInfo {
     pub must_change_password: bool,
     /// Whether they cannot log in at all.
     pub is_suspended: bool,
+    /// What they may take of what their tenant may.
+    pub limits: Limits,
 }
 
 /// What is said of a user who is made or changed.
@@ -58,6 +61,7 @@ impl Directory {
                 has_password: user.password.is_some(),
                 must_change_password: user.must_change_password,
                 is_suspended: user.is_suspended,
+                limits: Limits::clone(&snapshot.limits_of_user(&user.name)),
             })
             .collect())
     }

@@ -107,15 +107,19 @@ fn row(tenant: TenantInfo) -> Vec<Value> {
             ("actions", Value::List(actions.collect())),
         ])
     });
-    let limits = Limits::NAMES.into_iter().zip(tenant.limits.values());
-    let limits = limits.filter_map(|(name, value)| Some((name, Value::Int(value?))));
     vec![
         Value::String(tenant.name),
-        map(limits),
+        limits(&tenant.limits),
         names(tenant.users),
         names(tenant.graphs),
         Value::List(grants.collect()),
     ]
+}
+
+/// Limits by name, as they are set.
+pub(super) fn limits(limits: &Limits) -> Value {
+    let named = Limits::NAMES.into_iter().zip(limits.values());
+    map(named.filter_map(|(name, value)| Some((name, Value::Int(value?)))))
 }
 
 fn map<'k>(entries: impl IntoIterator<Item = (&'k str, Value)>) -> Value {

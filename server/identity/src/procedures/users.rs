@@ -10,6 +10,7 @@ use retrograph_graph::clock::{Clock, MachineClock};
 use retrograph_graph::value::Value;
 
 use super::entry::{Call, Entry, administrators, texts};
+use super::tenants::limits;
 use super::{CHANGE_PASSWORD, if_there};
 use crate::{DirectoryError, Secret, UserChanges, UserInfo};
 
@@ -130,7 +131,7 @@ pub(super) fn entries() -> Vec<Entry> {
                     let unknown = || Value::Null;
                     let no = || Value::Bool(false);
                     let name = Value::String(Arc::clone(name));
-                    vec![unknown(), name, unknown(), unknown(), no(), no(), no()]
+                    vec![unknown(), name, unknown(), unknown(), no(), no(), no(), unknown()]
                 }
             };
             Ok(vec![row])
@@ -158,6 +159,7 @@ fn with_columns(entry: Entry) -> Entry {
         .gives("hasPassword", Type::Boolean)
         .gives("mustChangePassword", Type::Boolean)
         .gives("suspended", Type::Boolean)
+        .gives("limits", Type::Map)
 }
 
 fn row(user: UserInfo) -> Vec<Value> {
@@ -169,6 +171,7 @@ fn row(user: UserInfo) -> Vec<Value> {
         Value::Bool(user.has_password),
         Value::Bool(user.must_change_password),
         Value::Bool(user.is_suspended),
+        limits(&user.limits),
     ]
 }
 

@@ -14,7 +14,7 @@ use super::api::Api;
 use super::caller::Call;
 use super::query::may_manage_others;
 use super::schema::{flag, text, texts};
-use super::{page, status, terms};
+use super::{page, status, tenants, terms};
 use crate::failures;
 use crate::identity::Identity;
 use crate::target::Terms;
@@ -38,7 +38,8 @@ fn database(error: &DatabaseError) -> Status {
     }
 }
 
-fn parameters<const N: usize>(named: [(&str, Value); N]) -> Parameters {
+/// Parameters of a procedure.
+pub fn parameters<const N: usize>(named: [(&str, Value); N]) -> Parameters {
     named
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
@@ -47,7 +48,7 @@ fn parameters<const N: usize>(named: [(&str, Value); N]) -> Parameters {
 
 impl Api {
     /// The rows of a procedure.
-    async fn call(
+    pub async fn call(
         self: &Arc<Self>,
         call: Call,
         statement: &'static str,
@@ -147,7 +148,7 @@ impl Admin for Api {
         let call = Call::of(&request)?;
         let request = request.into_inner();
         let statement = "CALL user.list() YIELD id, name, tenant, roles, hasPassword, \
-                         mustChangePassword, suspended";
+                         mustChangePassword, suspended, limits";
         let rows = self.call(call, statement, Parameters::new()).await?;
         let user = |row: &Vec<Output>| v1::User {
             user_id: text(row, 0),
@@ -157,6 +158,7 @@ impl Admin for Api {
             has_password: flag(row, 4),
             must_change_password: flag(row, 5),
             suspended: flag(row, 6),
+            limits: tenants::told(row.get(7)),
         };
         let size = page::size(request.page_size, USUAL, MAX);
         let users = rows.iter().map(user).collect();

@@ -25,6 +25,7 @@ mod query;
 mod schema;
 mod service;
 mod status;
+mod tenants;
 mod terms;
 mod time;
 mod transactions;

@@ -20,6 +20,7 @@ use retrograph_proto::v1::admin_server::AdminServer;
 use retrograph_proto::v1::jobs_server::JobsServer;
 use retrograph_proto::v1::query_server::QueryServer;
 use retrograph_proto::v1::schema_server::SchemaServer;
+use retrograph_proto::v1::tenants_server::TenantsServer;
 use retrograph_proto::v1::time_server::TimeServer;
 use retrograph_proto::v1::transactions_server::TransactionsServer;
 use tokio::sync::watch;
@@ -155,7 +156,8 @@ impl Service {
             SchemaServer,
             TimeServer,
             JobsServer,
-            AdminServer
+            AdminServer,
+            TenantsServer
         );
         put(
             &mut handlers,

@@ -87,7 +87,25 @@ impl Metrics {
             "When the server started, in seconds since 1970.",
             started.map_or(0.0, |time| time.as_secs_f64()),
         );
+        if let Some(bytes) = resident_bytes() {
+            out.single(
+                "retrograph_resident_memory_bytes",
+                Kind::Gauge,
+                "The memory that the process holds, as the system counts it.",
+                bytes as f64,
+            );
+        }
     }
+}
+
+/// The memory of this process, where the system tells it as Linux does.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 fn write_open(out: &mut Exposition, database: &Database, open: Open) {
@@ -260,6 +278,11 @@ fn write_storage(out: &mut Exposition, database: &Database) {
         "retrograph_graph_unflushed_bytes",
         "Bytes of its log that a restart would replay.",
         |graph| Some(graph.unflushed_bytes),
+    );
+    of_graphs(
+        "retrograph_graph_image_bytes",
+        "What its read images take.",
+        |graph| Some(graph.images.bytes as u64),
     );
     of_graphs(
         "retrograph_store_memtable_bytes",

@@ -358,24 +358,6 @@ impl AdjacencyRows {
         }
     }
 
-    /// When the rows taken in were in force.
-    pub(super) fn lives(&self) -> Vec<Life> {
-        self.lists
-            .values()
-            .flat_map(|rows| rows.lives.iter().copied())
-            .collect()
-    }
-
-    /// Keeps only what was in force at some time from `from` up to, not including, `to`.
-    pub fn retain(&mut self, from: u64, to: u64) {
-        for rows in self.lists.values_mut() {
-            let kept: Vec<usize> = (0..rows.lives.len())
-                .filter(|at| rows.lives[*at].from < to && rows.lives[*at].to > from)
-                .collect();
-            rows.pick(&kept);
-        }
-    }
-
     pub fn finish(self, delta: Arc<Delta<AdjacencyChange>>) -> AdjacencyPage {
         let is_interval = self.is_interval;
         let lists = self

@@ -1,13 +1,15 @@
-//! Building pages, off the threads that read, and letting go of them.
+//! Building pages, off the threads that read.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use smallvec::SmallVec;
 
 use super::column::ColumnPage;
 use super::directory::{Dated, Directory, Page};
+use super::gather::Bounds;
 use super::ids::{Life, calm};
 use super::scan::{Interval, Scanner};
 use super::{Images, Shared, VectorsOf, What, When};
@@ -24,6 +26,8 @@ type Result<T> = std::result::Result<T, GraphError>;
 const WISHES_MAX: usize = 1 << 16;
 /// Rows put into a graph of neighbours before other pages have their turn.
 const NEIGHBOURS_SLICE: u32 = 256;
+/// Where pages of intervals make way for each other, building one is followed by so many times as long without.
+const REST: u32 = 4;
 /// When memory is short, a page must be missed so many times as often as otherwise.
 const SHORTAGE: u32 = 16;
 
@@ -39,6 +43,8 @@ pub(super) struct Requests {
     later: VecDeque<Task>,
     /// How many of the latter are being built.
     building: usize,
+    /// What gets no page of an interval before an instant.
+    resting: HashMap<What, Instant>,
 }
 
 impl Shared {
@@ -82,13 +88,13 @@ impl Shared {
     /// Counts a miss. Returns whether something is to be built now.
     pub(super) fn wish(&self, what: What, when: When, version: Version) -> bool {
         let mut requests = self.requests.lock();
-        if requests.queued.contains(&(what, when)) {
+        if requests.queued.contains(&(what, when)) || requests.rests(what, when) {
             return false;
         }
         if requests.wishes.len() >= WISHES_MAX {
             requests.wishes.clear();
         }
-        let is_short = self.evicted.load(Ordering::Relaxed) > 0;
+        let is_short = self.options.memory.is_short();
         let needed = self
             .options
             .misses
@@ -145,7 +151,7 @@ impl Shared {
 
     /// Does what was taken from the list of what is to be built later.
     fn perform(&self, task: &Task) -> Result<()> {
-        let result = match self.bytes() <= self.options.memory / 16 * 15 {
+        let result = match self.options.memory.has_room() {
             true => self.build_task(task),
             false => {
                 self.requests.lock().later.clear();
@@ -180,7 +186,7 @@ impl Shared {
                 missing.retain(|key| !self.has_column(*space, *key, *block));
                 if !missing.is_empty() {
                     self.present_columns(*space, *block, &missing)?;
-                    self.make_room();
+                    self.options.memory.built();
                 }
                 Ok(())
             }
@@ -242,8 +248,8 @@ impl Shared {
         if let Some(more) = more {
             self.request(more, When::Present, self.recorded());
         }
-        self.tick.fetch_add(1, Ordering::Relaxed);
-        self.make_room();
+        self.built.fetch_add(1, Ordering::Relaxed);
+        self.options.memory.built();
         Ok(())
     }
 
@@ -252,6 +258,7 @@ impl Shared {
             store: self.store.as_ref(),
             writing: &self.writing,
             stop: &self.stop,
+            bounds: Bounds::within(self.options.memory.bytes_max()),
         }
     }
 
@@ -282,6 +289,7 @@ impl Shared {
     /// Builds a page of an interval.
     fn interval<P: Page>(
         &self,
+        what: What,
         directory: &Directory<P>,
         at: u64,
         version: Version,
@@ -291,8 +299,15 @@ impl Shared {
         if directory.covers(at, version) || version > recorded {
             return Ok(());
         }
+        let began = Instant::now();
         let Interval { page, from, to } = scan(version, recorded)?;
-        directory.install_past(at, Dated::new(from, to, true, page));
+        let made_way = directory.install_past(at, Dated::new(from, to, true, page));
+        if made_way && self.options.background {
+            // The history is too long for the pages that there may be: reads of all of it would have the thread
+            // build without end, at the cost of those reads.
+            let end = Instant::now() + began.elapsed() * REST;
+            self.requests.lock().resting.insert(what, end);
+        }
         Ok(())
     }
 
@@ -306,7 +321,7 @@ impl Shared {
     ) {
         // What is in no delta yet when this is read may change the page afterwards.
         let recorded = self.recorded();
-        let tick = self.tick.load(Ordering::Relaxed);
+        let tick = self.options.memory.tick();
         let Some(found) = directory.find(at, version, false, tick) else {
             return;
         };
@@ -332,9 +347,13 @@ impl Shared {
             When::Present => self.present(directory, block, |delta| {
                 self.scanner().adjacency(block, delta)
             }),
-            When::Interval => self.interval(directory, block, version, |version, recorded| {
-                self.scanner().adjacency_interval(block, version, recorded)
-            }),
+            When::Interval => self.interval(
+                What::Adjacency(block),
+                directory,
+                block,
+                version,
+                |version, recorded| self.scanner().adjacency_interval(block, version, recorded),
+            ),
             When::Moment(version) => {
                 self.moment(directory, block, version, |page| {
                     (
@@ -356,10 +375,16 @@ impl Shared {
             When::Present => self.present(directory, block, |delta| {
                 self.scanner().records(space, block, delta)
             }),
-            When::Interval => self.interval(directory, block, version, |version, recorded| {
-                self.scanner()
-                    .records_interval(space, block, version, recorded)
-            }),
+            When::Interval => self.interval(
+                What::Records(space, block),
+                directory,
+                block,
+                version,
+                |version, recorded| {
+                    self.scanner()
+                        .records_interval(space, block, version, recorded)
+                },
+            ),
             // One list of few versions is walked as quickly as an array is read.
             When::Moment(_) => Ok(()),
         }
@@ -374,9 +399,13 @@ impl Shared {
             When::Present => {
                 self.present(directory, block, |delta| self.scanner().ends(block, delta))
             }
-            When::Interval => self.interval(directory, block, version, |version, recorded| {
-                self.scanner().ends_interval(block, version, recorded)
-            }),
+            When::Interval => self.interval(
+                What::Ends(block),
+                directory,
+                block,
+                version,
+                |version, recorded| self.scanner().ends_interval(block, version, recorded),
+            ),
             // An entry has one life, which is looked at as quickly as a bit.
             When::Moment(_) => Ok(()),
         }
@@ -396,10 +425,16 @@ impl Shared {
         let directory = self.make_column_directory(space, key);
         match when {
             When::Present => self.present_columns(space, block, &[key]),
-            When::Interval => self.interval(&directory, block, version, |version, recorded| {
-                self.scanner()
-                    .column_interval(space, block, key, version, recorded)
-            }),
+            When::Interval => self.interval(
+                What::Column(space, key, block),
+                &directory,
+                block,
+                version,
+                |version, recorded| {
+                    self.scanner()
+                        .column_interval(space, block, key, version, recorded)
+                },
+            ),
             When::Moment(version) => {
                 self.moment(&directory, block, version, |page| {
                     (page.at(version.0), page.lives().to_vec())
@@ -445,9 +480,13 @@ impl Shared {
         let (directory, at) = (&self.labels, label.0.into());
         match when {
             When::Present => self.present(directory, at, |delta| self.scanner().label(&set, delta)),
-            When::Interval => self.interval(directory, at, version, |version, recorded| {
-                self.scanner().label_interval(&set, version, recorded)
-            }),
+            When::Interval => self.interval(
+                What::Label(label),
+                directory,
+                at,
+                version,
+                |version, recorded| self.scanner().label_interval(&set, version, recorded),
+            ),
             When::Moment(version) => {
                 self.moment(directory, at, version, |page| {
                     (page.at(version.0), page.lives().collect())
@@ -473,9 +512,13 @@ impl Shared {
                 self.index_definitions.lock().insert(id, (label, key));
                 self.present(directory, at, |delta| self.scanner().index(&set, delta))
             }
-            When::Interval => self.interval(directory, at, version, |version, recorded| {
-                self.scanner().index_interval(&set, version, recorded)
-            }),
+            When::Interval => self.interval(
+                What::Index(id, label, key),
+                directory,
+                at,
+                version,
+                |version, recorded| self.scanner().index_interval(&set, version, recorded),
+            ),
             // A value has few nodes, whose lives are looked at as they are found.
             When::Moment(_) => Ok(()),
         }
@@ -501,7 +544,7 @@ impl Shared {
             Some(page) => Ok(Some((recorded, page))),
             None => self
                 .scanner()
-                .vectors(&of, self.options.memory / 2, from, delta),
+                .vectors(&of, self.options.memory.bytes_max() / 2, from, delta),
         };
         match built {
             Ok(Some((version, page))) => {
@@ -546,56 +589,46 @@ impl Shared {
         self.columns[space as usize].load()[at].clone()
     }
 
-    /// Lets go of what was used least lately until the pages fit into their memory again.
-    fn make_room(&self) {
-        if self.bytes() <= self.options.memory {
-            return;
-        }
-        let mut used: Vec<(u64, usize, What)> = Vec::new();
+    /// Says of everything that has pages when it was used last, and the bytes of its pages.
+    pub(super) fn usage(&self, visit: &mut dyn FnMut(u64, usize, What)) {
         self.adjacency
-            .usage(|at, tick, bytes| used.push((tick, bytes, What::Adjacency(at))));
+            .usage(|at, tick, bytes| visit(tick, bytes, What::Adjacency(at)));
         for space in Space::ALL {
             let records = &self.records[space as usize];
-            records.usage(|at, tick, bytes| used.push((tick, bytes, What::Records(space, at))));
+            records.usage(|at, tick, bytes| visit(tick, bytes, What::Records(space, at)));
             for (key, column) in (0..).zip(self.columns[space as usize].load().iter()) {
                 let what = |at| What::Column(space, KeyId(key), at);
-                column.usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
+                column.usage(|at, tick, bytes| visit(tick, bytes, what(at)));
             }
         }
         self.ends
-            .usage(|at, tick, bytes| used.push((tick, bytes, What::Ends(at))));
+            .usage(|at, tick, bytes| visit(tick, bytes, What::Ends(at)));
         self.labels
-            .usage(|at, tick, bytes| used.push((tick, bytes, What::Label(LabelId(at as u32)))));
+            .usage(|at, tick, bytes| visit(tick, bytes, What::Label(LabelId(at as u32))));
         let what = |at| What::Index(IndexId(at as u32), LabelId(0), KeyId(0));
         self.indexes
-            .usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
+            .usage(|at, tick, bytes| visit(tick, bytes, what(at)));
         let what = |at| What::Neighbours(IndexId(at as u32));
         self.vectors
-            .usage(|at, tick, bytes| used.push((tick, bytes, what(at))));
-        used.sort_by_key(|(tick, ..)| *tick);
-        let mut bytes: usize = used.iter().map(|(_, bytes, _)| bytes).sum();
-        // A little more than needed, so that not every page built from now on looks at all others.
-        let goal = self.options.memory - self.options.memory / 16;
-        for (_, size, what) in used {
-            if bytes <= goal {
-                break;
+            .usage(|at, tick, bytes| visit(tick, bytes, what(at)));
+    }
+
+    /// Lets go of pages.
+    pub(super) fn evict(&self, what: What) {
+        self.evicted.fetch_add(1, Ordering::Relaxed);
+        match what {
+            What::Adjacency(at) => self.adjacency.evict(at),
+            What::Records(space, at) => self.records[space as usize].evict(at),
+            What::Ends(at) => self.ends.evict(at),
+            What::Column(space, key, at) => {
+                if let Some(directory) = self.column_directory(space, key) {
+                    directory.evict(at);
+                }
             }
-            bytes -= size;
-            self.evicted.fetch_add(1, Ordering::Relaxed);
-            match what {
-                What::Adjacency(at) => self.adjacency.evict(at),
-                What::Records(space, at) => self.records[space as usize].evict(at),
-                What::Ends(at) => self.ends.evict(at),
-                What::Column(space, key, at) => {
-                    if let Some(directory) = self.column_directory(space, key) {
-                        directory.evict(at);
-                    }
-                }
-                What::Label(label) => self.labels.evict(label.0.into()),
-                What::Index(id, ..) => self.indexes.evict(id.0.into()),
-                What::Vectors(VectorsOf { index, .. }) | What::Neighbours(index) => {
-                    self.vectors.evict(index.0.into());
-                }
+            What::Label(label) => self.labels.evict(label.0.into()),
+            What::Index(id, ..) => self.indexes.evict(id.0.into()),
+            What::Vectors(VectorsOf { index, .. }) | What::Neighbours(index) => {
+                self.vectors.evict(index.0.into());
             }
         }
     }
@@ -648,6 +681,20 @@ impl Everything {
 }
 
 impl Requests {
+    fn rests(&mut self, what: What, when: When) -> bool {
+        if when != When::Interval {
+            return false;
+        }
+        let Some(end) = self.resting.get(&what) else {
+            return false;
+        };
+        let rests = Instant::now() < *end;
+        if !rests {
+            self.resting.remove(&what);
+        }
+        rests
+    }
+
     /// The next thing to be built later, which is then being built.
     fn take_later(&mut self) -> Option<Task> {
         let task = self.later.pop_front()?;

@@ -23,7 +23,7 @@ use crate::ids::Version;
 /// A slot whose number is larger is never imaged: 2⁶⁴ ids have more blocks than an array can hold.
 pub(super) const SLOTS_MAX: u64 = 1 << 24;
 /// How many pages of the past a slot keeps: of moments, replaced ones, of intervals.
-const PAST_MAX: [usize; 3] = [8, 4, 4];
+const PAST_MAX: [usize; 3] = [8, 4, 16];
 
 /// What every kind of page has.
 pub(crate) trait Page: Default + Send + Sync + 'static {
@@ -236,14 +236,16 @@ impl<P: Page> Directory<P> {
         true
     }
 
-    /// Adds a page of the past.
-    pub fn install_past(&self, at: u64, dated: Dated<P>) {
+    /// Adds a page of the past. Returns whether another one of an interval had to make way for it.
+    pub fn install_past(&self, at: u64, dated: Dated<P>) -> bool {
         let mut writing = self.writing.lock();
-        if let Some(slot) = self.slot(at) {
-            let before = slot.bytes();
-            put_past(&slot, Arc::new(dated));
-            writing.bytes = (writing.bytes + slot.bytes()).saturating_sub(before);
-        }
+        let Some(slot) = self.slot(at) else {
+            return false;
+        };
+        let before = slot.bytes();
+        let made_way = put_past(&slot, Arc::new(dated));
+        writing.bytes = (writing.bytes + slot.bytes()).saturating_sub(before);
+        made_way
     }
 
     /// The slot of a number, made if it is not there yet. The lock must be held.
@@ -343,16 +345,23 @@ impl<P: Page> Directory<P> {
     }
 }
 
-/// Adds a page of the past, and lets go of the oldest of its kind if there are many. The quickest
-/// come first: pages of one moment, then pages of the present that were replaced, which have
-/// changes to look through, then pages of intervals.
-fn put_past<P: Page>(slot: &Slot<P>, dated: Arc<Dated<P>>) {
+/// Adds a page of the past, and lets go of those of intervals that it makes superfluous and of the oldest of its
+/// kind if there are many; returns whether there were many of intervals. The quickest come first: pages of one
+/// moment, then pages of the present that were replaced, which have changes to look through, then pages of
+/// intervals.
+fn put_past<P: Page>(slot: &Slot<P>, dated: Arc<Dated<P>>) -> bool {
     let rank = |dated: &Dated<P>| match dated.is_interval {
         true => 2,
         false => usize::from(!dated.page.delta().is_empty()),
     };
-    let mut past = vec![dated];
-    past.extend(slot.past.load().iter().cloned());
+    let is_superfluous = |old: &Dated<P>| {
+        let is_within = dated.from <= old.from && old.to() <= dated.to();
+        dated.is_interval && old.is_interval && is_within
+    };
+    let past = slot.past.load();
+    let old = past.iter().filter(|old| !is_superfluous(old)).cloned();
+    let mut past = vec![Arc::clone(&dated)];
+    past.extend(old);
     past.sort_by_key(|dated| rank(dated));
     let mut counts = [0; 3];
     past.retain(|dated| {
@@ -361,4 +370,5 @@ fn put_past<P: Page>(slot: &Slot<P>, dated: Arc<Dated<P>>) {
         counts[rank] <= PAST_MAX[rank]
     });
     slot.past.store(Arc::new(past));
+    counts[2] > PAST_MAX[2]
 }

@@ -87,17 +87,6 @@ impl EndsRows {
         known.to = known.to.max(life.to);
     }
 
-    pub fn lives(&self) -> Vec<Life> {
-        self.rows.iter().flatten().map(|(_, life)| *life).collect()
-    }
-
-    /// Keeps only what was there at some time from `from` up to, not including, `to`.
-    pub fn retain(&mut self, from: u64, to: u64) {
-        for row in &mut self.rows {
-            *row = row.filter(|(_, life)| life.from < to && life.to > from);
-        }
-    }
-
     pub fn finish(self, is_interval: bool, delta: Arc<Delta<EndsChange>>) -> EndsPage {
         let Some(((of_first, first_start, first_end), _)) = self.rows.iter().flatten().next()
         else {
@@ -299,12 +288,11 @@ mod tests {
         rows.push(2, ends(1, 1, 2), life(3, 5));
         rows.push(4, ends(1, 3, 4), life(1, 2));
         rows.push(5, ends(1, 3, 4), life(9, u64::MAX));
-        assert_eq!(rows.lives().len(), 3);
-        rows.retain(2, 9);
         let page = rows.finish(true, Arc::default());
+        assert_eq!(shown(&page, 0, &[], 1), [(4, ends(1, 3, 4))]);
         assert_eq!(shown(&page, 0, &[], 2), []);
         assert_eq!(shown(&page, 0, &[], 3), [(2, ends(1, 1, 2))]);
         assert_eq!(shown(&page, 0, &[1], 8), [(2, ends(1, 1, 2))]);
-        assert_eq!(shown(&page, 0, &[], 9), []);
+        assert_eq!(shown(&page, 0, &[], 9), [(5, ends(1, 3, 4))]);
     }
 }

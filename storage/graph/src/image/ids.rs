@@ -92,23 +92,6 @@ pub(super) fn calm(lives: &[Life], version: u64, mut from: u64, mut to: u64) -> 
     (from, to)
 }
 
-/// The widest stretch of versions around one, found by halving, in which at most `max` entries
-/// were in force; at least the version itself.
-pub(super) fn stretch(lives: &[Life], version: u64, from: u64, to: u64, max: usize) -> (u64, u64) {
-    let (mut from, mut to) = (from, to);
-    let overlapping = |from: u64, to: u64| {
-        lives
-            .iter()
-            .filter(|life| life.from < to && life.to > from)
-            .count()
-    };
-    while to - from > 1 && overlapping(from, to) > max {
-        from = version - (version - from) / 2;
-        to = version + 1 + (to - version - 1) / 2;
-    }
-    (from, to)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,19 +124,5 @@ mod tests {
         assert_eq!(calm(&lives, 10, 0, 50), (9, 12));
         assert_eq!(calm(&lives, 20, 0, 50), (12, 50));
         assert_eq!(calm(&lives, 1, 0, 50), (0, 3));
-    }
-
-    #[test]
-    fn a_stretch_narrows_until_it_fits_and_keeps_its_version() {
-        let lives: Vec<_> = (0..100).map(|i| Life { from: i, to: i + 2 }).collect();
-        for version in [0, 1, 50, 99] {
-            let (from, to) = stretch(&lives, version, 0, 100, 10);
-            assert!(
-                from <= version && version < to && to - from <= 10,
-                "{from} {to}"
-            );
-        }
-        assert_eq!(stretch(&lives, 50, 0, 100, 1_000), (0, 100));
-        assert_eq!(stretch(&lives, 50, 0, 100, 0), (50, 51));
     }
 }

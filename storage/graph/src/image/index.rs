@@ -76,15 +76,6 @@ impl IndexRows {
         self.rows.push((Key::from_slice(key), node.0, life));
     }
 
-    pub fn lives(&self) -> Vec<Life> {
-        self.rows.iter().map(|(_, _, life)| *life).collect()
-    }
-
-    pub fn retain(&mut self, from: u64, to: u64) {
-        self.rows
-            .retain(|(_, _, life)| life.from < to && life.to > from);
-    }
-
     /// `None` if the keys are too many for the page's offsets.
     pub fn finish(
         mut self,
@@ -107,7 +98,7 @@ impl IndexRows {
         }
         starts.push(u32::try_from(self.rows.len()).ok()?);
         let nodes: Vec<u64> = self.rows.iter().map(|(_, node, _)| *node).collect();
-        let lives = is_interval.then(|| self.lives().into_boxed_slice());
+        let lives = is_interval.then(|| self.rows.iter().map(|(_, _, life)| *life).collect());
         let mut page = IndexPage {
             keys: keys.into(),
             ends: ends.into(),

@@ -22,8 +22,8 @@
 //! they held, so one page answers every version in a stretch of time. One that is read often at the
 //! same place gets a page of that moment.
 //!
-//! Pages are built after repeated misses by one thread of the graph ([`builder`]), which also keeps
-//! the memory within its budget by letting go of those used least lately. Nobody waits for it: a
+//! Pages are built after repeated misses by one thread of the graph ([`builder`]), which then also lets go of
+//! those used least lately, so that the pages of all graphs stay within one budget ([`memory`]). Nobody waits for it: a
 //! read that finds no page reads rows. Nothing here decides what is true; with images switched off
 //! every answer is the same.
 
@@ -35,9 +35,11 @@ mod delta;
 pub(crate) mod directory;
 pub(crate) mod ends;
 mod follow;
+mod gather;
 mod ids;
 pub(crate) mod index;
 pub(crate) mod label;
+mod memory;
 mod node_set;
 pub(crate) mod record;
 mod scan;
@@ -70,14 +72,15 @@ use directory::{Directory, Found, Page};
 use ends::EndsPage;
 use index::IndexPage;
 use label::LabelPage;
+pub use memory::ImageMemory;
 use record::RecordPage;
 use vector::{VectorChange, VectorPage};
 
 /// How read images are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ImageOptions {
-    /// The most bytes of all pages; 0 switches images off.
-    pub memory: usize,
+    /// The memory of all pages. Graphs that are given the same one share it.
+    pub memory: ImageMemory,
     /// How often a page must have been missed before it is built.
     pub misses: u32,
     /// A page of the present is built anew when it has more changes than this, and than one for
@@ -95,7 +98,7 @@ pub struct ImageOptions {
 impl Default for ImageOptions {
     fn default() -> Self {
         Self {
-            memory: 1 << 30,
+            memory: ImageMemory::default(),
             misses: 3,
             delta_rows: 512,
             neighbours_from: 10_000,
@@ -205,8 +208,8 @@ pub(crate) struct Shared {
     /// What the indexes that have pages are on.
     index_definitions: Mutex<HashMap<IndexId, (LabelId, KeyId)>>,
     counts: Counts,
-    /// Counts what was built; "when" in the sense of eviction.
-    tick: AtomicU64,
+    /// How many pages were built.
+    built: AtomicU64,
     evicted: AtomicU64,
     requests: Mutex<Requests>,
     wake: Condvar,
@@ -237,13 +240,14 @@ impl Images {
             vector_definitions: Mutex::default(),
             index_definitions: Mutex::default(),
             counts: Counts::default(),
-            tick: AtomicU64::new(1),
+            built: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
             requests: Mutex::default(),
             wake: Condvar::new(),
             idle: Condvar::new(),
             stop: AtomicBool::new(false),
         });
+        shared.options.memory.join(&shared);
         Self {
             shared,
             thread: Mutex::new(None),
@@ -253,7 +257,7 @@ impl Images {
     /// Whether there are images at all.
     #[inline]
     pub fn are_on(&self) -> bool {
-        self.shared.options.memory > 0
+        self.shared.options.memory.bytes_max() > 0
     }
 
     /// What has to be told of commits.
@@ -341,7 +345,7 @@ impl Images {
             return None;
         }
         let shared = &self.shared;
-        let tick = shared.tick.load(Ordering::Relaxed);
+        let tick = shared.options.memory.tick();
         let is_latest = version.0 >= shared.recorded.load(Ordering::Relaxed);
         match directory.find(at, version, is_latest, tick) {
             Some(found) => {
@@ -401,7 +405,7 @@ impl Images {
     pub fn statistics(&self) -> ImageStatistics {
         ImageStatistics {
             bytes: self.shared.bytes(),
-            built: self.shared.tick.load(Ordering::Relaxed) - 1,
+            built: self.shared.built.load(Ordering::Relaxed),
             evicted: self.shared.evicted.load(Ordering::Relaxed),
         }
     }

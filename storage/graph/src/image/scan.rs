@@ -17,10 +17,11 @@ use roaring::RoaringTreemap;
 
 use super::VectorsOf;
 use super::adjacency::{AdjacencyChange, AdjacencyPage, AdjacencyRows, starts};
-use super::column::ColumnPage;
+use super::column::{ColumnPage, heap_bytes};
 use super::delta::Delta;
 use super::ends::{EndsChange, EndsPage, EndsRows};
-use super::ids::{Life, stretch};
+use super::gather::{Bounds, Gathering, Outside};
+use super::ids::Life;
 use super::index::{IndexChange, IndexPage, IndexRows};
 use super::label::LabelPage;
 use super::record::{RecordPage, Records};
@@ -35,15 +36,15 @@ use crate::rows::closed::{
     SetRange, closed_adjacency_prefix, closed_element_key, trailing_version,
 };
 use crate::rows::{
-    AdjacencyKey, VERSION_BYTES, element_key, prefix_end, read_element_key, read_from,
+    AdjacencyKey, Key, VERSION_BYTES, element_key, prefix_end, read_element_key, read_from,
     read_trailing_node, rule_prefix,
 };
 use crate::value::Value;
 
 type Result<T> = std::result::Result<T, GraphError>;
 
-/// More entries than this in one page of an interval are split by time.
-const INTERVAL_ROWS_MAX: usize = 1 << 20;
+/// After so many rows in succession that are not of an interval, the next that may be is looked for.
+const USELESS_MAX: u32 = 16;
 
 /// A life that has not ended.
 const FOREVER: u64 = u64::MAX;
@@ -57,6 +58,8 @@ pub(super) struct Scanner<'a> {
     pub writing: &'a AtomicU64,
     /// Set when whoever waits for pages is gone.
     pub stop: &'a AtomicBool,
+    /// For pages of intervals.
+    pub bounds: Bounds,
 }
 
 /// A page of an interval, and the versions from and up to which it answers.
@@ -162,23 +165,10 @@ impl Scanner<'_> {
         recorded: Version,
     ) -> Result<Interval<AdjacencyPage>> {
         let (lower, upper) = node_range(block);
-        let mut rows = AdjacencyRows::new(true);
+        let mut gathering = Gathering::new(version, recorded, self.bounds, |_| 0);
         let mut push = |key: &[u8], value: &[u8], to: u64| {
-            let from = read_from(value)?;
-            if from <= recorded {
-                let key = AdjacencyKey::read(key)?;
-                let local = (key.node.0 % BLOCK_IDS) as usize;
-                let life = Life { from: from.0, to };
-                rows.push(
-                    local,
-                    key.direction,
-                    key.type_id,
-                    key.neighbour,
-                    key.relationship,
-                    life,
-                );
-            }
-            Ok::<_, GraphError>(())
+            let from = read_from(value)?.0;
+            gathering.push(AdjacencyKey::read(key)?, Life { from, to })
         };
         self.current(Family::Adjacency, &lower, &upper, |key, value, _| {
             push(key, value, FOREVER)
@@ -198,8 +188,19 @@ impl Scanner<'_> {
             current[13..].copy_from_slice(&key[20..36]);
             push(&current, value, to)
         })?;
-        let (from, to) = narrow(&rows.lives(), version, recorded);
-        rows.retain(from.0, to.0);
+        let (gathered, from, to) = gathering.finish();
+        let mut rows = AdjacencyRows::new(true);
+        for (key, life) in gathered {
+            let local = (key.node.0 % BLOCK_IDS) as usize;
+            rows.push(
+                local,
+                key.direction,
+                key.type_id,
+                key.neighbour,
+                key.relationship,
+                life,
+            );
+        }
         Ok(Interval {
             page: rows.finish(Arc::default()),
             from,
@@ -225,40 +226,57 @@ impl Scanner<'_> {
         })
     }
 
-    /// Visits the records of a block as they ever were, in no particular order.
-    fn records_ever(
+    /// Gathers of the records of a block, as they ever were, what `pick` takes of each; in no particular order.
+    fn gather_records<T>(
         &self,
         space: Space,
         block: u64,
-        recorded: Version,
-        mut visit: impl FnMut(usize, &RecordRef<'_>, Life) -> Result<()>,
+        gathering: &mut Gathering<T>,
+        mut pick: impl FnMut(usize, &RecordRef<'_>) -> Result<Option<T>>,
     ) -> Result<()> {
         let (first, last) = elements(space, block);
         let (lower, upper) = (element_key(first), element_key(last));
-        let mut give = |key: &[u8], value: &[u8], to: u64| {
+        let mut take = |gathering: &mut Gathering<T>, key: &[u8], value: &[u8], to: u64| {
             let record = RecordRef::parse(value)?;
-            if record.from() <= recorded {
-                visit(
-                    local(key)?,
-                    &record,
-                    Life {
-                        from: record.from().0,
-                        to,
-                    },
-                )?;
+            let from = record.from().0;
+            let life = Life { from, to };
+            let outside = gathering.outside(life);
+            if outside.is_none()
+                && let Some(row) = pick(local(key)?, &record)?
+            {
+                gathering.push(row, life)?;
             }
-            Ok::<_, GraphError>(())
+            Ok::<_, GraphError>(outside)
         };
         self.current(Family::Element, &lower, &upper, |key, value, _| {
-            give(key, value, FOREVER)
+            take(gathering, key, value, FOREVER).map(|_| ())
         })?;
         let lower = closed_element_key(first, Version(0));
         let upper = closed_element_key(last, Version(0));
-        let closed = self.store.scan(Family::Closed, &lower, &upper, false)?;
-        self.each(closed, |key, value| {
+        let mut cursor = self.store.scan(Family::Closed, &lower, &upper, false)?;
+        let mut useless = 0;
+        while cursor.valid() {
+            self.check_stop()?;
+            let key = cursor.key();
             let to = trailing_version(key).ok_or_else(too_short)?;
-            give(&key[1..key.len() - VERSION_BYTES], value, to.0)
-        })
+            let current = &key[1..key.len() - VERSION_BYTES];
+            let outside = take(gathering, current, cursor.value(), to.0)?;
+            useless = if outside.is_some() { useless + 1 } else { 0 };
+            match outside {
+                // The versions of an element lie one after another.
+                Some(outside) if useless >= USELESS_MAX => {
+                    let element = read_element_key(current)?;
+                    let next = match outside {
+                        Outside::Before(from) => closed_element_key(element, Version(from.0 + 1)),
+                        Outside::After => closed_element_key(element, Version::MAX),
+                    };
+                    useless = 0;
+                    cursor.seek(&next);
+                }
+                _ => cursor.next(),
+            }
+        }
+        Ok(cursor.status()?)
     }
 
     pub fn records(
@@ -286,23 +304,28 @@ impl Scanner<'_> {
         version: Version,
         recorded: Version,
     ) -> Result<Interval<RecordPage>> {
-        let mut entries: Vec<(usize, Life, Box<[u8]>)> = Vec::new();
-        self.records_ever(space, block, recorded, |local, record, life| {
-            entries.push((local, life, record.bytes().into()));
-            Ok(())
+        let mut gathering = Gathering::new(
+            version,
+            recorded,
+            self.bounds,
+            |(_, record): &(_, Box<[u8]>)| record.len(),
+        );
+        self.gather_records(space, block, &mut gathering, |local, record| {
+            Ok(Some((local, record.bytes().into())))
         })?;
-        let lives: Vec<Life> = entries.iter().map(|(_, life, _)| *life).collect();
-        let (from, to) = narrow(&lives, version, recorded);
-        entries.retain(|(_, life, _)| life.from < to.0 && life.to > from.0);
-        entries.sort_unstable_by_key(|(local, life, _)| (*local, *life));
-        entries.dedup_by_key(|(local, life, _)| (*local, life.from));
+        let (mut entries, from, to) = gathering.finish();
+        entries.sort_unstable_by_key(|((local, _), life)| (*local, *life));
+        entries.dedup_by_key(|((local, _), life)| (*local, life.from));
         let mut records = Records::default();
-        let fits = entries.iter().all(|(_, _, record)| records.push(record));
+        let fits = entries.iter().all(|((_, record), _)| records.push(record));
         if !fits {
             return Err(too_large());
         }
-        let locals: Vec<u16> = entries.iter().map(|(local, ..)| *local as u16).collect();
-        let lives = entries.iter().map(|(_, life, _)| *life).collect();
+        let locals: Vec<u16> = entries
+            .iter()
+            .map(|((local, _), _)| *local as u16)
+            .collect();
+        let lives = entries.iter().map(|(_, life)| *life).collect();
         let page = records.finish(Some((starts(&locals), lives)), Arc::default());
         Ok(Interval { page, from, to })
     }
@@ -326,18 +349,15 @@ impl Scanner<'_> {
         version: Version,
         recorded: Version,
     ) -> Result<Interval<EndsPage>> {
+        let mut gathering = Gathering::new(version, recorded, self.bounds, |_| 0);
+        let pick =
+            |local, record: &RecordRef<'_>| Ok(Some((local, record.ends().ok_or_else(no_ends)?)));
+        self.gather_records(Space::Relationships, block, &mut gathering, pick)?;
+        let (gathered, from, to) = gathering.finish();
         let mut rows = EndsRows::default();
-        self.records_ever(
-            Space::Relationships,
-            block,
-            recorded,
-            |local, record, life| {
-                rows.push(local, record.ends().ok_or_else(no_ends)?, life);
-                Ok(())
-            },
-        )?;
-        let (from, to) = narrow(&rows.lives(), version, recorded);
-        rows.retain(from.0, to.0);
+        for ((local, ends), life) in gathered {
+            rows.push(local, ends, life);
+        }
         let page = rows.finish(true, Arc::default());
         Ok(Interval { page, from, to })
     }
@@ -391,30 +411,25 @@ impl Scanner<'_> {
         version: Version,
         recorded: Version,
     ) -> Result<Interval<ColumnPage>> {
-        let mut entries: Vec<(u16, Life, Value)> = Vec::new();
-        self.records_ever(space, block, recorded, |local, record, life| {
-            if let Some(value) = record.property(key)? {
-                entries.push((local as u16, life, value));
-            }
-            Ok(())
+        let mut gathering = Gathering::new(version, recorded, self.bounds, heap_of_value);
+        self.gather_records(space, block, &mut gathering, |local, record| {
+            let value = record.property(key)?;
+            Ok(value.map(|value| (local as u16, value)))
         })?;
-        let lives: Vec<Life> = entries.iter().map(|(_, life, _)| *life).collect();
-        let (from, to) = narrow(&lives, version, recorded);
-        entries.retain(|(_, life, _)| life.from < to.0 && life.to > from.0);
-        entries.sort_unstable_by_key(|(local, life, _)| (*local, *life));
-        entries.dedup_by_key(|(local, life, _)| (*local, life.from));
+        let (mut entries, from, to) = gathering.finish();
+        entries.sort_unstable_by_key(|((local, _), life)| (*local, *life));
+        entries.dedup_by_key(|((local, _), life)| (*local, life.from));
         // A change of another property does not end a value.
-        entries.dedup_by(|next, before| {
-            let goes_on =
-                next.0 == before.0 && next.1.from == before.1.to && same(&next.2, &before.2);
+        entries.dedup_by(|((next, value), next_life), ((local, before), life)| {
+            let goes_on = next == local && next_life.from == life.to && same(value, before);
             if goes_on {
-                before.1.to = next.1.to;
+                life.to = next_life.to;
             }
             goes_on
         });
-        let locals: Vec<u16> = entries.iter().map(|(local, ..)| *local).collect();
-        let lives = entries.iter().map(|(_, life, _)| *life).collect();
-        let values: Vec<Value> = entries.into_iter().map(|(_, _, value)| value).collect();
+        let locals: Vec<u16> = entries.iter().map(|((local, _), _)| *local).collect();
+        let lives = entries.iter().map(|(_, life)| *life).collect();
+        let values: Vec<Value> = entries.into_iter().map(|((_, value), _)| value).collect();
         let page = ColumnPage::of_interval(&values, starts(&locals), lives);
         Ok(Interval { page, from, to })
     }
@@ -437,14 +452,11 @@ impl Scanner<'_> {
         version: Version,
         recorded: Version,
     ) -> Result<Interval<LabelPage>> {
-        let mut entries: Vec<(u64, Life)> = Vec::new();
-        self.set_ever(set, recorded, |rest, life| {
-            entries.push((read_trailing_node(rest)?.0, life));
-            Ok(())
+        let mut gathering = Gathering::new(version, recorded, self.bounds, |_| 0);
+        self.set_ever(set, |rest, life| {
+            gathering.push(read_trailing_node(rest)?.0, life)
         })?;
-        let lives: Vec<Life> = entries.iter().map(|(_, life)| *life).collect();
-        let (from, to) = narrow(&lives, version, recorded);
-        entries.retain(|(_, life)| life.from < to.0 && life.to > from.0);
+        let (entries, from, to) = gathering.finish();
         Ok(Interval {
             page: LabelPage::of_interval(entries),
             from,
@@ -528,13 +540,17 @@ impl Scanner<'_> {
         version: Version,
         recorded: Version,
     ) -> Result<Interval<IndexPage>> {
-        let mut rows = IndexRows::default();
-        self.set_ever(set, recorded, |rest, life| {
-            rows.push(&rest[..rest.len() - 8], read_trailing_node(rest)?, life);
-            Ok(())
+        let heap = |(key, _): &(Key, NodeId)| if key.spilled() { key.len() } else { 0 };
+        let mut gathering = Gathering::new(version, recorded, self.bounds, heap);
+        self.set_ever(set, |rest, life| {
+            let key = Key::from_slice(&rest[..rest.len() - 8]);
+            gathering.push((key, read_trailing_node(rest)?), life)
         })?;
-        let (from, to) = narrow(&rows.lives(), version, recorded);
-        rows.retain(from.0, to.0);
+        let (gathered, from, to) = gathering.finish();
+        let mut rows = IndexRows::default();
+        for ((key, node), life) in gathered {
+            rows.push(&key, node, life);
+        }
         let page = rows.finish(true, Arc::default()).ok_or_else(too_large)?;
         Ok(Interval { page, from, to })
     }
@@ -543,17 +559,12 @@ impl Scanner<'_> {
     fn set_ever(
         &self,
         set: &SetRange,
-        recorded: Version,
         mut visit: impl FnMut(&[u8], Life) -> Result<()>,
     ) -> Result<()> {
         let skip = set.prefix.len();
         let mut give = |rest: &[u8], value: &[u8], to: u64| {
-            let from = read_from(value)?;
-            if from <= recorded {
-                visit(rest, Life { from: from.0, to })
-            } else {
-                Ok(())
-            }
+            let from = read_from(value)?.0;
+            visit(rest, Life { from, to })
         };
         let end = prefix_end(&set.prefix);
         self.current(set.family, &set.prefix, &end, |key, value, _| {
@@ -581,11 +592,6 @@ fn ended(key: &[u8], length: usize) -> Result<Option<u64>> {
     Ok((to != Version::MAX).then_some(to.0))
 }
 
-fn narrow(lives: &[Life], version: Version, recorded: Version) -> (Version, Version) {
-    let (from, to) = stretch(lives, version.0, 0, recorded.0 + 1, INTERVAL_ROWS_MAX);
-    (Version(from), Version(to))
-}
-
 /// Whether two values are the same in every respect; when in doubt they are not.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
@@ -595,6 +601,11 @@ fn same(a: &Value, b: &Value) -> bool {
         (Value::String(a), Value::String(b)) => a == b,
         _ => false,
     }
+}
+
+/// What a value of a column takes beside its own size.
+fn heap_of_value((_, value): &(u16, Value)) -> usize {
+    heap_bytes(value)
 }
 
 fn too_short() -> GraphError {
