@@ -5,6 +5,7 @@
 //! (:Graph {name, group, incarnation})        name is unique; group is never reused
 //! ```
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use retrograph_graph::commit::CommitInfo;
@@ -89,14 +90,18 @@ fn info(
     let (Value::String(name), Value::Int(group), Value::Int(incarnation)) = values else {
         return Err(RegistryError::Malformed(node));
     };
-    let (from, _) = read
-        .interval(element)?
-        .ok_or(RegistryError::Malformed(node))?;
+    // What is said of it since, such as its tenant, made further versions.
+    let mut first = None;
+    read.visit_versions(element, &mut |from, _| {
+        first = Some(from);
+        ControlFlow::Break(())
+    })?;
+    let first = first.ok_or(RegistryError::Malformed(node))?;
     Ok(GraphInfo {
         name,
         group: group.cast_unsigned(),
         incarnation: incarnation.cast_unsigned(),
-        created: system.version_time(from)?,
+        created: system.version_time(first)?,
     })
 }
 

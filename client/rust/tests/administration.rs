@@ -107,7 +107,7 @@ async fn tenants_are_made_limited_and_taken_away() -> Result<(), Failure> {
     admin
         .create_user("ana", NewPassword::kept("correct horse"))
         .await?;
-    admin.assign_role("writer", "ana").await?;
+    admin.assign_role("editor", "ana").await?;
     tenants.create("acme").await?;
     let again = tenants.create("acme").await.expect_err("there is one");
     assert!(again.to_string().contains("acme"), "{again}");
@@ -127,6 +127,8 @@ async fn tenants_are_made_limited_and_taken_away() -> Result<(), Failure> {
     };
     tenants.limit("acme", &limits).await?;
     let of_ana = Limits {
+        // Told also where it was not said.
+        weight: Some(1),
         rows: Some(3),
         ..Limits::default()
     };

@@ -110,7 +110,7 @@ settings! {
         message_depth_max: usize = "100", from "8" to "1000";
         /// The memory that the values of a message may take.
         message_memory_max: Bytes = "256MiB", from "1MiB" to "1TiB";
-        /// How long a client may take to log in.
+        /// How long a client may take to agree on TLS, and then to log in.
         authentication_time: Duration = "30s", from "100ms" to "1h";
         /// Messages of a connection that may wait while one is executed.
         queued_messages_max: usize = "1000", from "1" to "100000";
@@ -124,7 +124,7 @@ settings! {
     ["grpc"] grpc: Grpc {
         /// Where clients connect; port 0 takes a free one. Not set: nowhere.
         listen: Option<SocketAddr>;
-        /// How long a connection may take to its first call that is let in.
+        /// How long a connection may take to agree on TLS, and then to its first call that is let in.
         first_call_time: Duration = "30s", from "100ms" to "1h";
         /// The longest message of a client.
         message_bytes_max: Bytes = "16MiB", from "64KiB" to "1GiB";

@@ -31,9 +31,6 @@ use crate::{bolt, grpc, http};
 /// How long connections may take to end when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
-/// How long a client may take to agree on TLS.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
-
 /// How long a connection may take to be told that there is no place for it.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
@@ -200,7 +197,16 @@ pub(crate) struct Shared {
 struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<(TlsAcceptor, Arc<Certificate>)>,
+    encryption: Option<Encryption>,
+}
+
+/// How a listener agrees on TLS.
+#[derive(Clone)]
+struct Encryption {
+    acceptor: TlsAcceptor,
+    certificate: Arc<Certificate>,
+    /// How long a client may take over it.
+    time: Duration,
 }
 
 /// A server that listens.
@@ -265,18 +271,20 @@ impl Server {
             Ok(Listener {
                 address: socket.local_addr().map_err(unusable)?,
                 socket,
-                tls: None,
+                encryption: None,
             })
         };
-        let listen = |address, protocols: &[&[u8]]| -> Result<Listener, ListenError> {
-            let tls = match &certificate {
+        let listen = |address, protocols: &[&[u8]], time| -> Result<Listener, ListenError> {
+            let encryption = match &certificate {
                 None => None,
-                Some(certificate) => {
-                    Some((certificate.acceptor(protocols)?, Arc::clone(certificate)))
-                }
+                Some(certificate) => Some(Encryption {
+                    acceptor: certificate.acceptor(protocols)?,
+                    certificate: Arc::clone(certificate),
+                    time,
+                }),
             };
             Ok(Listener {
-                tls,
+                encryption,
                 ..listen_plainly(address)?
             })
         };
@@ -306,7 +314,7 @@ impl Server {
         let bolt = match options.bolt {
             None => None,
             Some(options) => {
-                let listener = listen(options.listen, &[])?;
+                let listener = listen(options.listen, &[], options.limits.authentication_time)?;
                 if let Some(components) = options.components() {
                     shared.database.engine().register_procedure(components);
                 }
@@ -329,7 +337,7 @@ impl Server {
         let grpc = match options.grpc {
             None => None,
             Some(options) => {
-                let listener = listen(options.listen, &[b"h2"])?;
+                let listener = listen(options.listen, &[b"h2"], options.first_call_time)?;
                 let service = grpc::Service::new(Arc::clone(&shared), options);
                 Some((listener, Arc::new(service)))
             }
@@ -471,11 +479,11 @@ impl Listener {
             let Some(place) = connections.enter() else {
                 continue;
             };
-            let (tls, serve) = (self.tls.clone(), serve.clone());
+            let (encryption, serve) = (self.encryption.clone(), serve.clone());
             tokio::spawn(async move {
                 let refusal = place.refusal;
                 let served = async move {
-                    if let Some(socket) = encrypt(socket, tls).await {
+                    if let Some(socket) = encrypt(socket, encryption).await {
                         serve(socket, peer, refusal).await;
                     }
                 };
@@ -491,20 +499,17 @@ impl Listener {
 
 /// Agrees on TLS, where there is any. A client that speaks none, or not in time, is told by the library if
 /// at all.
-async fn encrypt(
-    socket: TcpStream,
-    tls: Option<(TlsAcceptor, Arc<Certificate>)>,
-) -> Option<Socket> {
+async fn encrypt(socket: TcpStream, encryption: Option<Encryption>) -> Option<Socket> {
     // Answers are short and waited for.
     let _ = socket.set_nodelay(true);
     keep_alive(&socket);
-    let Some((tls, certificate)) = tls else {
+    let Some(encryption) = encryption else {
         return Some(Socket::Plain(socket));
     };
-    let agreed = timeout(HANDSHAKE_TIME, tls.accept(socket)).await;
+    let agreed = timeout(encryption.time, encryption.acceptor.accept(socket)).await;
     let socket = Box::new(agreed.ok()?.ok()?);
     let chain = socket.get_ref().1.peer_certificates();
-    let certified = chain.and_then(|chain| certificate.certified(chain));
+    let certified = chain.and_then(|chain| encryption.certificate.certified(chain));
     Some(Socket::Tls { socket, certified })
 }
 

@@ -3,11 +3,13 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test")]
 
 mod fixture;
+#[path = "fixture/lines.rs"]
+mod lines;
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use fixture::{Client, Fixture, basic, run, shown};
+use lines::Lines;
 use retrograph_bolt::Version;
 use retrograph_identity::{Authenticator, Directory};
 use retrograph_net::Access;
@@ -15,33 +17,13 @@ use retrograph_net::Access;
 const PASSWORD: &str = "hunter2-correct-horse";
 const WRONG: &str = "hunter2-wrong-horse";
 
-/// A log in memory.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 fn log_in(fixture: &Fixture, password: &str) -> Client {
     shown(fixture, Version::new(5, 8), basic("admin", password))
 }
 
 #[test]
 fn no_secret_and_no_statement_is_logged() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .init();
+    let lines = Lines::of_everything();
     let fixture = Fixture::with_database(|database, options| {
         let directory = Arc::new(Directory::open(Arc::clone(database)).unwrap());
         let password = PASSWORD.into();
@@ -62,7 +44,7 @@ fn no_secret_and_no_statement_is_logged() {
     drop(client);
     drop(fixture);
 
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let log = lines.text();
     assert!(
         log.contains("a login failed") && log.contains("connected"),
         "{log}"

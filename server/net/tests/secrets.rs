@@ -3,15 +3,17 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test")]
 
 mod fixture;
+#[path = "fixture/lines.rs"]
+mod lines;
 
 use std::fmt::Write as _;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fixture::{Client, Fixture, basic, run, run_with, shown};
+use lines::Lines;
 use retrograph_bolt::Version;
 use retrograph_bolt::message::request::{Extra, Portion, Request as BoltRequest};
 use retrograph_bolt::message::response::Received;
@@ -26,20 +28,6 @@ use tonic::transport::Endpoint;
 
 /// In every password of this test.
 const SECRET: &str = "hunter2";
-
-/// A log in memory.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A server that records every query as slow, with the user `admin`, whose password is `hunter2-admin`.
 fn server() -> Fixture {
@@ -126,13 +114,7 @@ fn check(what: &str, text: &str, shown: &str) {
 
 #[test]
 fn no_password_in_a_statement_shows() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .init();
+    let lines = Lines::of_everything();
     let fixture = server();
     let mut admin = log_in(&fixture);
     for text in TEXTS {
@@ -190,7 +172,7 @@ fn no_password_in_a_statement_shows() {
 
     drop((admin, other));
     drop(fixture);
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let log = lines.text();
     assert!(log.contains("slow query"), "{log}");
     check("log", "all texts", &log);
 }

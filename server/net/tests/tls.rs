@@ -5,7 +5,7 @@
 mod fixture;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use retrograph_bolt::Version;
 use retrograph_bolt::message::request::{AuthToken, NotificationFilter, Request};
 use retrograph_net::tls::{TlsError, TlsFiles};
-use retrograph_net::{ListenError, Server};
+use retrograph_net::{ListenError, Server, grpc};
 use retrograph_server::{Database, OpenOptions};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -104,6 +104,54 @@ fn nothing_is_served_without_tls_where_there_is_a_certificate() {
     // The end may come as a reset, since what was sent is not read.
     let _ = socket.read_to_end(&mut answer);
     assert!(!answer.starts_with(&[0, 0, 8, 5]), "{answer:?}");
+}
+
+#[test]
+fn who_does_not_agree_on_tls_in_time_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path());
+    let trusted = certify(&files);
+    let time = Duration::from_millis(500);
+    let fixture = Fixture::with(|options| {
+        options.tls = Some(files);
+        let bolt = options.bolt.as_mut().unwrap();
+        bolt.limits.authentication_time = time;
+        let mut grpc = grpc::Options::new("127.0.0.1:0".parse().unwrap());
+        grpc.first_call_time = time;
+        options.grpc = Some(grpc);
+    });
+    // The head of a record that promises a long greeting of TLS, as much of it as comes in time.
+    let greeting = [&[22, 3, 1, 0x3F, 0xFF, 1, 0, 0x3F, 0xFB][..], &[0; 20_000]].concat();
+    std::thread::scope(|scope| {
+        for address in [fixture.address, fixture.grpc.unwrap()] {
+            let greeting = &greeting;
+            scope.spawn(move || assert_eq!(trickled(address, &[]), 0));
+            scope.spawn(move || {
+                let sent = trickled(address, greeting);
+                assert!(sent > 0 && sent < greeting.len(), "{sent}");
+            });
+        }
+        assert_eq!(rows(connect(&fixture, &trusted).unwrap(), "RETURN 1"), 1);
+    });
+    assert_eq!(rows(connect(&fixture, &trusted).unwrap(), "RETURN 1"), 1);
+}
+
+/// Sends byte by byte until the server closes the connection; how many it could.
+fn trickled(address: SocketAddr, bytes: &[u8]) -> usize {
+    let mut socket = TcpStream::connect(address).unwrap();
+    for (sent, byte) in bytes.iter().enumerate() {
+        if socket.write_all(&[*byte]).is_err() {
+            return sent;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let patience = Duration::from_secs(60);
+    socket.set_read_timeout(Some(patience)).unwrap();
+    let end = socket.read_to_end(&mut Vec::new());
+    // A reset will do; only a server that waits on does not.
+    let waits = end.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+    assert!(!waits, "the server waits on");
+    bytes.len()
 }
 
 #[test]

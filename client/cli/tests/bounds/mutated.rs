@@ -155,6 +155,7 @@ fn nothing_comes_of_mutated_grpc() {
     let starts = [
         frames::call("/retrograph.v1.Query/Run", &query, None),
         frames::call("/retrograph.v1.Time/ListVersions", &[], None),
+        frames::call("/retrograph.v1.Query/None", &[1, 2, 3], None),
         frames::call("/grpc.health.v1.Health/Check", &[], None),
         [frames::PREFACE, b"GET / HTTP/1.1\r\n\r\n"].concat(),
         huge,

@@ -273,3 +273,18 @@ fn roles_are_copied_changed_and_renamed() {
         assert!(matches!(refused, Err(DirectoryError::BuiltIn(_))));
     }
 }
+
+#[test]
+fn a_graph_was_made_when_it_was_whomever_it_belongs_to_since() {
+    let place = tempfile::tempdir().expect("a place");
+    let database = Database::open(place.path(), OpenOptions::creating()).expect("opened");
+    database.create_graph("harbor").expect("made");
+    let described = || database.graphs().expect("listed").remove(0);
+    let made = described().created;
+    let directory = Directory::open(Arc::clone(&database)).expect("a directory");
+    directory.create_tenant("root", "acme").expect("made");
+    directory
+        .assign_graph("root", "acme", "harbor")
+        .expect("given");
+    assert_eq!(described().created, made);
+}

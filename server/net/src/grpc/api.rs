@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use retrograph_bolt::Failure;
 use retrograph_engine::{CancelToken, Collected, Output, Parameters, RunOptions};
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 use tonic::{Code, Response, Status};
 
 use super::caller::Call;
@@ -20,7 +21,7 @@ use crate::identity::Identity;
 use crate::server::Shared;
 use crate::target::{Target, Terms};
 use crate::traces::{self, About};
-use crate::workers::Place;
+use crate::workers::{Place, WAIT};
 
 /// The services.
 pub struct Api {
@@ -72,9 +73,11 @@ impl Api {
         }
     }
 
-    /// A place to work.
-    fn place(&self) -> Result<Place, Status> {
-        self.shared.workers.place().ok_or_else(|| {
+    /// A place to work, once there is one, if that is before the deadline of the call.
+    async fn place(&self, deadline: Option<std::time::Instant>) -> Result<Place, Status> {
+        let patience = Instant::now() + WAIT;
+        let until = deadline.map_or(patience, |at| patience.min(at.into()));
+        self.shared.workers.place_until(until).await.ok_or_else(|| {
             status::with_reason(
                 Code::Unavailable,
                 "BUSY",
@@ -89,7 +92,7 @@ impl Api {
         self: &Arc<Self>,
         work: impl FnOnce(&Arc<Self>) -> Result<R, Status> + Send + 'static,
     ) -> Result<R, Status> {
-        let (place, api) = (self.place()?, Arc::clone(self));
+        let (place, api) = (self.place(None).await?, Arc::clone(self));
         let done = spawn_blocking(move || {
             let _place = place;
             work(&api)
@@ -98,14 +101,14 @@ impl Api {
     }
 
     /// Works where a thread may block, and sends messages meanwhile.
-    pub fn stream<T: Send + 'static>(
+    pub async fn stream<T: Send + 'static>(
         self: &Arc<Self>,
         call: &Call,
         cancel: CancelToken,
         work: impl FnOnce(&Arc<Self>, &Outlet<T>) -> Result<(), Status> + Send + 'static,
     ) -> Result<Response<Inlet<T>>, Status> {
-        let (place, api) = (self.place()?, Arc::clone(self));
         let deadline = call.deadline.map(|(at, _)| at);
+        let (place, api) = (self.place(deadline).await?, Arc::clone(self));
         let (outlet, inlet) = pair(
             &call.session.caller.connection,
             cancel,

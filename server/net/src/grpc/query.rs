@@ -66,6 +66,7 @@ impl Query for Api {
                 .and_then(|version| bookmark::of(&target.graph, version));
             outlet.send(part(Part::Summary(told)))
         })
+        .await
     }
 
     async fn cancel(

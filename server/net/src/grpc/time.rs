@@ -220,6 +220,7 @@ impl Time for Api {
             let telling = Telling::begin(api, &call, &target, "Time.Diff", outlet)?;
             diff(&target.graph, from, to, &telling)
         })
+        .await
     }
 
     async fn history(
@@ -236,6 +237,7 @@ impl Time for Api {
             let telling = Telling::begin(api, &call, &target, "Time.History", outlet)?;
             history(&target.graph, element, until, &telling)
         })
+        .await
     }
 
     async fn changes(

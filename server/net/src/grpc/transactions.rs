@@ -308,6 +308,7 @@ impl Transactions for Api {
             taken.give_back();
             outlet.send(part(Part::Summary(summary_of(&ended?))))
         })
+        .await
     }
 
     async fn commit(
