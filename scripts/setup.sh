@@ -6,8 +6,6 @@ set -euo pipefail
 missing=()
 command -v g++ >/dev/null || missing+=(g++)
 command -v git >/dev/null || missing+=(git)
-# jemalloc's build.
-command -v make >/dev/null || missing+=(make)
 
 if ! command -v cargo >/dev/null; then
   echo "setup: cargo is missing. Install Rust 1.91 or newer with rustup: https://rustup.rs" >&2

@@ -5,7 +5,7 @@ use std::fmt;
 use retrograph_proto::v1;
 use retrograph_proto::v1::admin_client::AdminClient;
 
-use crate::client::{Client, call, pages};
+use crate::client::{Client, call, change, pages};
 use crate::error::Error;
 use crate::temporal::Timestamp;
 use crate::tenants::Limits;
@@ -153,13 +153,6 @@ impl fmt::Debug for NewApiKey {
 #[derive(Clone, Debug)]
 pub struct Admin(Client);
 
-/// Asks for a change; there is nothing to be told but that it was made.
-macro_rules! change {
-    ($admin:expr, $method:ident, $message:expr) => {
-        call!(&$admin.0, false, AdminClient, $method, $message).map(drop)
-    };
-}
-
 impl Client {
     /// Users, roles and API keys.
     #[must_use]
@@ -204,7 +197,7 @@ impl Admin {
             keep_password: password.as_ref().is_some_and(|password| password.is_kept),
             password: password.map(|password| password.text),
         };
-        change!(self, create_user, message)
+        change!(&self.0, AdminClient, create_user, message)
     }
 
     /// Removes a user with their API keys. The last one who can administer stays.
@@ -212,7 +205,12 @@ impl Admin {
     /// # Errors
     /// If there is none of the name, or it is that one.
     pub async fn drop_user(&self, name: impl Into<String>) -> Result<(), Error> {
-        change!(self, drop_user, v1::DropUserRequest { name: name.into() })
+        change!(
+            &self.0,
+            AdminClient,
+            drop_user,
+            v1::DropUserRequest { name: name.into() }
+        )
     }
 
     /// Forbids a user to log in and to do anything.
@@ -224,7 +222,7 @@ impl Admin {
             name: name.into(),
             resume: false,
         };
-        change!(self, suspend_user, message)
+        change!(&self.0, AdminClient, suspend_user, message)
     }
 
     /// Lets a user in again.
@@ -236,7 +234,7 @@ impl Admin {
             name: name.into(),
             resume: true,
         };
-        change!(self, suspend_user, message)
+        change!(&self.0, AdminClient, suspend_user, message)
     }
 
     /// Sets the password of a user. One's own is changed by
@@ -254,7 +252,7 @@ impl Admin {
             password: password.text,
             keep_password: password.is_kept,
         };
-        change!(self, set_password, message)
+        change!(&self.0, AdminClient, set_password, message)
     }
 
     /// The roles and what each allows, by name.
@@ -282,7 +280,8 @@ impl Admin {
     /// If there is one of the name, or it cannot be one.
     pub async fn create_role(&self, name: impl Into<String>) -> Result<(), Error> {
         change!(
-            self,
+            &self.0,
+            AdminClient,
             create_role,
             v1::CreateRoleRequest { name: name.into() }
         )
@@ -293,7 +292,12 @@ impl Admin {
     /// # Errors
     /// If there is none of the name, or it is built in.
     pub async fn drop_role(&self, name: impl Into<String>) -> Result<(), Error> {
-        change!(self, drop_role, v1::DropRoleRequest { name: name.into() })
+        change!(
+            &self.0,
+            AdminClient,
+            drop_role,
+            v1::DropRoleRequest { name: name.into() }
+        )
     }
 
     /// Says what a role allows on a graph, or on `*`, in place of what it allowed there; no actions allow nothing.
@@ -314,7 +318,7 @@ impl Admin {
             role: role.into(),
             grant: Some(grant),
         };
-        change!(self, grant, message)
+        change!(&self.0, AdminClient, grant, message)
     }
 
     /// Gives a user a role.
@@ -330,7 +334,7 @@ impl Admin {
             role: role.into(),
             user: user.into(),
         };
-        change!(self, assign_role, message)
+        change!(&self.0, AdminClient, assign_role, message)
     }
 
     /// Takes a role from a user.
@@ -346,7 +350,7 @@ impl Admin {
             role: role.into(),
             user: user.into(),
         };
-        change!(self, unassign_role, message)
+        change!(&self.0, AdminClient, unassign_role, message)
     }
 
     /// The API keys without their secrets, by id.
@@ -393,7 +397,8 @@ impl Admin {
     /// If there is none of the id.
     pub async fn drop_api_key(&self, id: impl Into<String>) -> Result<(), Error> {
         change!(
-            self,
+            &self.0,
+            AdminClient,
             drop_api_key,
             v1::DropApiKeyRequest { key_id: id.into() }
         )

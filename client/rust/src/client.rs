@@ -103,6 +103,15 @@ macro_rules! call {
 
 pub(crate) use call;
 
+/// Asks for a change; there is nothing to be told but that it was made.
+macro_rules! change {
+    ($client:expr, $service:ident, $method:ident, $message:expr) => {
+        crate::client::call!($client, false, $service, $method, $message).map(drop)
+    };
+}
+
+pub(crate) use change;
+
 /// All items of a list, page by page.
 macro_rules! pages {
     ($client:expr, $service:ident, $method:ident, $message:expr, $items:ident) => {

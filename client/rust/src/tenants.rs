@@ -5,7 +5,7 @@ use std::time::Duration;
 use retrograph_proto::v1;
 use retrograph_proto::v1::tenants_client::TenantsClient;
 
-use crate::client::{Client, call, pages};
+use crate::client::{Client, change, pages};
 use crate::error::Error;
 use crate::wire;
 
@@ -110,13 +110,6 @@ impl Limits {
 #[derive(Clone, Debug)]
 pub struct Tenants(Client);
 
-/// Asks for a change; there is nothing to be told but that it was made.
-macro_rules! change {
-    ($tenants:expr, $method:ident, $message:expr) => {
-        call!(&$tenants.0, false, TenantsClient, $method, $message).map(drop)
-    };
-}
-
 impl Client {
     /// Tenants, and what they and their users may take.
     #[must_use]
@@ -153,7 +146,7 @@ impl Tenants {
     /// If there is one of the name, or it cannot be one.
     pub async fn create(&self, name: impl Into<String>) -> Result<(), Error> {
         let message = v1::CreateTenantRequest { name: name.into() };
-        change!(self, create_tenant, message)
+        change!(&self.0, TenantsClient, create_tenant, message)
     }
 
     /// Removes a tenant that has no users and graphs.
@@ -162,7 +155,7 @@ impl Tenants {
     /// If there is none of the name, it has some, or it is `main`.
     pub async fn drop(&self, name: impl Into<String>) -> Result<(), Error> {
         let message = v1::DropTenantRequest { name: name.into() };
-        change!(self, drop_tenant, message)
+        change!(&self.0, TenantsClient, drop_tenant, message)
     }
 
     /// Says what the users of a tenant may take together, in place of what was said before.
@@ -174,7 +167,7 @@ impl Tenants {
             tenant: tenant.into(),
             limits: limits.sent(),
         };
-        change!(self, limit_tenant, message)
+        change!(&self.0, TenantsClient, limit_tenant, message)
     }
 
     /// Says what a user may take of what the tenant may, in place of what was said before.
@@ -186,7 +179,7 @@ impl Tenants {
             user: user.into(),
             limits: limits.sent(),
         };
-        change!(self, limit_user, message)
+        change!(&self.0, TenantsClient, limit_user, message)
     }
 
     /// Moves a user to a tenant.
@@ -202,7 +195,7 @@ impl Tenants {
             tenant: tenant.into(),
             user: user.into(),
         };
-        change!(self, assign_user, message)
+        change!(&self.0, TenantsClient, assign_user, message)
     }
 
     /// Gives a graph to a tenant.
@@ -218,7 +211,7 @@ impl Tenants {
             tenant: tenant.into(),
             graph: graph.into(),
         };
-        change!(self, assign_graph, message)
+        change!(&self.0, TenantsClient, assign_graph, message)
     }
 
     /// Says what the users of a tenant may do with a graph of another one, as far as their roles allow it, in
@@ -240,6 +233,6 @@ impl Tenants {
             tenant: tenant.into(),
             shared_graph: Some(shared),
         };
-        change!(self, share_graph, message)
+        change!(&self.0, TenantsClient, share_graph, message)
     }
 }

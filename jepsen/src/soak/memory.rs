@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::violation::hold;
 
@@ -39,18 +39,21 @@ impl Memory {
     /// What a server that listens for scrapers at an address has now.
     pub(super) fn of(resident: u64, metrics: SocketAddr) -> Result<Self> {
         let text = scrape(metrics).context("the server does not tell its metrics")?;
-        let sum = |name: &str| -> f64 {
+        let mut parts = [0.0; PARTS.len()];
+        for (part, (name, _)) in parts.iter_mut().zip(PARTS) {
             let values = text.lines().filter_map(|line| {
                 let rest = line.strip_prefix(name)?;
                 let is_whole = rest.starts_with(['{', ' ']);
                 is_whole.then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
             });
-            values.sum()
-        };
+            let values: Vec<f64> = values.collect();
+            ensure!(!values.is_empty(), "the server does not tell `{name}`");
+            *part = values.iter().sum();
+        }
         #[allow(clippy::cast_precision_loss)]
         Ok(Self {
             resident: resident as f64,
-            parts: PARTS.map(|(name, _)| sum(name)),
+            parts,
         })
     }
 

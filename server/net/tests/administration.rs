@@ -6,12 +6,11 @@ mod fixture;
 
 use std::sync::Arc;
 
-use fixture::{Client, Fixture, basic, run, run_with, shown};
-use retrograph_bolt::message::request::{Extra, Portion, Request, Run};
+use fixture::{Client, Fixture, ask_users, basic, run, run_with, shown};
+use retrograph_bolt::message::request::{Extra, Request, Run};
 use retrograph_bolt::value::{Map, map};
 use retrograph_bolt::{Value, Version};
-use retrograph_identity::{Action, Authenticator, Directory, procedures};
-use retrograph_net::Access;
+use retrograph_identity::{Action, Directory};
 
 const FORBIDDEN: &str = "Neo.ClientError.Security.Forbidden";
 const ARGUMENT: &str = "Neo.ClientError.Statement.ArgumentError";
@@ -22,20 +21,8 @@ const PASSWORD: &str = "correct horse";
 fn server() -> (Fixture, Arc<Directory>) {
     let mut known = None;
     let fixture = Fixture::with_database(|database, options| {
-        let directory = Arc::new(Directory::open(Arc::clone(database)).unwrap());
-        let password = PASSWORD.into();
-        for user in ["admin", "reader"] {
-            directory
-                .create_user("test", user, Some(&password), false)
-                .unwrap();
-            directory.assign("test", user, user).unwrap();
-        }
-        let authenticator = Arc::new(Authenticator::new(Arc::clone(&directory)).unwrap());
-        options.access = Access::Users(Arc::clone(&authenticator));
-        for procedure in procedures(&authenticator) {
-            database.engine().register_procedure(procedure);
-        }
-        known = Some(directory);
+        let users = [("admin", "admin"), ("reader", "reader")];
+        known = Some(ask_users(database, options, PASSWORD, &users));
     });
     (fixture, known.unwrap())
 }
@@ -58,29 +45,13 @@ fn with(text: &str, parameters: Map) -> Request {
     })
 }
 
-/// The rows of a request, or the code of its failure, after which the connection is reset.
-fn outcome(client: &mut Client, request: Request) -> Result<Vec<Vec<Value>>, String> {
-    client.send(&[request, Request::Pull(Portion::ALL)]);
-    let answer = match client.answer() {
-        Ok(_) => client.try_rows(),
-        Err(code) => {
-            client.ignored();
-            Err(code)
-        }
-    };
-    if answer.is_err() {
-        client.reset();
-    }
-    answer
-}
-
 /// Runs a statement that yields nothing.
 fn does(client: &mut Client, text: &str) {
-    assert_eq!(outcome(client, run(text)), Ok(Vec::new()), "{text}");
+    assert_eq!(client.outcome(run(text)), Ok(Vec::new()), "{text}");
 }
 
 fn fails(client: &mut Client, text: &str, code: &str) {
-    assert_eq!(outcome(client, run(text)), Err(code.to_owned()), "{text}");
+    assert_eq!(client.outcome(run(text)), Err(code.to_owned()), "{text}");
 }
 
 fn texts<const N: usize>(texts: [&str; N]) -> Value {
@@ -89,7 +60,9 @@ fn texts<const N: usize>(texts: [&str; N]) -> Value {
 
 /// The rows as text, values with a bar between them.
 fn rows_shown(client: &mut Client, text: &str) -> Vec<String> {
-    let rows = outcome(client, run(text)).unwrap_or_else(|code| panic!("{text}: {code}"));
+    let rows = client
+        .outcome(run(text))
+        .unwrap_or_else(|code| panic!("{text}: {code}"));
     let cell = |value: Value| match value {
         Value::String(text) => text,
         Value::Bool(flag) => flag.to_string(),
@@ -132,7 +105,7 @@ fn users_come_change_and_go() {
         "CREATE USER $name SET PASSWORD $password SET STATUS SUSPENDED",
         map([("name", Value::from("ben")), ("password", PASSWORD.into())]),
     );
-    assert_eq!(outcome(&mut admin, request), Ok(Vec::new()));
+    assert_eq!(admin.outcome(request), Ok(Vec::new()));
     assert!(
         log_in(&fixture, "ben", PASSWORD).is_none(),
         "he is suspended"
@@ -296,12 +269,12 @@ fn roles_are_made_given_and_taken() {
         ["teller|ana", "teller|ben"]
     );
     let mut ana = logged_in(&fixture, "ana");
-    outcome(&mut ana, run("MATCH (n) RETURN n")).unwrap();
+    ana.outcome(run("MATCH (n) RETURN n")).unwrap();
     fails(&mut ana, "CREATE (:N)", FORBIDDEN);
     does(&mut admin, "CREATE OR REPLACE ROLE teller AS COPY OF chief");
     fails(&mut ana, "MATCH (n) RETURN n", FORBIDDEN);
     does(&mut admin, "GRANT ROLE teller TO ana");
-    outcome(&mut ana, run("CREATE (:N)")).unwrap();
+    ana.outcome(run("CREATE (:N)")).unwrap();
     does(&mut admin, "DROP ROLE teller");
     fails(&mut ana, "MATCH (n) RETURN n", FORBIDDEN);
     does(&mut admin, "DROP ROLE teller IF EXISTS");
@@ -336,10 +309,10 @@ fn a_privilege_allows_what_it_says_and_no_more() {
         ("write", "CREATE (:N)"),
         ("schema", "CREATE INDEX i IF NOT EXISTS FOR (n:N) ON (n.x)"),
     ];
-    outcome(&mut admin, run("CREATE (:N)")).unwrap();
+    admin.outcome(run("CREATE (:N)")).unwrap();
     let mut now = |wanted: &[&str], text: &str| {
         for (action, query) in asked {
-            let may = match outcome(&mut ana, run(query)) {
+            let may = match ana.outcome(run(query)) {
                 Ok(_) => true,
                 Err(code) => {
                     assert_eq!(code, FORBIDDEN, "{query}");
@@ -520,7 +493,7 @@ fn everybody_changes_their_own_password() {
             ("new", PASSWORD.into()),
         ]),
     );
-    assert_eq!(outcome(&mut reader, request), Ok(Vec::new()));
+    assert_eq!(reader.outcome(request), Ok(Vec::new()));
     fails(&mut reader, "RETURN 1", FORBIDDEN);
     assert!(log_in(&fixture, "reader", PASSWORD).is_some());
 }

@@ -6,13 +6,9 @@ mod fixture;
 #[path = "fixture/lines.rs"]
 mod lines;
 
-use std::sync::Arc;
-
-use fixture::{Client, Fixture, basic, run, shown};
+use fixture::{Client, Fixture, ask_users, basic, run, shown};
 use lines::Lines;
 use retrograph_bolt::Version;
-use retrograph_identity::{Authenticator, Directory};
-use retrograph_net::Access;
 
 const PASSWORD: &str = "hunter2-correct-horse";
 const WRONG: &str = "hunter2-wrong-horse";
@@ -25,14 +21,7 @@ fn log_in(fixture: &Fixture, password: &str) -> Client {
 fn no_secret_and_no_statement_is_logged() {
     let lines = Lines::of_everything();
     let fixture = Fixture::with_database(|database, options| {
-        let directory = Arc::new(Directory::open(Arc::clone(database)).unwrap());
-        let password = PASSWORD.into();
-        directory
-            .create_user("test", "admin", Some(&password), false)
-            .unwrap();
-        directory.assign("test", "admin", "admin").unwrap();
-        let authenticator = Authenticator::new(directory).unwrap();
-        options.access = Access::Users(Arc::new(authenticator));
+        ask_users(database, options, PASSWORD, &[("admin", "admin")]);
     });
     log_in(&fixture, WRONG).failure();
     let mut client = log_in(&fixture, PASSWORD);

@@ -7,18 +7,16 @@ mod fixture;
 mod lines;
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fixture::{Client, Fixture, basic, run, run_with, shown};
+use fixture::{Client, Fixture, ask_users, basic, run, run_with, shown};
 use lines::Lines;
 use retrograph_bolt::Version;
 use retrograph_bolt::message::request::{Extra, Portion, Request as BoltRequest};
 use retrograph_bolt::message::response::Received;
-use retrograph_identity::{Authenticator, Directory, procedures};
-use retrograph_net::{Access, grpc};
+use retrograph_net::grpc;
 use retrograph_proto::v1;
 use retrograph_proto::v1::jobs_client::JobsClient;
 use retrograph_proto::v1::query_client::QueryClient;
@@ -32,19 +30,9 @@ const SECRET: &str = "hunter2";
 /// A server that records every query as slow, with the user `admin`, whose password is `hunter2-admin`.
 fn server() -> Fixture {
     Fixture::with_database(|database, options| {
-        let directory = Arc::new(Directory::open(Arc::clone(database)).unwrap());
-        let password = "hunter2-admin".into();
-        directory
-            .create_user("test", "admin", Some(&password), false)
-            .unwrap();
-        directory.assign("test", "admin", "admin").unwrap();
-        let authenticator = Arc::new(Authenticator::new(directory).unwrap());
-        options.access = Access::Users(Arc::clone(&authenticator));
+        ask_users(database, options, "hunter2-admin", &[("admin", "admin")]);
         options.turns.slow_query = Some(Duration::ZERO);
         options.grpc = Some(grpc::Options::new("127.0.0.1:0".parse().unwrap()));
-        for procedure in procedures(&authenticator) {
-            database.engine().register_procedure(procedure);
-        }
     })
 }
 

@@ -7,10 +7,9 @@ mod collector;
 mod fixture;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use collector::{Collector, texts};
-use fixture::{Client, Fixture, basic, run, shown};
+use fixture::{Client, Fixture, ask_users, basic, run, shown};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
@@ -18,8 +17,7 @@ use retrograph_bolt::Value;
 use retrograph_bolt::Version;
 use retrograph_bolt::message::request::{Extra, Portion, Request, Run};
 use retrograph_bolt::value::map;
-use retrograph_identity::{Authenticator, Directory};
-use retrograph_net::{Access, grpc, traces};
+use retrograph_net::{grpc, traces};
 use retrograph_proto::v1;
 use retrograph_proto::v1::query_client::QueryClient;
 use retrograph_proto::v1::transactions_client::TransactionsClient;
@@ -330,14 +328,7 @@ fn no_value_and_no_secret_is_told() {
         let collector = Collector::start();
         let endpoint = collector.endpoint.clone();
         let fixture = Fixture::with_database(|database, options| {
-            let directory = Arc::new(Directory::open(Arc::clone(database)).unwrap());
-            let password = PASSWORD.into();
-            directory
-                .create_user("test", "admin", Some(&password), false)
-                .unwrap();
-            directory.assign("test", "admin", "admin").unwrap();
-            let authenticator = Authenticator::new(directory).unwrap();
-            options.access = Access::Users(Arc::new(authenticator));
+            ask_users(database, options, PASSWORD, &[("admin", "admin")]);
             options.traces = Some(traces::Options {
                 endpoint,
                 sample_ratio: 1.0,

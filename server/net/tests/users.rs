@@ -6,13 +6,12 @@ mod fixture;
 
 use std::sync::Arc;
 
-use fixture::{Client, Fixture, basic, run, run_with, shown};
-use retrograph_bolt::message::request::{AuthToken, Extra, Portion, Request, Route, Run};
+use fixture::{Client, Fixture, ask_users, basic, run, run_with, shown};
+use retrograph_bolt::message::request::{AuthToken, Extra, Request, Route, Run};
 use retrograph_bolt::value::map;
 use retrograph_bolt::{Value, Version};
 use retrograph_graph::ids::SystemTime;
 use retrograph_identity::{Action, Actions, Authenticator, Credentials, Directory, Grant};
-use retrograph_net::Access;
 
 const UNAUTHORIZED: &str = "Neo.ClientError.Security.Unauthorized";
 const FORBIDDEN: &str = "Neo.ClientError.Security.Forbidden";
@@ -23,27 +22,19 @@ const PASSWORD: &str = "correct horse";
 fn server() -> (Fixture, Arc<Directory>) {
     let mut known = None;
     let fixture = Fixture::with_database(|database, options| {
-        let directory = Arc::new(Directory::open(Arc::clone(database)).unwrap());
-        let password = PASSWORD.into();
-        for user in ["admin", "editor", "reader", "clerk"] {
-            directory
-                .create_user("test", user, Some(&password), false)
-                .unwrap();
-        }
+        let users = ["admin", "editor", "reader"].map(|name| (name, name));
+        let directory = ask_users(database, options, PASSWORD, &users);
         directory.create_role("test", "clerk").unwrap();
         let grant = Grant {
             graph: "g".into(),
             actions: Actions::of(&[Action::Read, Action::Write]),
         };
         directory.grant("test", "clerk", &grant).unwrap();
-        for user in ["admin", "editor", "reader", "clerk"] {
-            directory.assign("test", user, user).unwrap();
-        }
-        let authenticator = Arc::new(Authenticator::new(Arc::clone(&directory)).unwrap());
-        options.access = Access::Users(Arc::clone(&authenticator));
-        for procedure in retrograph_identity::procedures(&authenticator) {
-            database.engine().register_procedure(procedure);
-        }
+        let password = PASSWORD.into();
+        directory
+            .create_user("test", "clerk", Some(&password), false)
+            .unwrap();
+        directory.assign("test", "clerk", "clerk").unwrap();
         known = Some(directory);
     });
     (fixture, known.unwrap())
@@ -55,25 +46,9 @@ fn logged_in(fixture: &Fixture, user: &str) -> Client {
     client
 }
 
-/// The rows of a request, or the code of its failure, after which the connection is reset.
-fn outcome(client: &mut Client, request: Request) -> Result<Vec<Vec<Value>>, String> {
-    client.send(&[request, Request::Pull(Portion::ALL)]);
-    let answer = match client.answer() {
-        Ok(_) => client.try_rows(),
-        Err(code) => {
-            client.ignored();
-            Err(code)
-        }
-    };
-    if answer.is_err() {
-        client.reset();
-    }
-    answer
-}
-
 /// Whether a query runs; if not, it is forbidden.
 fn may(client: &mut Client, text: &str, extra: Extra) -> bool {
-    match outcome(client, run_with(text, extra)) {
+    match client.outcome(run_with(text, extra)) {
         Ok(_) => true,
         Err(code) => {
             assert_eq!(code, FORBIDDEN, "{text}");
@@ -327,7 +302,7 @@ fn a_password_to_be_changed_allows_nothing_else() {
         "RETURN 1 AS n UNION ALL UNWIND [] AS n CALL user.changePassword('a', 'b') RETURN n",
         "CALL user.changePassword('a', COUNT { MATCH (n) RETURN n } + '')",
     ] {
-        let refused = outcome(&mut reader, run(text));
+        let refused = reader.outcome(run(text));
         let expired = "Neo.ClientError.Security.CredentialsExpired";
         assert_eq!(refused.unwrap_err(), expired, "{text}");
     }
@@ -338,12 +313,12 @@ fn a_password_to_be_changed_allows_nothing_else() {
             ..Run::default()
         })
     };
-    let refused = outcome(&mut reader, change("not this", "another horse"));
+    let refused = reader.outcome(change("not this", "another horse"));
     assert_eq!(
         refused.unwrap_err(),
         "Neo.ClientError.Statement.ArgumentError"
     );
-    outcome(&mut reader, change(PASSWORD, "another horse")).unwrap();
+    reader.outcome(change(PASSWORD, "another horse")).unwrap();
     assert!(may_now(&mut reader, "RETURN 1"));
     shown(
         &fixture,
@@ -384,7 +359,7 @@ fn administrators_administer_by_procedures() {
     assert_eq!(rows, [[Value::from("g"), Value::List(vec!["read".into()])]]);
     assert!(may_now(&mut admin, "CALL user.drop('ana')"));
     assert!(!may_now(&mut ana, "MATCH (n) RETURN n"));
-    let unknown = outcome(&mut admin, run("CALL role.grant('looker', 'g', ['fly'])"));
+    let unknown = admin.outcome(run("CALL role.grant('looker', 'g', ['fly'])"));
     assert_eq!(
         unknown.unwrap_err(),
         "Neo.ClientError.Statement.ArgumentError"
@@ -402,7 +377,7 @@ fn a_reader_does_not_write_by_a_procedure_in_an_expression() {
     reader.begin(Extra::default());
     let text =
         "MATCH (n:N) RETURN COUNT { CALL db.create.setNodeVectorProperty(n, 'x', [1.0]) RETURN 1 }";
-    outcome(&mut reader, run(text)).unwrap_err();
+    reader.outcome(run(text)).unwrap_err();
     let mut admin = logged_in(&fixture, "admin");
     assert_eq!(admin.int("MATCH (n:N) RETURN n.x"), 1);
 }
@@ -659,14 +634,14 @@ fn wrong_old_passwords_are_slowed() {
     };
     let slowed = "Neo.ClientError.Security.AuthenticationRateLimit";
     for _ in 0..3 {
-        let refused = outcome(&mut reader, change("not this"));
+        let refused = reader.outcome(change("not this"));
         assert_eq!(
             refused.unwrap_err(),
             "Neo.ClientError.Statement.ArgumentError"
         );
     }
     for old in ["not this", PASSWORD] {
-        assert_eq!(outcome(&mut reader, change(old)).unwrap_err(), slowed);
+        assert_eq!(reader.outcome(change(old)).unwrap_err(), slowed);
     }
     let login = shown(&fixture, Version::new(5, 8), basic("reader", PASSWORD)).failure();
     assert_eq!(login, slowed);

@@ -270,6 +270,21 @@ fn readers_are_right_while_commits_are_applied_and_pages_replaced() {
     assert!(graph.image_statistics().built > 0);
 }
 
+/// A graph whose pages are built after one miss, when they are asked for.
+fn eager(store: Arc<impl OrderedStore + 'static>, memory: ImageMemory) -> Arc<Graph> {
+    let images = ImageOptions {
+        memory,
+        misses: 1,
+        background: false,
+        ..ImageOptions::default()
+    };
+    let options = GraphOptions {
+        images,
+        ..GraphOptions::default()
+    };
+    Graph::loopback(store, options).unwrap()
+}
+
 /// A store that counts how often it is asked.
 struct Counting {
     store: MemoryStore,
@@ -391,16 +406,7 @@ fn warm_reads_do_not_touch_the_store() {
         store: MemoryStore::new(),
         asked: AtomicU64::new(0),
     });
-    let images = ImageOptions {
-        misses: 1,
-        background: false,
-        ..ImageOptions::default()
-    };
-    let options = GraphOptions {
-        images,
-        ..GraphOptions::default()
-    };
-    let graph = Graph::loopback(Arc::clone(&store) as Arc<dyn OrderedStore>, options).unwrap();
+    let graph = eager(Arc::clone(&store), ImageMemory::default());
     let transaction = graph.begin(Isolation::Snapshot);
     let label = transaction.label_id("Person").unwrap();
     let key = transaction.key_id("id").unwrap();
@@ -457,16 +463,7 @@ fn warm_reads_do_not_touch_the_store() {
 
 #[test]
 fn a_version_that_is_read_often_gets_pages_of_its_own() {
-    let images = ImageOptions {
-        misses: 1,
-        background: false,
-        ..ImageOptions::default()
-    };
-    let options = GraphOptions {
-        images,
-        ..GraphOptions::default()
-    };
-    let graph = Graph::loopback(Arc::new(MemoryStore::new()), options).unwrap();
+    let graph = eager(Arc::new(MemoryStore::new()), ImageMemory::default());
     let transaction = graph.begin(Isolation::Snapshot);
     let knows = transaction.type_id("KNOWS").unwrap();
     let key = transaction.key_id("k").unwrap();
@@ -555,17 +552,7 @@ fn a_bulk_batch_is_seen_through_warm_pages() {
 #[test]
 fn graphs_that_share_memory_let_go_of_what_was_used_least_lately_in_any_of_them() {
     let filled = |memory: ImageMemory| -> Arc<Graph> {
-        let images = ImageOptions {
-            memory,
-            misses: 1,
-            background: false,
-            ..ImageOptions::default()
-        };
-        let options = GraphOptions {
-            images,
-            ..GraphOptions::default()
-        };
-        let graph = Graph::loopback(Arc::new(MemoryStore::new()), options).unwrap();
+        let graph = eager(Arc::new(MemoryStore::new()), memory);
         let transaction = graph.begin(Isolation::Snapshot);
         let key = transaction.key_id("k").unwrap();
         for value in 0..5_000 {
@@ -621,17 +608,7 @@ fn a_page_of_the_past_holds_a_stretch_of_a_long_history_within_its_memory() {
         store: MemoryStore::new(),
         asked: AtomicU64::new(0),
     });
-    let images = ImageOptions {
-        memory: ImageMemory::new(400_000),
-        misses: 1,
-        background: false,
-        ..ImageOptions::default()
-    };
-    let options = GraphOptions {
-        images,
-        ..GraphOptions::default()
-    };
-    let graph = Graph::loopback(Arc::clone(&store) as Arc<dyn OrderedStore>, options).unwrap();
+    let graph = eager(Arc::clone(&store), ImageMemory::new(400_000));
     let transaction = graph.begin(Isolation::Snapshot);
     let key = transaction.key_id("turn").unwrap();
     let node = || transaction.create_node(SEQ, &[], vec![]).unwrap();

@@ -19,9 +19,6 @@ use crate::failures;
 use crate::identity::Identity;
 use crate::target::Terms;
 
-const USUAL: u32 = 1_000;
-const MAX: u32 = 10_000;
-
 /// The graph that tells about users.
 const SYSTEM: &str = "system";
 
@@ -109,7 +106,7 @@ impl Admin for Api {
             let graphs = graphs.map_err(|error| database(&error))?.into_iter();
             let identity = &call.session.caller.identity;
             let seen = graphs.filter(|graph| identity.may_use(&graph.name).is_ok());
-            let size = page::size(request.page_size, USUAL, MAX);
+            let size = page::long(request.page_size);
             let (page, next) = page::of(seen.collect(), &request.page_token, size, |graph| {
                 &*graph.name
             })?;
@@ -160,7 +157,7 @@ impl Admin for Api {
             suspended: flag(row, 6),
             limits: tenants::told(row.get(7)),
         };
-        let size = page::size(request.page_size, USUAL, MAX);
+        let size = page::long(request.page_size);
         let users = rows.iter().map(user).collect();
         let (users, next_page_token) =
             page::of(users, &request.page_token, size, |user| &user.name)?;
@@ -272,7 +269,7 @@ impl Admin for Api {
                 });
             }
         }
-        let size = page::size(request.page_size, USUAL, MAX);
+        let size = page::long(request.page_size);
         let (roles, next_page_token) =
             page::of(roles, &request.page_token, size, |role| &role.name)?;
         Ok(Response::new(v1::ListRolesResponse {
@@ -370,7 +367,7 @@ impl Admin for Api {
                 _ => None,
             },
         };
-        let size = page::size(request.page_size, USUAL, MAX);
+        let size = page::long(request.page_size);
         let keys = rows.iter().map(key).collect();
         let (api_keys, next_page_token) =
             page::of(keys, &request.page_token, size, |key| &key.key_id)?;

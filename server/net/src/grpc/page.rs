@@ -24,6 +24,11 @@ pub fn token(last: &str) -> String {
     URL_SAFE_NO_PAD.encode(last)
 }
 
+/// How many items of a kind that one likes to have all of go on a page, where a client wants so many.
+pub fn long(sent: u32) -> usize {
+    size(sent, 1_000, 10_000)
+}
+
 /// How many items go on a page, where a client wants so many.
 pub fn size(sent: u32, usual: u32, max: u32) -> usize {
     let size = if sent == 0 { usual } else { sent.min(max) };

@@ -14,9 +14,6 @@ use super::caller::Call;
 use super::{page, terms, values};
 use crate::target::Terms;
 
-const USUAL: u32 = 1_000;
-const MAX: u32 = 10_000;
-
 /// What is asked of a graph.
 struct Asked {
     call: Call,
@@ -44,7 +41,7 @@ impl Api {
             let (target, options) = api.target(&asked.call, &asked.graph, terms)?;
             let rows = api.rows(&target, &options, text, &Parameters::new())?;
             let items = rows.iter().map(|row| read(row)).collect();
-            let size = page::size(asked.page_size, USUAL, MAX);
+            let size = page::long(asked.page_size);
             page::of(items, &asked.page_token, size, key)
         })
         .await

@@ -15,9 +15,6 @@ use super::caller::Call;
 use super::schema::{text, texts};
 use super::{page, status, terms};
 
-const USUAL: u32 = 1_000;
-const MAX: u32 = 10_000;
-
 /// Limits as `setLimits` takes them: all of them, so that none of before remains.
 fn limits(sent: Option<v1::Limits>) -> Result<Value, Status> {
     let Some(sent) = sent else {
@@ -103,7 +100,7 @@ impl Tenants for Api {
         };
         let mut tenants: Vec<v1::Tenant> = rows.iter().map(tenant).collect();
         tenants.sort_by(|left, right| left.name.cmp(&right.name));
-        let size = page::size(request.page_size, USUAL, MAX);
+        let size = page::long(request.page_size);
         let (tenants, next_page_token) =
             page::of(tenants, &request.page_token, size, |tenant| &tenant.name)?;
         Ok(Response::new(v1::ListTenantsResponse {

@@ -1,11 +1,8 @@
 //! Calls, and what they are answered.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use retrograph_identity::{Authenticator, Directory, procedures};
-use retrograph_net::{Access, Options, grpc};
+use retrograph_net::{Options, grpc};
 use retrograph_proto::v1;
 use retrograph_proto::v1::query_client::QueryClient;
 use retrograph_proto::v1::run_response::Part;
@@ -17,7 +14,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 use tonic_types::StatusExt;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, ask_users};
 
 /// Sends who calls with every call.
 #[derive(Clone)]
@@ -151,19 +148,8 @@ pub async fn all_of<T>(stream: &mut Streaming<T>) -> Result<usize, Status> {
 
 pub fn with_users() -> Fixture {
     Fixture::with_database(|database, options| {
-        let directory = Arc::new(Directory::open(Arc::clone(database)).unwrap());
-        for (name, role) in [("root", "admin"), ("eve", "reader")] {
-            let password = "correct horse".into();
-            directory
-                .create_user("t", name, Some(&password), false)
-                .unwrap();
-            directory.assign("t", name, role).unwrap();
-        }
-        let authenticator = Arc::new(Authenticator::new(directory).unwrap());
-        for procedure in procedures(&authenticator) {
-            database.engine().register_procedure(procedure);
-        }
-        options.access = Access::Users(authenticator);
+        let users = [("root", "admin"), ("eve", "reader")];
+        ask_users(database, options, "correct horse", &users);
         options.grpc = Some(grpc::Options::new("127.0.0.1:0".parse().unwrap()));
     })
 }
