@@ -3,23 +3,25 @@
 //! One line per step in the order in which rows pass, pipelines within a step indented below it. The
 //! details are in the syntax of queries; nameless elements are called `_1`, `_2` and so on.
 
+mod changes;
+mod paths;
+
 use std::fmt::Write as _;
 use std::ops::Bound;
 
-use retrograph_graph::ids::Direction;
-use retrograph_graph::{IndexSort, RuleKind};
+use retrograph_graph::IndexSort;
 
-use super::expression::{Expression, KeyToken, LabelToken, Slot, SubqueryResult, TypeToken};
+use super::expression::{Expression, KeyToken, LabelToken, Slot, SubqueryResult};
 use super::operator::{
-    AggregateCall, CreatedType, Creation, Found, Operator, Pipeline, SchemaChange, SchemaName,
-    Seek, SeekRows, Step, StoredCount, Update, Walk,
+    AggregateCall, Found, Operator, Pipeline, Seek, SeekRows, Step, StoredCount,
 };
-use super::path::{PathProgram, Restriction, Select};
+use super::path::Select;
 use super::rows::{EqualTo, Next, RowSeek, RowsOf};
 use super::text::{Texts, join, test_symbol};
 use super::{Plan, ViewClause, slots, visit};
 use crate::functions::{self, Aggregator};
 use crate::summary::StepProfile;
+use changes::schema_change;
 
 /// The greatest width of the column of details; longer ones are cut.
 const DETAILS_CHARS_MAX: usize = 100;
@@ -460,107 +462,6 @@ impl Table<'_> {
         (name, format!("{pattern} WHERE {}", tests.join(" AND ")))
     }
 
-    fn relationship(&self, slot: Option<Slot>, types: &[TypeToken], length: &str) -> String {
-        let name = slot.map_or("", |slot| self.texts.slot(slot));
-        let mut text = format!("[{name}");
-        for (place, name) in types.iter().enumerate() {
-            let _ = write!(text, "{}{}", if place == 0 { ":" } else { "|" }, name.name);
-        }
-        let _ = write!(text, "{length}]");
-        text
-    }
-
-    fn walk(&self, walk: &Walk, relationship: Option<Slot>, length: &str) -> String {
-        let relationship = self.relationship(relationship, &walk.types, length);
-        let (left, right) = match walk.direction {
-            Some(Direction::Outgoing) => ("-", "->"),
-            Some(Direction::Incoming) => ("<-", "-"),
-            None => ("-", "-"),
-        };
-        let (from, to) = (self.texts.slot(walk.from), self.texts.slot(walk.to));
-        let mut text = format!("({from}){left}{relationship}{right}({to})");
-        if !walk.distinct_from.is_empty() {
-            let _ = write!(
-                text,
-                " distinct from {}",
-                self.texts.slots(&walk.distinct_from)
-            );
-        }
-        text
-    }
-
-    /// A path program as a pattern. Tests stand behind what they are decided with.
-    fn program(&self, program: &PathProgram, walk: &Walk) -> String {
-        let texts = &self.texts;
-        let tests = |tests: &[Expression]| {
-            if tests.is_empty() {
-                return String::new();
-            }
-            let tests: Vec<String> = tests.iter().map(|test| texts.expression(test)).collect();
-            format!(" WHERE {}", tests.join(" AND "))
-        };
-        let mut text = match program.select {
-            Select::All => String::new(),
-            Select::Paths(count) => format!("SHORTEST {count} "),
-            Select::Groups(count) => format!("SHORTEST {count} GROUPS "),
-        };
-        text.push_str(match program.restriction {
-            Restriction::Walk => "WALK ",
-            Restriction::Trail => "",
-            Restriction::Acyclic => "ACYCLIC ",
-            Restriction::Simple => "SIMPLE ",
-        });
-        for (place, juncture) in program.junctures.iter().enumerate() {
-            let _ = write!(
-                text,
-                "({}{})",
-                texts.slot(juncture.slot),
-                tests(&juncture.tests)
-            );
-            let Some(segment) = program.segments.get(place) else {
-                continue;
-            };
-            let mut inner = String::new();
-            for (at, hop) in segment.hops.iter().enumerate() {
-                let (left, right) = match hop.direction {
-                    Some(Direction::Outgoing) => ("-", "->"),
-                    Some(Direction::Incoming) => ("<-", "-"),
-                    None => ("-", "-"),
-                };
-                let of_segment = if segment.repeat.is_none() {
-                    tests(&segment.tests)
-                } else {
-                    String::new()
-                };
-                let relationship =
-                    self.relationship(Some(hop.relationship), &hop.types, &of_segment);
-                let end = segment
-                    .nodes
-                    .get(at + 1)
-                    .map_or("", |slot| texts.slot(*slot));
-                let is_last = at + 1 == segment.hops.len();
-                let _ = write!(inner, "{left}{relationship}{right}");
-                if segment.repeat.is_some() || !is_last {
-                    let _ = write!(inner, "({end})");
-                }
-            }
-            match segment.repeat {
-                None => text.push_str(&inner),
-                Some((min, max)) => {
-                    inner.push_str(&tests(&segment.tests));
-                    let start = segment.nodes.first().map_or("", |slot| texts.slot(*slot));
-                    let max = max.map_or(String::new(), |max| max.to_string());
-                    let _ = write!(text, "(({start}){inner}){{{min},{max}}}");
-                }
-            }
-        }
-        text.push_str(&tests(&program.whole));
-        if !walk.distinct_from.is_empty() {
-            let _ = write!(text, " distinct from {}", texts.slots(&walk.distinct_from));
-        }
-        text
-    }
-
     fn each(&self, each: Option<&(Slot, Box<Expression>)>) -> String {
         each.map_or(String::new(), |(slot, predicate)| {
             format!(
@@ -595,94 +496,6 @@ impl Table<'_> {
         } else {
             format!("{text} AS {name}")
         }
-    }
-
-    fn creation(&self, creation: &Creation) -> String {
-        let properties = |properties: &Option<Expression>| {
-            properties.as_ref().map_or(String::new(), |properties| {
-                format!(" {}", self.texts.expression(properties))
-            })
-        };
-        let nodes = creation.nodes.iter().map(|node| {
-            let labels: String = node
-                .labels
-                .iter()
-                .map(|label| format!(":{}", label.name))
-                .collect();
-            format!(
-                "({}{labels}{})",
-                self.texts.slot(node.slot),
-                properties(&node.properties)
-            )
-        });
-        let relationships = creation.relationships.iter().map(|part| {
-            format!(
-                "({})-[{}:{}{}]->({})",
-                self.texts.slot(part.start),
-                self.texts.slot(part.slot),
-                match &part.created_type {
-                    CreatedType::Named(token) => token.name.to_string(),
-                    CreatedType::Computed(name) => format!("$({})", self.texts.expression(name)),
-                },
-                properties(&part.properties),
-                self.texts.slot(part.end)
-            )
-        });
-        let parts: Vec<String> = nodes.chain(relationships).collect();
-        parts.join(", ")
-    }
-
-    fn updates(&self, updates: &[Update]) -> String {
-        let labels = |labels: &[LabelToken]| -> String {
-            labels
-                .iter()
-                .map(|label| format!(":{}", label.name))
-                .collect()
-        };
-        join(updates, |update| match update {
-            Update::Property(of, key, value) => format!(
-                "SET {}.{} = {}",
-                self.texts.expression(of),
-                key.name,
-                self.texts.expression(value)
-            ),
-            Update::Dynamic(of, key, value) => format!(
-                "SET {}[{}] = {}",
-                self.texts.expression(of),
-                self.texts.expression(key),
-                self.texts.expression(value)
-            ),
-            Update::AddDynamicLabels(slot, names) => format!(
-                "SET {}:$({})",
-                self.texts.slot(*slot),
-                self.texts.expression(names)
-            ),
-            Update::RemoveDynamicLabels(slot, names) => format!(
-                "REMOVE {}:$({})",
-                self.texts.slot(*slot),
-                self.texts.expression(names)
-            ),
-            Update::Replace(slot, value) => {
-                format!(
-                    "SET {} = {}",
-                    self.texts.slot(*slot),
-                    self.texts.expression(value)
-                )
-            }
-            Update::Extend(slot, value) => {
-                format!(
-                    "SET {} += {}",
-                    self.texts.slot(*slot),
-                    self.texts.expression(value)
-                )
-            }
-            Update::AddLabels(slot, names) => {
-                format!("SET {}{}", self.texts.slot(*slot), labels(names))
-            }
-            Update::RemoveLabels(slot, names) => {
-                format!("REMOVE {}{}", self.texts.slot(*slot), labels(names))
-            }
-        })
     }
 
     fn view(&self, view: &ViewClause) -> String {
@@ -798,94 +611,4 @@ fn aggregate_name(aggregator: Aggregator) -> &'static str {
     let mut all = functions::aggregates().iter();
     all.find(|function| function.aggregator == aggregator)
         .map_or("count", |function| function.name)
-}
-
-fn schema_change(change: &SchemaChange, texts: &Texts<'_>) -> String {
-    let said = |name: &SchemaName| match name {
-        SchemaName::Written(name) => name.to_string(),
-        SchemaName::Given(parameter) => texts.expression(parameter),
-    };
-    let name = |name: &Option<SchemaName>| {
-        let name = name.as_ref();
-        name.map_or(String::new(), |name| format!("{} ", said(name)))
-    };
-    match change {
-        SchemaChange::CreateIndex {
-            name: own,
-            label,
-            key,
-            ..
-        } => {
-            format!("CREATE INDEX {}FOR (n:{label}) ON (n.{key})", name(own))
-        }
-        SchemaChange::CreateUnique {
-            name: own,
-            label,
-            key,
-            ..
-        } => {
-            format!(
-                "CREATE CONSTRAINT {}FOR (n:{label}) REQUIRE n.{key} IS UNIQUE",
-                name(own)
-            )
-        }
-        SchemaChange::CreateRule {
-            name: own,
-            is_relationship,
-            targets,
-            keys,
-            kind,
-            ..
-        } => {
-            let target = targets.join("|");
-            let (open, close) = match is_relationship {
-                true => ("()-[e", "]-()"),
-                false => ("(e", ")"),
-            };
-            let keys: Vec<String> = keys.iter().map(|key| format!("e.{key}")).collect();
-            let rule = match kind {
-                RuleKind::Unique => "UNIQUE".to_owned(),
-                RuleKind::Key => "KEY".to_owned(),
-                RuleKind::Exists => "NOT NULL".to_owned(),
-                RuleKind::Typed(types) => format!(":: {types}"),
-                RuleKind::Index(sort) => {
-                    return format!(
-                        "CREATE {} INDEX {}FOR {open}:{target}{close} ON ({})",
-                        sort.word(),
-                        name(own),
-                        keys.join(", ")
-                    );
-                }
-            };
-            format!(
-                "CREATE CONSTRAINT {}FOR {open}:{target}{close} REQUIRE ({}) IS {rule}",
-                name(own),
-                keys.join(", ")
-            )
-        }
-        SchemaChange::CreateLookup {
-            is_relationship, ..
-        } => match is_relationship {
-            true => "CREATE LOOKUP INDEX FOR ()-[e]-() ON EACH type(e)".to_owned(),
-            false => "CREATE LOOKUP INDEX FOR (e) ON EACH labels(e)".to_owned(),
-        },
-        SchemaChange::CreateVectorIndex {
-            name: own,
-            is_relationship,
-            target,
-            key,
-            ..
-        } => {
-            let (open, close) = match is_relationship {
-                true => ("()-[e", "]-()"),
-                false => ("(e", ")"),
-            };
-            format!(
-                "CREATE VECTOR INDEX {}FOR {open}:{target}{close} ON ({key})",
-                name(own)
-            )
-        }
-        SchemaChange::DropIndex { name, .. } => format!("DROP INDEX {}", said(name)),
-        SchemaChange::DropConstraint { name, .. } => format!("DROP CONSTRAINT {}", said(name)),
-    }
 }
